@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Small arithmetic that several modules share: bounds, rounding, big-endian loads and stores. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline uint64_t dps_min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t dps_max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline uint64_t dps_clamp_u64(uint64_t value, uint64_t low, uint64_t high)
+{
+	return dps_max_u64(low, dps_min_u64(value, high));
+}
+
+static inline bool dps_is_power_of_two(uint64_t value)
+{
+	return value != 0 && (value & (value - 1)) == 0;
+}
+
+/* The next multiple of alignment, a power of two; the caller knows that it fits. */
+static inline uint64_t dps_round_up(uint64_t value, uint64_t alignment)
+{
+	return (value + alignment - 1) & ~(alignment - 1);
+}
+
+static inline uint64_t dps_round_down(uint64_t value, uint64_t alignment)
+{
+	return value & ~(alignment - 1);
+}
+
+static inline uint16_t dps_load_be16(const uint8_t *at)
+{
+	return (uint16_t)((uint16_t)at[0] << 8 | at[1]);
+}
+
+static inline uint32_t dps_load_be32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static inline uint64_t dps_load_be64(const uint8_t *at)
+{
+	return (uint64_t)dps_load_be32(at) << 32 | dps_load_be32(at + 4);
+}
+
+static inline void dps_store_be16(uint8_t *at, uint16_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* Byte by byte, not halved as the loads are: gcc 12 merges this into one swapped store, halves not.
+ */
+static inline void dps_store_be32(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 24);
+	at[1] = (uint8_t)(value >> 16);
+	at[2] = (uint8_t)(value >> 8);
+	at[3] = (uint8_t)value;
+}
+
+static inline void dps_store_be64(uint8_t *at, uint64_t value)
+{
+	at[0] = (uint8_t)(value >> 56);
+	at[1] = (uint8_t)(value >> 48);
+	at[2] = (uint8_t)(value >> 40);
+	at[3] = (uint8_t)(value >> 32);
+	at[4] = (uint8_t)(value >> 24);
+	at[5] = (uint8_t)(value >> 16);
+	at[6] = (uint8_t)(value >> 8);
+	at[7] = (uint8_t)value;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Emit: turns what paths have become into packets, one path after the other. */
+#include "engine/state.h"
+#include <string.h>
+
+uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_packet_out *out)
+{
+	/* As many as there are packets in one emit: there always is one. */
+	DPS_ASSERT(engine->bodies_used < DPS_EMIT_PACKETS_MAX);
+	*out = (struct dps_packet_out){
+		.head = engine->bodies + engine->bodies_used++ * DPS_ENGINE_BODY_BYTES,
+		.head_bytes = DPS_ENVELOPE_BYTES,
+		.slot = DPS_SLOT_NONE,
+	};
+	return out->head + DPS_ENVELOPE_BYTES;
+}
+
+void dps_emit_finish(struct dps_path *path, struct dps_packet_out *out, struct dps_header *header,
+		     struct dps_sent_packet *sent, uint64_t now_ns)
+{
+	bool is_eliciting = (sent->flags & (DPS_SENT_DATA | DPS_SENT_PROBE)) != 0;
+
+	header->version = DPS_WIRE_VERSION;
+	header->payload_bytes = (uint16_t)(out->head_bytes - DPS_ENVELOPE_BYTES + out->body_bytes);
+	header->sent_at_us = (uint32_t)(now_ns / DPS_NS_PER_US);
+	header->connection_id = path->config.remote_connection_id;
+	header->floor = (uint32_t)path->sent.floor_number;
+	sent->sent_at_ns = now_ns;
+	sent->wire_bytes = out->head_bytes + out->body_bytes;
+	header->packet_number = dps_sent_push(&path->sent, sent);
+	if (is_eliciting)
+		dps_loss_on_sent(&path->loss, now_ns);
+	else
+		dps_sent_remove(&path->sent, header->packet_number);
+	path->last_sent_ns = now_ns;
+	out->packet_number = header->packet_number;
+	out->path = path->index;
+	out->remote = path->config.remote;
+	dps_header_encode(header, out->head);
+}
+
+static struct dps_path *take_touched(struct dps_engine *engine)
+{
+	struct dps_path *path = &engine->paths[engine->first_touched];
+
+	engine->first_touched = path->next_touched;
+	if (engine->first_touched == DPS_PATH_NONE)
+		engine->last_touched = DPS_PATH_NONE;
+	path->is_touched = false;
+	return path;
+}
+
+/* All that a path has to say now, in the order of urgency. */
+static unsigned int emit_path(struct dps_engine *engine, struct dps_path *path,
+			      struct dps_packet_out *out, unsigned int room, unsigned int used,
+			      uint64_t now_ns)
+{
+	unsigned int count = 0;
+
+	if (path->sent.next_number > DPS_PACKET_NUMBER_MAX - DPS_EMIT_PACKETS_MAX) {
+		/* A number is never used twice: a newer epoch has to take over. */
+		dps_path_lose(engine, path, DPS_CLOSE_SUPERSEDED);
+		dps_path_free(engine, path);
+		return 0;
+	}
+	count += dps_emit_ack(engine, path, out, room, now_ns);
+	count += dps_emit_control(engine, path, out + count, room - count, now_ns);
+	if (path->state == DPS_PATH_OPEN)
+		count += dps_emit_data(engine, path, out + count, room - count,
+				       engine->heads + (used + count) * DPS_ENGINE_HEAD_BYTES,
+				       now_ns);
+	return count;
+}
+
+/* Time is counted to what stopped us last. */
+static void account_limit(struct dps_engine *engine, uint8_t limit, uint64_t now_ns)
+{
+	if (engine->senders_count > 0 && now_ns > engine->limit_since_ns)
+		engine->counters.limited_ns[engine->limit] += now_ns - engine->limit_since_ns;
+	engine->limit_since_ns = now_ns;
+	engine->limit = limit;
+}
+
+unsigned int dps_engine_emit_packets(struct dps_engine *engine, struct dps_packet_out *packets,
+				     unsigned int room, uint64_t now_ns)
+{
+	unsigned int count = 0;
+	uint32_t last = engine->last_touched;
+	uint8_t limit = engine->limit;
+	uint32_t index;
+
+	engine->now_ns = now_ns;
+	engine->bodies_used = 0;
+	if (room == 0)
+		limit = DPS_LIMIT_NIC;
+	room = room < DPS_EMIT_PACKETS_MAX ? room : DPS_EMIT_PACKETS_MAX;
+	while (count < room && engine->first_touched != DPS_PATH_NONE) {
+		struct dps_path *path = take_touched(engine);
+
+		index = path->index;
+		count += emit_path(engine, path, packets + count, room - count, count, now_ns);
+		if (path->state == DPS_PATH_FREE)
+			goto next;
+		if (path->state == DPS_PATH_OPEN && path->first_channel != DPS_CHANNEL_NONE)
+			limit = path->limit;
+		if (count == room) {
+			limit = DPS_LIMIT_CPU;
+			dps_path_touch(engine, path); /* there may be more: behind the others */
+		}
+		dps_timers_set(&engine->timers, index, dps_path_deadline_ns(path));
+	next:
+		if (index == last)
+			break;
+	}
+	account_limit(engine, limit, now_ns);
+	return count;
+}

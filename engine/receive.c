@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Receive: a packet is placed, opened by the driver, and committed: one at a time, in this order.
+ */
+#include "engine/state.h"
+#include <errno.h>
+#include <string.h>
+
+enum {
+	ACK_PACKETS = 64, /* acknowledge at the latest after so many */
+};
+
+static struct dps_path *find_path(struct dps_engine *engine, uint64_t connection_id)
+{
+	uint32_t index = (uint32_t)(connection_id >> 40) & 0xffff;
+	struct dps_path *path;
+
+	if (index >= engine->limits.paths)
+		return NULL;
+	path = &engine->paths[index];
+	if (path->connection_id != connection_id || path->state < DPS_PATH_PROBING ||
+	    path->state == DPS_PATH_CLOSING)
+		return NULL;
+	return path;
+}
+
+static bool is_duplicate(const struct dps_path_ack *ack, uint64_t number)
+{
+	if (!ack->has_any || number > ack->largest_number)
+		return false;
+	return number < ack->forgotten_below ||
+	       dps_ranges_has_all(&ack->received, number, number + 1);
+}
+
+static enum dps_verdict drop(uint64_t *counter)
+{
+	(*counter)++;
+	return DPS_VERDICT_DROP;
+}
+
+enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *bytes, uint32_t length,
+				  uint8_t ecn, struct dps_placement *placement)
+{
+	struct dps_engine_counters *counters = &engine->counters;
+	struct dps_header header;
+	struct dps_path *path;
+	int result;
+
+	counters->received_packets++;
+	if (length < DPS_ENVELOPE_BYTES)
+		return drop(&counters->dropped_short);
+	/* The sender may share this memory: judge and check one and the same copy. */
+	memcpy(placement->header, bytes, DPS_HEADER_BYTES);
+	result = dps_header_decode(placement->header, length, &header);
+	if (result < 0)
+		return drop(result == -EPROTONOSUPPORT ? &counters->dropped_version
+						       : &counters->dropped_short);
+	path = find_path(engine, header.connection_id);
+	if (!path)
+		return drop(&counters->dropped_connection);
+	if (is_duplicate(&path->ack, header.packet_number))
+		return drop(&counters->duplicate_packets);
+	placement->to = engine->scratch;
+	placement->payload_bytes = header.payload_bytes;
+	placement->path = path->index;
+	placement->packet_number = header.packet_number;
+	placement->offset = header.offset;
+	placement->floor_low = header.floor;
+	placement->channel = header.channel;
+	placement->sent_at_us = header.sent_at_us;
+	placement->chunk = DPS_CHUNK_NONE;
+	placement->type = header.type;
+	placement->flags = header.flags;
+	placement->ecn = ecn & 3;
+	placement->is_scratch = true;
+	switch (header.type) {
+	case DPS_PACKET_DATA:
+		/* Where the data begins is known when the options can be believed. */
+		if (header.flags & DPS_PACKET_OPTIONS)
+			return DPS_VERDICT_OPEN;
+		return dps_place_data(engine, path, placement) ? DPS_VERDICT_OPEN
+							       : DPS_VERDICT_DROP;
+	case DPS_PACKET_ACK:
+	case DPS_PACKET_PROBE:
+	case DPS_PACKET_PING:
+	case DPS_PACKET_CLOSE:
+		return DPS_VERDICT_OPEN;
+	default:
+		return drop(&counters->dropped_type);
+	}
+}
+
+/* A slot that was taken for a packet that turned out bad goes back. */
+static void untake_slot(struct dps_engine *engine, const struct dps_placement *placement)
+{
+	struct dps_chunk *chunk;
+
+	if (placement->type != DPS_PACKET_DATA || placement->chunk == DPS_CHUNK_NONE)
+		return;
+	chunk = &engine->chunks.items[placement->chunk];
+	if (chunk->state != DPS_CHUNK_RECEIVING || chunk->done_bytes > 0 ||
+	    chunk->slot == DPS_SLOT_NONE)
+		return;
+	dps_slots_drop(&engine->slots, chunk->slot);
+	dps_slots_reserve(&engine->slots);
+	chunk->slot = DPS_SLOT_NONE;
+}
+
+static void note_number(struct dps_path_ack *ack, uint64_t number)
+{
+	if (dps_ranges_add(&ack->received, number, number + 1) >= 0)
+		return;
+	/* More gaps than we keep: the oldest is what the sender gives up first. */
+	ack->forgotten_below = ack->received.items[0].end;
+	dps_ranges_remove_lowest(&ack->received);
+	if (number >= ack->forgotten_below)
+		(void)dps_ranges_add(&ack->received, number, number + 1);
+}
+
+/* The sender does not wait for numbers below its floor any more: nor do we keep them. */
+static void follow_floor(struct dps_path_ack *ack, const struct dps_placement *placement)
+{
+	const struct dps_header header = {
+		.packet_number = placement->packet_number,
+		.floor = placement->floor_low,
+	};
+	uint64_t floor = dps_header_floor(&header);
+
+	if (floor <= ack->forgotten_below)
+		return;
+	ack->forgotten_below = floor;
+	/* The range that reaches largest is what the next ACK starts with: keep its end. */
+	dps_ranges_remove_below(&ack->received, dps_min_u64(floor, ack->largest_number));
+}
+
+static void note_packet(struct dps_path *path, const struct dps_placement *placement,
+			uint64_t now_ns)
+{
+	struct dps_path_ack *ack = &path->ack;
+	bool is_eliciting = placement->type == DPS_PACKET_DATA ||
+			    placement->type == DPS_PACKET_PROBE ||
+			    placement->type == DPS_PACKET_PING;
+
+	ack->ecn_counts[placement->ecn]++;
+	note_number(ack, placement->packet_number);
+	if (!ack->has_any || placement->packet_number > ack->largest_number) {
+		/* A gap: the sender should hear of it with this burst. */
+		if (is_eliciting && ack->has_any &&
+		    placement->packet_number != ack->largest_number + 1)
+			ack->is_now = true;
+		ack->largest_number = placement->packet_number;
+		ack->largest_at_ns = now_ns;
+		ack->largest_sent_at_us = placement->sent_at_us;
+		ack->has_any = true;
+	} else if (is_eliciting) {
+		ack->is_now = true; /* fills a gap */
+	}
+	follow_floor(ack, placement);
+	if (!is_eliciting)
+		return;
+	if (++ack->packets_count >= ACK_PACKETS ||
+	    (placement->flags & (DPS_PACKET_ACK_NOW | DPS_PACKET_FIN)) ||
+	    placement->type == DPS_PACKET_PING)
+		ack->is_now = true;
+	if (ack->at_ns == DPS_NEVER_NS)
+		ack->at_ns = now_ns + ack->delay_max_ns;
+}
+
+/* What stands behind the options is the packet; false when it is to be dropped. */
+static bool step_over_options(struct dps_engine *engine, struct dps_path *path,
+			      struct dps_placement *placement)
+{
+	int bytes = dps_options_skip(placement->to, placement->payload_bytes);
+	uint8_t *rest;
+
+	if (bytes < 0) {
+		engine->counters.dropped_body++;
+		return false;
+	}
+	rest = placement->to += bytes;
+	placement->payload_bytes -= (uint32_t)bytes;
+	if (placement->type != DPS_PACKET_DATA)
+		return true;
+	if (!dps_place_data(engine, path, placement))
+		return false;
+	placement->to = rest; /* where it is, not where it may go */
+	placement->is_scratch = true;
+	return true;
+}
+
+void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placement, bool is_good,
+		       uint64_t now_ns)
+{
+	struct dps_path *path = &engine->paths[placement->path];
+
+	engine->now_ns = now_ns;
+	if (!is_good) {
+		engine->counters.dropped_seal++;
+		untake_slot(engine, placement);
+		return;
+	}
+	if ((placement->flags & DPS_PACKET_OPTIONS) && !step_over_options(engine, path, placement))
+		return;
+	if (placement->type == DPS_PACKET_DATA && !dps_recv_data(engine, path, placement))
+		return; /* as if it never came: it will come again */
+	path->last_received_ns = now_ns;
+	note_packet(path, placement, now_ns);
+	dps_path_touch(engine, path);
+	switch (placement->type) {
+	case DPS_PACKET_ACK:
+		dps_recv_ack(engine, path, placement->to, placement->payload_bytes, now_ns);
+		break;
+	case DPS_PACKET_PROBE:
+	case DPS_PACKET_PING:
+		dps_recv_probe(engine, path, placement);
+		break;
+	case DPS_PACKET_CLOSE:
+		dps_recv_close(engine, path, placement->to, placement->payload_bytes);
+		break;
+	default:
+		break;
+	}
+}

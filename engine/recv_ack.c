@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An acknowledgement came: what arrived, what it says of the way, and how far channels may go. */
+#include "engine/state.h"
+#include <string.h>
+
+/* What one ACK did, gathered while its ranges are walked. */
+struct outcome {
+	uint64_t acked_bytes;
+	uint64_t largest_number; /* newly acknowledged */
+	uint64_t largest_sent_at_ns;
+	uint64_t in_flight_before;
+	bool has_new;
+};
+
+static void on_data_acked(struct dps_engine *engine, struct dps_path *path,
+			  const struct dps_sent_packet *packet, uint64_t number)
+{
+	struct dps_channel *channel = &engine->channels[packet->channel];
+	uint64_t end, fill_end;
+	struct dps_chunk *chunk;
+	uint32_t index;
+
+	if (!channel->is_open || channel->generation != packet->generation)
+		return;
+	index = dps_chunk_find(engine, channel, packet->offset);
+	if (index == DPS_CHUNK_NONE)
+		return; /* acknowledged before, by another packet */
+	chunk = &engine->chunks.items[index];
+	if (chunk->state != DPS_CHUNK_READY || number < chunk->first_number)
+		return;
+	end = fill_end = packet->offset + packet->data_bytes;
+	if (packet->flags & DPS_SENT_DIGEST) {
+		uint32_t extent = dps_extent_find(engine, chunk, packet->offset);
+
+		fill_end = dps_piece_fill_end(engine, chunk, &engine->extents.items[extent]);
+	}
+	if (dps_chunk_add_done(chunk, packet->offset, end, fill_end) < 0) {
+		/* Too many gaps to note it: send it again when there are fewer. */
+		(void)dps_repair_queue(path, packet);
+		return;
+	}
+	if (chunk->done_bytes == chunk->needed_bytes)
+		dps_chunk_finish(engine, index);
+}
+
+static void on_probe_acked(struct dps_engine *engine, struct dps_path *path,
+			   const struct dps_sent_packet *packet)
+{
+	if (path->state != DPS_PATH_PROBING)
+		return;
+	if (packet->wire_bytes >= path->config.datagram_bytes)
+		dps_path_validate(engine, path, path->config.datagram_bytes);
+	else
+		path->is_validated_small = true;
+}
+
+static void on_range(struct dps_engine *engine, struct dps_path *path, uint64_t first,
+		     uint64_t last, struct outcome *outcome)
+{
+	struct dps_sent *sent = &path->sent;
+	uint64_t number;
+
+	if (last < sent->floor_number)
+		return;
+	first = dps_max_u64(first, sent->floor_number);
+	for (number = dps_sent_next_live(sent, first, last); number != UINT64_MAX;
+	     number = number == last ? UINT64_MAX : dps_sent_next_live(sent, number + 1, last)) {
+		struct dps_sent_packet packet = *dps_sent_at(sent, number);
+
+		dps_sent_remove(sent, number);
+		outcome->acked_bytes += packet.wire_bytes;
+		if (!outcome->has_new || number > outcome->largest_number) {
+			outcome->largest_number = number;
+			outcome->largest_sent_at_ns = packet.sent_at_ns;
+		}
+		outcome->has_new = true;
+		if (packet.flags & DPS_SENT_DATA)
+			on_data_acked(engine, path, &packet, number);
+		else if (packet.flags & DPS_SENT_PROBE)
+			on_probe_acked(engine, path, &packet);
+	}
+	if (first < sent->floor_number)
+		first = sent->floor_number;
+	for (number = first <= last ? dps_sent_next_lost(sent, first, last) : UINT64_MAX;
+	     number != UINT64_MAX;
+	     number = number == last ? UINT64_MAX : dps_sent_next_lost(sent, number + 1, last)) {
+		struct dps_sent_packet packet = *dps_sent_at(sent, number);
+
+		dps_sent_forget_lost(sent, number);
+		engine->counters.spurious_packets++;
+		dps_loss_on_spurious(&path->loss, engine->ack.largest - number);
+		if (packet.flags & DPS_SENT_DATA)
+			on_data_acked(engine, path, &packet, number);
+	}
+}
+
+/* Every byte below contiguous is at the far side, whatever became of single acknowledgements. */
+static void finish_below(struct dps_engine *engine, struct dps_channel *channel)
+{
+	while (channel->ring.floor < channel->ring.head) {
+		uint32_t index = dps_replay_ring_at(&channel->ring, channel->ring.floor);
+		struct dps_chunk *chunk = &engine->chunks.items[index];
+
+		if (chunk->end > channel->contiguous || chunk->state != DPS_CHUNK_READY ||
+		    chunk->data_end > channel->send_offset)
+			return;
+		dps_ranges_clear(&chunk->done);
+		chunk->done_bytes = chunk->needed_bytes;
+		dps_chunk_finish(engine, index);
+	}
+}
+
+/*
+ * How far the other side may have come: it counts padding, up to the end of the chunk that was
+ * posted last, and what is skipped.
+ */
+static uint64_t posted_end(const struct dps_engine *engine, const struct dps_channel *channel)
+{
+	uint64_t at = channel->send_offset;
+
+	while (at < channel->made_offset) {
+		const struct dps_chunk *chunk;
+
+		at = dps_channel_next_held(engine, channel, at);
+		if (at == channel->made_offset)
+			break;
+		chunk = &engine->chunks.items[dps_replay_ring_at(&channel->ring,
+								 dps_chunk_number(engine, at))];
+		if (chunk->done_bytes < chunk->needed_bytes)
+			return dps_min_u64(dps_round_up(at, engine->limits.chunk_bytes),
+					   channel->made_offset);
+		at = chunk->end;
+	}
+	for (uint32_t i = channel->make_extent; i != DPS_EXTENT_NONE;
+	     i = engine->extents.items[i].next) {
+		const struct dps_extent *extent = &engine->extents.items[i];
+
+		if (extent->skip_from > dps_max_u64(at, extent->start))
+			break;
+		at = dps_max_u64(at, extent->end);
+	}
+	return dps_round_up(at, engine->limits.chunk_bytes);
+}
+
+static void on_channel(struct dps_engine *engine, struct dps_path *path,
+		       const struct dps_ack_channel *said)
+{
+	uint32_t index = dps_channel_table_find(&engine->table, engine->channels, path->index, true,
+						said->channel);
+	struct dps_channel *channel;
+	uint64_t posted, contiguous;
+
+	if (index == DPS_CHANNEL_NONE)
+		return;
+	channel = &engine->channels[index];
+	if (said->credit > channel->credit) {
+		channel->credit = said->credit;
+		path->blocked_count = 0;
+		dps_channel_want(engine, channel);
+		dps_channel_sendable(engine, channel);
+	}
+	posted = dps_min_u64(posted_end(engine, channel), channel->announced_end);
+	if (said->contiguous > posted || said->stored > posted)
+		engine->counters.anomalies++; /* acknowledges what was never posted */
+	channel->stored = dps_max_u64(channel->stored, dps_min_u64(said->stored, posted));
+	contiguous = dps_min_u64(said->contiguous, posted);
+	if (contiguous > channel->contiguous) {
+		channel->contiguous = contiguous;
+		finish_below(engine, channel);
+	}
+}
+
+static void on_round_trip(struct dps_engine *engine, struct dps_path *path,
+			  const struct outcome *outcome, uint64_t now_ns)
+{
+	uint64_t delay_ns = (uint64_t)engine->ack.ack_delay_us * DPS_NS_PER_US;
+
+	/* Only the newest packet's echo is a round trip (RFC 9002 section 5.1). */
+	if (outcome->largest_number == engine->ack.largest && now_ns > outcome->largest_sent_at_ns)
+		dps_rtt_on_sample(&path->rtt, now_ns - outcome->largest_sent_at_ns, delay_ns,
+				  now_ns);
+}
+
+static void on_new(struct dps_path *path, const struct outcome *outcome, uint64_t now_ns)
+{
+	const struct dps_congestion_ack ack = {
+		.acked_bytes = outcome->acked_bytes,
+		.in_flight_bytes = outcome->in_flight_before,
+		.largest_number = outcome->largest_number,
+		.largest_sent_at_ns = outcome->largest_sent_at_ns,
+		.next_number = path->sent.next_number,
+		.latest_rtt_ns = path->rtt.latest_ns,
+		.smoothed_rtt_ns = path->rtt.smoothed_ns,
+		.min_rtt_ns = path->rtt.min_ns,
+		.is_limited = path->limit != DPS_LIMIT_WINDOW && path->limit != DPS_LIMIT_PACING &&
+			      path->limit != DPS_LIMIT_CPU && path->limit != DPS_LIMIT_NIC,
+		.now_ns = now_ns,
+	};
+
+	path->congestion.ops->on_acked(&path->congestion, &ack);
+	dps_pacer_set_rate(&path->pacer,
+			   path->congestion.ops->pacing_rate_bytes_per_s(&path->congestion,
+									 path->rtt.smoothed_ns),
+			   path->data_bytes_max + DPS_ENVELOPE_BYTES, now_ns);
+	path->probes_owed = 0;
+	/* The far side's patience with ACKs should follow the round trip. */
+	if (path->rtt.smoothed_ns > 2 * path->told_rtt_ns ||
+	    path->rtt.smoothed_ns < path->told_rtt_ns / 2)
+		path->is_ping_owed = path->is_ping_owed || path->told_rtt_ns != 0;
+}
+
+void dps_recv_ack(struct dps_engine *engine, struct dps_path *path, const uint8_t *body,
+		  size_t length, uint64_t now_ns)
+{
+	struct dps_ack *ack = &engine->ack;
+	struct outcome outcome = { .in_flight_before = path->sent.bytes_in_flight };
+
+	if (dps_ack_decode(body, length, ack) < 0) {
+		engine->counters.dropped_body++;
+		return;
+	}
+	engine->counters.acks_received++;
+	if (ack->largest >= path->sent.next_number) {
+		/* Acknowledges what was never sent. Who can seal packets and lies is not to be
+		 * served. */
+		engine->counters.anomalies++;
+		if (path->config.is_sealed)
+			dps_path_lose(engine, path, DPS_CLOSE_PROTOCOL);
+		return;
+	}
+	for (unsigned int i = 0; i < ack->ranges_count; i++)
+		on_range(engine, path, ack->ranges[i].first, ack->ranges[i].last, &outcome);
+	dps_loss_on_acked(&path->loss, ack->largest, outcome.has_new);
+	if (outcome.has_new)
+		on_round_trip(engine, path, &outcome, now_ns);
+	dps_repair_detect(engine, path, now_ns);
+	if (outcome.has_new)
+		on_new(path, &outcome, now_ns);
+	for (unsigned int i = 0; i < ack->channels_count; i++)
+		on_channel(engine, path, &ack->channels[i]);
+}

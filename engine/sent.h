@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Sent: what a path has in flight, by packet number, until it is acknowledged or lost. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum dps_sent_flag {
+	DPS_SENT_DATA = 1,   /* carries bytes of a channel */
+	DPS_SENT_DIGEST = 2, /* ... and the digest of the piece that ends with them */
+	DPS_SENT_RESENT = 4,
+	DPS_SENT_PROBE = 8, /* carries no data: a probe or a ping */
+};
+
+struct dps_sent_packet {
+	uint64_t sent_at_ns;
+	uint64_t offset;     /* in the channel */
+	uint32_t channel;    /* index of the engine's channel */
+	uint32_t generation; /* of that channel: an older one moves nothing */
+	uint32_t wire_bytes; /* counted by congestion control */
+	uint16_t data_bytes;
+	uint16_t flags; /* enum dps_sent_flag */
+};
+
+/*
+ * A ring over packet numbers floor..next-1 and two bitmaps of the same span: live (in flight) and
+ * lost (declared lost; an acknowledgement that still comes shows that it was spurious). Scans go
+ * 64 packets a word, so an acknowledgement of many ranges costs little more than what is new in it.
+ *
+ * Owner: the lane.
+ */
+struct dps_sent {
+	struct dps_sent_packet *packets;
+	uint64_t *live;
+	uint64_t *lost;
+	uint64_t capacity; /* a power of two, at least 64 */
+	uint64_t next_number;
+	uint64_t floor_number; /* the lowest that is live or still remembered as lost */
+	uint64_t bytes_in_flight;
+	uint64_t packets_in_flight;
+	uint64_t packets_lost; /* how many are remembered as lost */
+};
+
+/* Bytes of 8-byte aligned memory for a capacity that is a power of two, at least 64. */
+size_t dps_sent_bytes(uint64_t capacity);
+void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint64_t first_number);
+
+/* Whether one more fits; when the oldest is only remembered as lost, it is forgotten for it. */
+bool dps_sent_has_room(struct dps_sent *sent);
+
+/* Records a packet under the next number and returns that number; there must be room. */
+uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *packet);
+
+/* The packet of a number within floor..next-1. */
+const struct dps_sent_packet *dps_sent_at(const struct dps_sent *sent, uint64_t number);
+
+static inline bool dps_sent_is_live(const struct dps_sent *sent, uint64_t number);
+bool dps_sent_is_lost(const struct dps_sent *sent, uint64_t number);
+
+/* The first live number in from..last, or UINT64_MAX. */
+static inline uint64_t dps_sent_next_live(const struct dps_sent *sent, uint64_t from,
+					  uint64_t last);
+
+/* The first number in from..last that is remembered as lost, or UINT64_MAX. */
+uint64_t dps_sent_next_lost(const struct dps_sent *sent, uint64_t from, uint64_t last);
+
+/* A live packet was acknowledged. */
+void dps_sent_remove(struct dps_sent *sent, uint64_t number);
+
+/* A live packet is taken for lost: out of flight, remembered. */
+void dps_sent_mark_lost(struct dps_sent *sent, uint64_t number);
+
+/* A lost packet was acknowledged after all, or nobody waits for it any more. */
+void dps_sent_forget_lost(struct dps_sent *sent, uint64_t number);
+
+/* Forgets every lost packet that was sent before a moment. */
+void dps_sent_forget_lost_before(struct dps_sent *sent, uint64_t sent_before_ns);
+
+/* inline definitions */
+
+uint64_t dps_sent_find_live(const struct dps_sent *sent, uint64_t from, uint64_t last);
+
+static inline bool dps_sent_is_live(const struct dps_sent *sent, uint64_t number)
+{
+	uint64_t index = number & (sent->capacity - 1);
+
+	return number - sent->floor_number < sent->next_number - sent->floor_number &&
+	       (sent->live[index / 64] >> (index % 64) & 1) != 0;
+}
+
+/* Where most is acknowledged in order, the number that is asked for is the answer. */
+static inline uint64_t dps_sent_next_live(const struct dps_sent *sent, uint64_t from, uint64_t last)
+{
+	if (from <= last && dps_sent_is_live(sent, from))
+		return from;
+	return dps_sent_find_live(sent, from, last);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * State: all that one lane's engine holds, and what its files ask of each other. Behaviour is
+ * split by event: recv_*.c take packets in, emit_*.c build them, chunk_*.c move bytes to and from
+ * files. They meet only here.
+ *
+ * Owner: the lane.
+ */
+#pragma once
+#include "engine/bits.h"
+#include "engine/channel.h"
+#include "engine/chunk.h"
+#include "engine/extent.h"
+#include "engine/path.h"
+#include "engine/random.h"
+#include "engine/slots.h"
+#include "engine/timers.h"
+#include "engine/wire.h"
+#include <dps/assert.h>
+#include <dps/engine.h>
+
+enum {
+	DPS_ENGINE_HEAD_BYTES = 128,  /* of a data packet: header, seal, digest */
+	DPS_ENGINE_BODY_BYTES = 1280, /* of one without, head included, padding of probes aside */
+	DPS_ENGINE_SENT_SPARE = 64,   /* packet numbers that data leaves for acknowledgements */
+	DPS_ENGINE_EVENTS_SPARE = 1024,
+	DPS_ENGINE_QUANTUM_BYTES = 64 << 10, /* a channel's turn on its path */
+	DPS_ENGINE_UNSTORED_BYTES_MAX = 128 << 20,
+};
+
+struct dps_engine {
+	struct dps_limits limits;
+	uint32_t lane_index;
+	uint32_t chunk_shift;
+	uint64_t now_ns; /* of the latest input: what emit_ios and emit_events need */
+
+	struct dps_slots slots;
+	struct dps_chunks chunks;
+	struct dps_extents extents;
+	struct dps_channel *channels;
+	struct dps_channel_table table;
+	struct dps_path *paths;
+	struct dps_timers timers; /* by path */
+	struct dps_random random;
+
+	uint32_t active_channels; /* those that hold chunks: they share the slots */
+	uint32_t senders_count;	  /* open channels that send */
+
+	/* Queues through the records. */
+	uint32_t first_touched, last_touched; /* paths that may have something to emit */
+	uint32_t first_hungry, last_hungry;   /* channels that want chunks made */
+	uint32_t first_starved, last_starved; /* ... and found no slot: wait for one to be free */
+	uint32_t first_io, last_io;	      /* chunks with reads or writes to emit */
+
+	struct dps_event *events;
+	uint32_t events_capacity;
+	uint32_t events_head;
+	uint32_t events_tail;
+
+	uint8_t *scratch; /* DPS_PAYLOAD_BYTES_MAX: a packet whose place is not known to be free */
+	uint8_t *heads;	  /* of data packets, one per packet of an emit */
+	uint8_t *bodies;  /* heads and bodies of the others */
+	uint32_t zero_slot; /* zeros: the padding of probes */
+	uint32_t bodies_used;
+	struct dps_ack ack; /* the one being built or read */
+
+	struct dps_engine_counters counters;
+	uint64_t limit_since_ns;
+	uint8_t limit; /* enum dps_limit */
+};
+
+/* ---- engine.c ---- */
+void dps_engine_push_event(struct dps_engine *engine, const struct dps_event *event);
+
+static inline uint64_t dps_chunk_number(const struct dps_engine *engine, uint64_t offset)
+{
+	return offset >> engine->chunk_shift;
+}
+
+static inline uint64_t dps_chunk_base(const struct dps_engine *engine, uint64_t number)
+{
+	return number << engine->chunk_shift;
+}
+
+/* ---- paths.c ---- */
+/* The path has something to emit, or its deadline may have moved. */
+void dps_path_touch(struct dps_engine *engine, struct dps_path *path);
+/* Ends a path from within: an event says why. */
+void dps_path_lose(struct dps_engine *engine, struct dps_path *path, uint32_t reason);
+/* A probe of this size was acknowledged: data may flow. */
+void dps_path_validate(struct dps_engine *engine, struct dps_path *path, uint32_t datagram_bytes);
+void dps_path_free(struct dps_engine *engine, struct dps_path *path);
+
+/* ---- channels.c ---- */
+/* The channel may be able to make chunks. */
+void dps_channel_want(struct dps_engine *engine, struct dps_channel *channel);
+/* A slot may be free: the first who starves and may have it goes on. */
+void dps_channel_feed_starved(struct dps_engine *engine);
+void dps_channel_starve(struct dps_engine *engine, struct dps_channel *channel);
+/* A sender may have something to send. */
+void dps_channel_sendable(struct dps_engine *engine, struct dps_channel *channel);
+/* The peer should hear of the channel's offsets in the next ACK. */
+void dps_channel_report(struct dps_engine *engine, struct dps_channel *channel);
+void dps_channel_close(struct dps_engine *engine, struct dps_channel *channel);
+/* Says what is done, in order, and frees it. */
+void dps_channel_settle(struct dps_engine *engine, struct dps_channel *channel);
+/* The extent will not be sent from the piece at this offset on. */
+void dps_channel_skip(struct dps_engine *engine, struct dps_channel *channel, uint32_t extent_index,
+		      uint64_t from_offset);
+/* From an offset below made_offset on to what a chunk holds, or to made_offset. */
+uint64_t dps_channel_next_held(const struct dps_engine *engine, const struct dps_channel *channel,
+			       uint64_t offset);
+/* Moves contiguous as far as what was received allows. */
+void dps_channel_advance_contiguous(struct dps_engine *engine, struct dps_channel *channel);
+/* Receiver: every byte below was written. */
+uint64_t dps_channel_written(const struct dps_engine *engine, const struct dps_channel *channel);
+uint32_t dps_channel_index(const struct dps_engine *engine, const struct dps_channel *channel);
+
+/* ---- chunk_make.c ---- */
+/* Whether a slot is left for a channel to read into, or to promise. */
+bool dps_channel_may_have_slot(const struct dps_engine *engine, const struct dps_channel *channel);
+/* Serves the hungry: chunks to read for senders, credit for receivers. */
+void dps_make_chunks(struct dps_engine *engine);
+
+/* ---- chunk_io.c ---- */
+/* Gives back one reference to a slot. */
+void dps_slot_drop(struct dps_engine *engine, uint32_t slot);
+void dps_chunk_queue_ios(struct dps_engine *engine, uint32_t chunk_index);
+/* Receiver: every byte is here, or needs not come: on to its files. */
+void dps_chunk_complete(struct dps_engine *engine, uint32_t chunk_index);
+/* All of it is acknowledged, or written: gives everything back. */
+void dps_chunk_finish(struct dps_engine *engine, uint32_t chunk_index);
+/* The same without a word, when its channel goes. */
+void dps_chunk_discard(struct dps_engine *engine, uint32_t chunk_index);
+
+/* A piece: the part of an extent within a chunk. Empty when they do not meet. */
+struct dps_piece {
+	uint64_t start;
+	uint64_t end;
+};
+struct dps_piece dps_piece_of(const struct dps_chunk *chunk, const struct dps_extent *extent);
+/* Where the state of an extent's piece within a chunk is kept. */
+struct dps_piece_state *dps_piece_state_of(struct dps_engine *engine, struct dps_chunk *chunk,
+					   struct dps_extent *extent);
+/* Where the padding behind an extent's piece ends: at the next piece, or with the chunk. */
+uint64_t dps_piece_fill_end(const struct dps_engine *engine, const struct dps_chunk *chunk,
+			    const struct dps_extent *extent);
+bool dps_extent_is_large(const struct dps_engine *engine, const struct dps_extent *extent);
+bool dps_piece_is_skipped(const struct dps_extent *extent, const struct dps_piece *piece);
+/* The chunk that holds a channel's offset, in the ring or read again; DPS_CHUNK_NONE. */
+uint32_t dps_chunk_find(const struct dps_engine *engine, const struct dps_channel *channel,
+			uint64_t offset);
+/* The extent with this offset, from a chunk's first on; DPS_EXTENT_NONE in padding. */
+uint32_t dps_extent_find(const struct dps_engine *engine, const struct dps_chunk *chunk,
+			 uint64_t offset);
+
+/* ---- recv_*.c ---- */
+bool dps_place_data(struct dps_engine *engine, struct dps_path *path,
+		    struct dps_placement *placement);
+/* False when the packet could not be kept and must not be acknowledged. */
+bool dps_recv_data(struct dps_engine *engine, struct dps_path *path,
+		   const struct dps_placement *placement);
+void dps_recv_ack(struct dps_engine *engine, struct dps_path *path, const uint8_t *body,
+		  size_t length, uint64_t now_ns);
+void dps_recv_probe(struct dps_engine *engine, struct dps_path *path,
+		    const struct dps_placement *placement);
+void dps_recv_close(struct dps_engine *engine, struct dps_path *path, const uint8_t *body,
+		    size_t length);
+
+/* ---- repair.c ---- */
+/* Finds what is lost by now and queues it to be sent again. */
+void dps_repair_detect(struct dps_engine *engine, struct dps_path *path, uint64_t now_ns);
+/* Queues the bytes of a packet to be sent again; false when the queue is full. */
+bool dps_repair_queue(struct dps_path *path, const struct dps_sent_packet *packet);
+bool dps_repair_queue_bytes(struct dps_path *path, uint32_t channel, uint32_t generation,
+			    uint64_t offset, uint32_t bytes);
+static inline uint32_t dps_repair_count(const struct dps_path *path)
+{
+	return path->resends_head - path->resends_tail;
+}
+/*
+ * What is to be sent again next: its chunk, and the first gap of it that is still missing. Forgets
+ * what needs no repair any more; NULL when nothing does.
+ */
+struct dps_resend *dps_repair_next(struct dps_engine *engine, struct dps_path *path,
+				   struct dps_chunk **chunk, struct dps_range *gap);
+/* Whether so many packets more may be in flight that were not before. */
+bool dps_repair_has_room(const struct dps_path *path, uint32_t packets);
+/* Sends the oldest of what is in flight again, or a probe, whatever the window says. */
+void dps_repair_on_probe_timeout(struct dps_engine *engine, struct dps_path *path, uint64_t now_ns);
+
+/* ---- emit_*.c ---- */
+/* Each appends packets to out and returns how many, at most room. */
+unsigned int dps_emit_ack(struct dps_engine *engine, struct dps_path *path,
+			  struct dps_packet_out *out, unsigned int room, uint64_t now_ns);
+unsigned int dps_emit_control(struct dps_engine *engine, struct dps_path *path,
+			      struct dps_packet_out *out, unsigned int room, uint64_t now_ns);
+unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
+			   struct dps_packet_out *out, unsigned int room, uint8_t *heads,
+			   uint64_t now_ns);
+/* Begins a packet without data; returns where its body goes, of DPS_WIRE_BODY_BYTES_MAX. */
+uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_packet_out *out);
+/* Numbers a packet, fills in its header and records it. */
+void dps_emit_finish(struct dps_path *path, struct dps_packet_out *out, struct dps_header *header,
+		     struct dps_sent_packet *sent, uint64_t now_ns);
+
+/* ---- deadlines.c ---- */
+uint64_t dps_path_deadline_ns(const struct dps_path *path);
+void dps_path_on_deadline(struct dps_engine *engine, struct dps_path *path, uint64_t now_ns);
+uint64_t dps_path_probe_timeout_ns(const struct dps_path *path);
+/* Credit keeps a channel from sending and nothing is in flight: ask for it in a while; at once
+ * when it is the first time. */
+void dps_path_on_blocked(struct dps_path *path, uint32_t channel, bool is_first, uint64_t now_ns);
