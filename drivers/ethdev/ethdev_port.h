@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Ethdev port: a DPDK device with one queue pair as a port (drivers/port.h). Bodies go out without
+ * a copy where the device reads them itself; ARP, neighbour discovery and echo requests are
+ * answered inside.
+ */
+#pragma once
+#include "drivers/ethdev/port_name.h"
+#include "drivers/port.h"
+
+enum dps_ethdev_limits {
+	DPS_ETHDEV_REMOTES_MAX = 256,
+	DPS_ETHDEV_MEMIF_MTU = 9000,
+	DPS_ETHDEV_MTU_MIN = 1280, /* of IPv6, RFC 8200 section 5 */
+	DPS_ETHDEV_MTU_MAX = 16500,
+};
+
+struct dps_ethdev_config {
+	const struct dps_port_name *name; /* any kind but DPS_PORT_UDP; borrowed */
+	/* memif: the server makes the socket; the client, which receives without a copy, looks for
+	 * it. */
+	bool is_server;
+	/* Our own address, never the kernel's; family NONE: IPv6 link-local from the MAC. */
+	struct dps_subnet subnet;
+	uint16_t vlan;	      /* 1-4094: tag of every frame; 0: untagged */
+	uint32_t mtu;	      /* 0: the device's own; memif 9000 */
+	uint16_t udp_port;    /* ours */
+	uint16_t descriptors; /* of each ring; 0: 256, or what the device needs */
+};
+
+/*
+ * Opens and starts a port. EAL is up (drivers/ethdev/eal.h). A memif client's port opens without
+ * its server and comes up during poll(). Main thread; the port then belongs to its lane.
+ *
+ * Returns 0, or -errno and a sentence in why: which device, what failed, what to do.
+ *
+ * add_remote returns -ENETUNREACH for an address outside the subnet (there are no gateways),
+ * -EAFNOSUPPORT for the other IP version, -EADDRINUSE for our own address, -ENOSPC.
+ * While the link is down, datagrams are taken and dropped. on_released is called inside send, poll
+ * and close only. A body lies in memory from allocate, in one naturally aligned 2 MiB.
+ * A lane should be an EAL lcore or rte_thread_register()ed, so that its buffers are recycled
+ * through its own cache.
+ */
+int dps_ethdev_open(struct dps_port **port, const struct dps_ethdev_config *config, char *why,
+		    size_t why_bytes);
+
+/* Whether the MAC of a remote is known, so that datagrams to it are sent. The lane's thread. */
+bool dps_ethdev_is_resolved(const struct dps_port *port, uint32_t remote);

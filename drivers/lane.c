@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/lane.h"
+#include "drivers/digest/digest.h"
+#include "drivers/lane_state.h"
+#include <dps/assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LINE_BYTES = 64,
+	PUBLISH_US = 1000,
+	RING_US = 200, /* the reader is woken at most this often: a system call for many events */
+};
+
+/* ---- life ---- */
+
+static void on_released(void *context, uint32_t token)
+{
+	struct dps_lane *lane = context;
+
+	dps_engine_on_released(lane->engine, token);
+}
+
+static void *aligned(size_t bytes)
+{
+	return aligned_alloc(LINE_BYTES, (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES);
+}
+
+static void init_ios(struct dps_lane *lane)
+{
+	lane->free_io = UINT32_MAX;
+	for (uint32_t i = DPS_LANE_IOS; i > 0; i--) {
+		lane->ios[i - 1].next_free = lane->free_io;
+		lane->free_io = i - 1;
+	}
+	lane->free_ios_count = DPS_LANE_IOS;
+}
+
+static bool init_mailbox(struct dps_mailbox *mailbox, size_t entry_bytes, uint32_t capacity)
+{
+	void *entries = aligned(entry_bytes * capacity);
+
+	dps_mailbox_init(mailbox, entries, entry_bytes, capacity);
+	return entries != NULL;
+}
+
+struct dps_lane *dps_lane_create(const struct dps_lane_config *config)
+{
+	struct dps_lane *lane = aligned(sizeof(*lane));
+	void *memory = aligned(dps_engine_bytes(&config->limits));
+
+	if (lane)
+		memset(lane, 0, sizeof(*lane));
+	if (!lane || !memory ||
+	    !init_mailbox(&lane->commands, sizeof(struct dps_lane_command), config->commands) ||
+	    !init_mailbox(&lane->events, sizeof(struct dps_lane_event), config->events) ||
+	    !init_mailbox(&lane->reservations, sizeof(struct dps_lane_reservation),
+			  DPS_LANE_RESERVED_PATHS) ||
+	    !(lane->channel_paths = malloc(config->limits.channels * sizeof(uint32_t)))) {
+		free(memory);
+		if (lane)
+			dps_lane_destroy(lane);
+		return NULL;
+	}
+	lane->config = *config;
+	memset(lane->channel_paths, 0xff, config->limits.channels * sizeof(uint32_t));
+	init_ios(lane);
+	lane->now_ns = dps_clock_now_ns(config->clock);
+	lane->engine = dps_engine_init(memory, &config->limits, config->slots, config->index,
+				       config->seed, lane->now_ns);
+	config->port->on_released = on_released;
+	config->port->released_context = lane;
+	return lane;
+}
+
+void dps_lane_destroy(struct dps_lane *lane)
+{
+	free(lane->engine);
+	free(lane->commands.entries);
+	free(lane->events.entries);
+	free(lane->reservations.entries);
+	free(lane->channel_paths);
+	free(lane);
+}
+
+void dps_lane_set_bell(struct dps_lane *lane, void (*ring)(void *context), void *context)
+{
+	lane->ring = ring;
+	lane->ring_context = context;
+}
+
+/* ---- the control core's side ---- */
+
+int dps_lane_reserve_path(struct dps_lane *lane, uint64_t *connection_id)
+{
+	struct dps_lane_reservation reservation;
+
+	if (!dps_mailbox_pop(&lane->reservations, &reservation))
+		return -EAGAIN;
+	*connection_id = reservation.connection_id;
+	return (int)reservation.path;
+}
+
+bool dps_lane_command(struct dps_lane *lane, const struct dps_lane_command *command)
+{
+	return dps_mailbox_push(&lane->commands, command);
+}
+
+unsigned int dps_lane_take_events(struct dps_lane *lane, struct dps_lane_event *events,
+				  unsigned int room)
+{
+	unsigned int count = 0;
+
+	while (count < room && dps_mailbox_pop(&lane->events, &events[count]))
+		count++;
+	return count;
+}
+
+void dps_lane_read_snapshot(struct dps_lane *lane, struct dps_lane_snapshot *snapshot)
+{
+	uint64_t words[sizeof(lane->published) / sizeof(lane->published[0])];
+	unsigned int before, after;
+
+	do {
+		/* acquire: pairs with the release at the end of publish() */
+		before = atomic_load_explicit(&lane->published_sequence, memory_order_acquire);
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			words[i] = atomic_load_explicit(&lane->published[i], memory_order_relaxed);
+		/* pairs with the release fence in publish(): a word that was being replaced shows
+		 */
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(&lane->published_sequence, memory_order_relaxed);
+	} while (before != after || (before & 1));
+	memcpy(snapshot, words, sizeof(*snapshot));
+}
+
+/* ---- the lane's side ---- */
+
+void dps_lane_say(struct dps_lane *lane, const struct dps_lane_event *event)
+{
+	bool is_said = dps_mailbox_push(&lane->events, event);
+
+	DPS_ASSERT(is_said);
+	lane->is_ring_due = true;
+}
+
+static void ring_bell(struct dps_lane *lane)
+{
+	if (!lane->is_ring_due || !lane->ring ||
+	    lane->now_ns < lane->rung_at_ns + RING_US * DPS_NS_PER_US)
+		return;
+	lane->is_ring_due = false;
+	lane->rung_at_ns = lane->now_ns;
+	lane->ring(lane->ring_context);
+}
+
+static void publish(struct dps_lane *lane)
+{
+	struct dps_lane_snapshot *snapshot = &lane->snapshot;
+	uint64_t words[sizeof(lane->published) / sizeof(lane->published[0])] = { 0 };
+	unsigned int sequence =
+		atomic_load_explicit(&lane->published_sequence, memory_order_relaxed);
+
+	lane->published_at_ns = lane->now_ns;
+	dps_engine_read_counters(lane->engine, &snapshot->engine);
+	snapshot->port = lane->config.port->counters;
+	snapshot->disk = lane->config.disk->counters;
+	snapshot->free_slots = dps_engine_free_slots(lane->engine);
+	snapshot->now_ns = lane->now_ns;
+	snapshot->is_link_up = lane->is_link_up;
+	for (uint32_t i = 0; i < lane->config.limits.paths; i++)
+		if (dps_engine_read_path(lane->engine, i, &snapshot->path) == 0)
+			break;
+	for (uint32_t i = 0; i < lane->config.limits.channels; i++)
+		if (dps_engine_read_channel(lane->engine, i, &snapshot->channel) == 0)
+			break;
+	memcpy(words, snapshot, sizeof(*snapshot));
+	atomic_store_explicit(&lane->published_sequence, sequence + 1, memory_order_relaxed);
+	/* pairs with the acquire fence in dps_lane_read_snapshot() */
+	atomic_thread_fence(memory_order_release);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		atomic_store_explicit(&lane->published[i], words[i], memory_order_relaxed);
+	/* release: pairs with the acquire in dps_lane_read_snapshot() */
+	atomic_store_explicit(&lane->published_sequence, sequence + 2, memory_order_release);
+}
+
+static void reserve_paths(struct dps_lane *lane)
+{
+	while (dps_mailbox_room(&lane->reservations) > 0) {
+		struct dps_lane_reservation reservation = { 0 };
+		int path = dps_engine_reserve_path(lane->engine, &reservation.connection_id);
+
+		if (path < 0)
+			return;
+		reservation.path = (uint32_t)path;
+		dps_mailbox_push(&lane->reservations, &reservation);
+	}
+}
+
+static unsigned int receive(struct dps_lane *lane)
+{
+	struct dps_port *port = lane->config.port;
+	struct dps_incoming incoming[DPS_PORT_BURST];
+	unsigned int count = port->ops->receive(port, incoming, DPS_PORT_BURST);
+
+	for (unsigned int i = 0; i < count; i++) {
+		const uint8_t *bytes = incoming[i].bytes;
+		struct dps_placement placement;
+		bool is_good;
+
+		if (dps_engine_place(lane->engine, bytes, incoming[i].length, incoming[i].ecn,
+				     &placement) != DPS_VERDICT_OPEN)
+			continue;
+		is_good = lane->config.seal->open(lane->config.seal, placement.packet_number,
+						  placement.header, bytes + DPS_HEADER_BYTES,
+						  placement.to, bytes + DPS_ENVELOPE_BYTES,
+						  placement.payload_bytes);
+		dps_engine_commit(lane->engine, &placement, is_good, lane->now_ns);
+	}
+	if (count > 0)
+		port->ops->release(port, incoming, count);
+	return count;
+}
+
+static unsigned int reap(struct dps_lane *lane)
+{
+	struct dps_disk *disk = lane->config.disk;
+	struct dps_disk_result results[DPS_DISK_BURST];
+	unsigned int count = disk->ops->reap(disk, results, DPS_DISK_BURST);
+
+	for (unsigned int i = 0; i < count; i++) {
+		struct dps_lane_io *io = &lane->ios[results[i].tag];
+		struct dps_digest digest = { { 0 } };
+
+		if (!io->is_write && results[i].result == io->bytes)
+			digest = dps_digest_of(io->memory, io->bytes);
+		dps_engine_on_io(lane->engine, io->tag, results[i].result, &digest, lane->now_ns);
+		io->next_free = lane->free_io;
+		lane->free_io = (uint32_t)results[i].tag;
+		lane->free_ios_count++;
+	}
+	return count;
+}
+
+static void offer(struct dps_lane *lane)
+{
+	struct dps_port *port = lane->config.port;
+	unsigned int left = lane->outgoing_count - lane->outgoing_first;
+
+	if (left > 0)
+		lane->outgoing_first +=
+			port->ops->send(port, lane->outgoing + lane->outgoing_first, left);
+}
+
+static unsigned int send(struct dps_lane *lane)
+{
+	struct dps_seal *seal = lane->config.seal;
+	unsigned int room = DPS_PORT_BURST;
+
+	offer(lane);
+	if (lane->outgoing_first < lane->outgoing_count) /* a lane keeps at most one unsent burst */
+		room = 0;
+	if (room > 0)
+		lane->outgoing_first = lane->outgoing_count = 0;
+	lane->outgoing_count +=
+		dps_engine_emit_packets(lane->engine, lane->packets, room, lane->now_ns);
+	if (room == 0)
+		return 0;
+	for (unsigned int i = 0; i < lane->outgoing_count; i++) {
+		struct dps_packet_out *packet = &lane->packets[i];
+
+		lane->outgoing[i] = (struct dps_outgoing){
+			.head = packet->head,
+			.body = seal->make(seal, packet->packet_number, packet->head,
+					   packet->head_bytes, packet->body, packet->body_bytes,
+					   NULL),
+			.head_bytes = packet->head_bytes,
+			.body_bytes = packet->body_bytes,
+			.remote = packet->remote,
+			.token = packet->slot,
+		};
+	}
+	offer(lane);
+	return lane->outgoing_count;
+}
+
+/* Checks what is to be written against what its sender read; the bytes are still in the cache. */
+static bool is_intact(const struct dps_io *io)
+{
+	struct dps_digest digest = dps_digest_of(io->memory, io->bytes);
+
+	return memcmp(&digest, &io->digest, sizeof(digest)) == 0;
+}
+
+static void add_request(struct dps_lane *lane, const struct dps_io *io)
+{
+	uint32_t index = lane->free_io;
+
+	if (io->is_write && !is_intact(io)) {
+		dps_engine_on_io(lane->engine, io->tag, -EBADMSG, NULL, lane->now_ns);
+		return;
+	}
+	lane->free_io = lane->ios[index].next_free;
+	lane->free_ios_count--;
+	lane->ios[index] = (struct dps_lane_io){
+		.tag = io->tag,
+		.memory = io->memory,
+		.bytes = io->bytes,
+		.is_write = io->is_write,
+	};
+	lane->requests[lane->requests_count++] = (struct dps_disk_request){
+		.memory = io->memory,
+		.file_offset = io->file_offset,
+		.tag = index,
+		.bytes = io->bytes,
+		.file = io->file,
+		.is_write = io->is_write,
+	};
+}
+
+static unsigned int submit(struct dps_lane *lane)
+{
+	struct dps_disk *disk = lane->config.disk;
+	struct dps_io ios[DPS_DISK_BURST];
+	unsigned int count = 0, room;
+
+	if (lane->requests_first == lane->requests_count) {
+		lane->requests_first = lane->requests_count = 0;
+		room = lane->free_ios_count < DPS_DISK_BURST ? lane->free_ios_count
+							     : DPS_DISK_BURST;
+		count = dps_engine_emit_ios(lane->engine, ios, room);
+		for (unsigned int i = 0; i < count; i++)
+			add_request(lane, &ios[i]);
+	}
+	if (lane->requests_first < lane->requests_count)
+		lane->requests_first +=
+			disk->ops->submit(disk, lane->requests + lane->requests_first,
+					  lane->requests_count - lane->requests_first);
+	return count;
+}
+
+static void on_engine_event(struct dps_lane *lane, const struct dps_event *event)
+{
+	struct dps_path_state state;
+
+	dps_lane_say(lane, &(struct dps_lane_event){ .type = DPS_LANE_ENGINE, .engine = *event });
+	if (event->type == DPS_EVENT_FILE_DONE || event->type == DPS_EVENT_RESENT)
+		dps_lane_close_file(lane, event->file);
+	else if (event->type == DPS_EVENT_PATH_LOST &&
+		 dps_engine_read_path(lane->engine, event->path, &state) < 0)
+		dps_lane_abandon_path(lane, event->path);
+}
+
+static unsigned int pass_events(struct dps_lane *lane)
+{
+	struct dps_event event;
+	unsigned int count = 0;
+
+	while (dps_mailbox_room(&lane->events) > DPS_LANE_OUTBOX_SPARE &&
+	       dps_engine_emit_events(lane->engine, &event, 1) == 1) {
+		on_engine_event(lane, &event);
+		count++;
+	}
+	return count;
+}
+
+/* Files of channels that are gone, once the disk has nothing of them any more. */
+static void close_abandoned(struct dps_lane *lane)
+{
+	if (lane->closing_count == 0 || lane->requests_first < lane->requests_count ||
+	    lane->config.disk->ops->in_flight(lane->config.disk) > 0)
+		return;
+	for (uint32_t i = 0; i < DPS_LANE_FILES && lane->closing_count > 0; i++) {
+		if (dps_mailbox_room(&lane->events) <= DPS_LANE_OUTBOX_SPARE)
+			return;
+		if (lane->files[i].is_open && lane->files[i].is_closing)
+			dps_lane_close_file(lane, i);
+	}
+}
+
+/* What waits for a link that is down is heard by nobody; its slots are the engine's again. */
+static void drop_unsent(struct dps_lane *lane)
+{
+	for (; lane->outgoing_first < lane->outgoing_count; lane->outgoing_first++) {
+		const struct dps_outgoing *outgoing = &lane->outgoing[lane->outgoing_first];
+
+		if (outgoing->body)
+			dps_engine_on_released(lane->engine, outgoing->token);
+	}
+}
+
+/* The last word of each path has left, and the disk is done: nothing of ours is out there. */
+static void finish_stop(struct dps_lane *lane)
+{
+	if (!lane->config.port->ops->is_up(lane->config.port))
+		drop_unsent(lane);
+	if (lane->closing_count > 0 || lane->outgoing_first < lane->outgoing_count ||
+	    dps_mailbox_room(&lane->events) <= DPS_LANE_OUTBOX_SPARE)
+		return;
+	lane->is_stopping = false;
+	dps_lane_say(lane, &(struct dps_lane_event){ .type = DPS_LANE_STOPPED });
+}
+
+static void watch_link(struct dps_lane *lane)
+{
+	bool is_up = lane->config.port->ops->is_up(lane->config.port);
+
+	if (is_up == lane->is_link_up || dps_mailbox_room(&lane->events) <= DPS_LANE_OUTBOX_SPARE)
+		return;
+	lane->is_link_up = is_up;
+	dps_lane_say(lane, &(struct dps_lane_event){ .type = DPS_LANE_LINK,
+						     .engine = { .error = is_up } });
+}
+
+unsigned int dps_lane_turn(struct dps_lane *lane)
+{
+	unsigned int work = 0;
+
+	lane->now_ns = dps_clock_now_ns(lane->config.clock);
+	lane->config.port->ops->poll(lane->config.port, lane->now_ns);
+	watch_link(lane);
+	reserve_paths(lane);
+	work += dps_lane_do_commands(lane);
+	if (!dps_engine_is_choked(lane->engine)) {
+		work += receive(lane);
+		work += reap(lane);
+	}
+	if (dps_engine_next_deadline_ns(lane->engine) <= lane->now_ns)
+		dps_engine_on_deadline(lane->engine, lane->now_ns);
+	work += send(lane);
+	work += submit(lane);
+	work += pass_events(lane);
+	close_abandoned(lane);
+	if (lane->is_stopping)
+		finish_stop(lane);
+	lane->snapshot.turns++;
+	lane->snapshot.idle_turns += work == 0;
+	if (lane->now_ns >= lane->published_at_ns + PUBLISH_US * DPS_NS_PER_US || lane->is_stopping)
+		publish(lane);
+	ring_bell(lane);
+	return work;
+}
+
+uint64_t dps_lane_next_deadline_ns(const struct dps_lane *lane)
+{
+	uint64_t at_ns = dps_engine_next_deadline_ns(lane->engine);
+
+	if (lane->outgoing_first < lane->outgoing_count ||
+	    lane->requests_first < lane->requests_count || lane->is_stopping)
+		return lane->now_ns;
+	if (lane->is_ring_due && lane->ring)
+		at_ns = at_ns < lane->rung_at_ns + RING_US * DPS_NS_PER_US
+				? at_ns
+				: lane->rung_at_ns + RING_US * DPS_NS_PER_US;
+	return at_ns;
+}

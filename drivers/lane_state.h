@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Lane state: what a lane holds, for the files that make it up (lane.c, lane_commands.c). */
+#pragma once
+#include "drivers/lane.h"
+
+enum {
+	DPS_LANE_IOS = 512,	     /* reads and writes under way */
+	DPS_LANE_FILES = 4096,	     /* open files: the disk's names are below this */
+	DPS_LANE_RESERVED_PATHS = 4, /* connection ids made ahead */
+	DPS_LANE_OUTBOX_SPARE = 4,   /* events one step may add beyond the engine's */
+};
+
+/* A read or write that the disk has. */
+struct dps_lane_io {
+	uint64_t tag; /* the engine's */
+	uint8_t *memory;
+	uint32_t bytes;
+	uint32_t next_free;
+	bool is_write;
+};
+
+/* A file that the disk has a name for. */
+struct dps_lane_file {
+	int32_t fd;
+	uint32_t channel;
+	bool is_open;
+	bool is_closing; /* its channel is gone; the disk may still be at it */
+};
+
+struct dps_lane_reservation {
+	uint64_t connection_id;
+	uint32_t path;
+};
+
+struct dps_lane {
+	struct dps_lane_config config;
+	struct dps_engine *engine;
+	uint64_t now_ns;
+
+	/* What was emitted and the port has not taken yet: nothing more is emitted until it has. */
+	struct dps_packet_out packets[DPS_PORT_BURST];
+	struct dps_outgoing outgoing[DPS_PORT_BURST];
+	unsigned int outgoing_first;
+	unsigned int outgoing_count;
+
+	struct dps_disk_request requests[DPS_DISK_BURST];
+	unsigned int requests_first;
+	unsigned int requests_count;
+	struct dps_lane_io ios[DPS_LANE_IOS];
+	uint32_t free_io;
+	uint32_t free_ios_count;
+
+	struct dps_lane_file files[DPS_LANE_FILES];
+	uint32_t closing_count;
+	uint32_t *channel_paths; /* by channel */
+
+	struct dps_mailbox commands;	 /* from the control core */
+	struct dps_mailbox events;	 /* to the control core */
+	struct dps_mailbox reservations; /* to the control core */
+	void (*ring)(void *context);
+	void *ring_context;
+	uint64_t rung_at_ns;
+	bool is_ring_due;
+	bool is_link_up;
+	bool is_stopping;
+
+	struct dps_lane_snapshot snapshot; /* the lane's own */
+	uint64_t published_at_ns;
+	atomic_uint published_sequence; /* odd while it is written; writer: lane */
+	_Atomic uint64_t published[(sizeof(struct dps_lane_snapshot) + 7) / 8]; /* writer: lane */
+};
+
+/* Puts an event into the outbox, for which there is room. */
+void dps_lane_say(struct dps_lane *lane, const struct dps_lane_event *event);
+
+/* Takes commands in as long as their answers have room; returns how many. */
+unsigned int dps_lane_do_commands(struct dps_lane *lane);
+
+/* The disk's name of a file is not used any more: says FILE_CLOSED. */
+void dps_lane_close_file(struct dps_lane *lane, uint32_t file);
+
+/* All files of a path's channels, or of one channel: closed when the disk is done. */
+void dps_lane_abandon_channel(struct dps_lane *lane, uint32_t channel);
+void dps_lane_abandon_path(struct dps_lane *lane, uint32_t path);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Port: a place to receive and send UDP datagrams in bursts; DPDK, kernel sockets, or simulated. */
+#pragma once
+#include <dps/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum dps_port_limits {
+	DPS_PORT_BURST = 32,	    /* most datagrams of one receive or send */
+	DPS_PORT_HEAD_BYTES = 1536, /* most bytes of dps_outgoing.head */
+};
+
+/* A datagram received: the UDP payload. Lent until the release that follows. */
+struct dps_incoming {
+	const uint8_t *bytes;
+	uint32_t length;
+	uint8_t ecn; /* two bits of the IP header; 0 when the port cannot tell */
+	void *owner; /* the port's, not to be touched */
+	struct dps_address from;
+};
+
+/*
+ * A datagram to send: head, then body. head is borrowed for the call. body (may be NULL) stays
+ * untouched and unmoved until the port gives the token back through on_released, once per
+ * datagram it took that has a body.
+ */
+struct dps_outgoing {
+	const uint8_t *head;
+	const uint8_t *body;
+	uint32_t head_bytes;
+	uint32_t body_bytes;
+	uint32_t remote; /* from add_remote */
+	uint32_t token;	 /* the slot that body lies in */
+};
+
+struct dps_port_counters {
+	uint64_t received_datagrams;
+	uint64_t received_bytes;
+	uint64_t sent_datagrams;
+	uint64_t sent_bytes;
+	uint64_t dropped_no_buffer;  /* arrived and lost for want of memory */
+	uint64_t dropped_malformed;  /* not ours, or broken below UDP */
+	uint64_t refused_sends;	     /* the device or kernel took less than was offered */
+	uint64_t impaired_datagrams; /* lost or damaged by the fault port, in both directions */
+	uint64_t send_errors;	     /* datagrams the kernel refused for good (e.g. unreachable) */
+};
+
+struct dps_port;
+
+/* Every function but allocate is called by the port's lane only. */
+struct dps_port_ops {
+	/* Fills at most room (<= DPS_PORT_BURST) datagrams; 0 when there is none. Never blocks. */
+	unsigned int (*receive)(struct dps_port *port, struct dps_incoming *incoming,
+				unsigned int room);
+	/* Gives back all datagrams of the last receive. */
+	void (*release)(struct dps_port *port, struct dps_incoming *incoming, unsigned int count);
+	/*
+	 * Takes the first n of count datagrams and returns n; the caller offers the rest again.
+	 * A datagram to a remote that is not resolved yet counts as taken and is dropped.
+	 */
+	unsigned int (*send)(struct dps_port *port, const struct dps_outgoing *outgoing,
+			     unsigned int count);
+	/* Housekeeping (resolve, answer ARP, link, reopen, late frees); often, cheap when idle. */
+	void (*poll)(struct dps_port *port, uint64_t now_ns);
+	/* Whether the link is up and datagrams may get through. */
+	bool (*is_up)(const struct dps_port *port);
+	/* Names a destination. Returns its index >= 0, or -errno (-ENOSPC: too many). */
+	int (*add_remote)(struct dps_port *port, const struct dps_address *address);
+	void (*remove_remote)(struct dps_port *port, uint32_t remote);
+	/*
+	 * Memory that bodies may lie in, for the life of the port: page-aligned, registered with
+	 * the device, in hugepages where there are any. NULL when there is not enough. Before the
+	 * lane starts.
+	 */
+	void *(*allocate)(struct dps_port *port, size_t bytes);
+	void (*close)(struct dps_port *port);
+};
+
+/* Embedded as the first member of every concrete port. */
+struct dps_port {
+	const struct dps_port_ops *ops;
+	const char *name;	  /* as the user wrote it, for messages */
+	struct dps_address local; /* what peers send to; complete once the port is open */
+	uint32_t mtu;		  /* largest IP packet */
+	struct dps_port_counters counters;
+	/* Set by the lane: the port is done with the body of one datagram. */
+	void (*on_released)(void *context, uint32_t token);
+	void *released_context;
+};
+
+/* UDP payload that fits one packet of the port to this family of address. */
+static inline uint32_t dps_port_datagram_bytes(uint32_t mtu, uint8_t family)
+{
+	return mtu - (family == DPS_ADDRESS_IPV6 ? 40 : 20) - 8;
+}

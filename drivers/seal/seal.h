@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Seal: the 16 bytes between header and payload that tell a packet as sent from a damaged one. */
+#pragma once
+#include <dps/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The two things one does with a seal, whichever it is: clear as below, or one with a key. A seal
+ * that encrypts takes its nonce from the packet number and its key from the number's phase
+ * (dps_wire_key_phase). Owner: the lane of the path.
+ */
+struct dps_seal {
+	/*
+	 * Seals head (header, 16 bytes room for the seal, then head_bytes - 56 of payload) and the
+	 * body that follows it. A seal that encrypts writes the body to room (body_bytes) and
+	 * what lies in head in place. Returns the body to send: room, or body as it is.
+	 */
+	const uint8_t *(*make)(struct dps_seal *seal, uint64_t packet_number, uint8_t *head,
+			       size_t head_bytes, const uint8_t *body, size_t body_bytes,
+			       uint8_t *room);
+	/* As dps_seal_clear_open. */
+	bool (*open)(struct dps_seal *seal, uint64_t packet_number,
+		     const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
+		     void *to, const uint8_t *from, size_t bytes);
+	void *key; /* of a seal that has one, else NULL */
+};
+
+/* The seal without a key: finds damage, not forgery. */
+void dps_seal_init_clear(struct dps_seal *seal);
+
+/*
+ * Fills head[40..55]: CRC32C (RFC 3720 appendix B.4, big-endian) over the 40 bytes of header, the
+ * payload in head from 56 on, and body (NULL when there is none); then twelve zeros.
+ * head_bytes is at least 56.
+ */
+void dps_seal_clear_make(uint8_t *head, size_t head_bytes, const uint8_t *body, size_t body_bytes);
+
+/*
+ * Copies bytes of payload to `to` and tells whether the copy is what was sealed. It is the copy
+ * that is checked, as the peer may still write to `from` when memory is shared; header is the
+ * caller's own copy for the same reason. `to` NULL or equal to `from`: checked where it lies. When
+ * false, `to` holds bytes that mean nothing.
+ */
+bool dps_seal_clear_open(const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
+			 void *to, const uint8_t *from, size_t bytes);
