@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Plants one fault of each kind in a small tree of its own: every check must see it, and must
+# accept the tree without it.
+# usage: checks_catch.sh TOOLS_CHECKS
+set -euo pipefail
+checks=$1
+tree=$(mktemp -d "${TMPDIR:-/tmp}/dps-checks.XXXXXX")
+trap 'rm -rf "$tree"' EXIT
+failed=0
+
+licence='/* SPDX-License-Identifier: BSD-3-Clause */'
+
+# put FILE LINE...: writes a file of the tree.
+put() {
+	local file=$tree/$1
+
+	shift
+	mkdir -p "${file%/*}"
+	printf '%s\n' "$licence" "$@" >"$file"
+}
+
+fresh() {
+	rm -rf "${tree:?}"/*
+	put include/dps/types.h '#pragma once' '#include <stdint.h>'
+	put engine/pacer.h '#pragma once' '#include <dps/types.h>'
+	put engine/pacer.c '#include "engine/pacer.h"' '#include <string.h>' \
+		'const int table[] = { 1, 2 };' 'extern int pacer(void);' \
+		'int pacer(void)' '{' '	return table[1];' '}'
+	put drivers/port.h '#pragma once' '#include <dps/types.h>'
+	put drivers/udp/udp.c '#include "drivers/port.h"' '#include "engine/pacer.h"' \
+		'#include <sys/socket.h>'
+	put apps/main.c '#include "drivers/port.h"' '#include <dps/types.h>'
+}
+
+# compile: makes the library that check-pure looks at.
+compile() {
+	(cd "$tree" && "${CC:-cc}" -I. -Iinclude -O2 -c engine/pacer.c -o pacer.o &&
+		ar rc engine.a pacer.o && rm pacer.o)
+}
+
+# accepts CHECK / catches CHECK WHAT
+accepts() {
+	local argument=$tree output
+
+	[[ $1 == check-pure ]] && compile && argument=$tree/engine.a
+	if ! output=$("$checks/$1" "$argument" 2>&1); then
+		echo "$1 refuses a tree without faults: $output"
+		failed=1
+	fi
+}
+
+catches() {
+	local argument=$tree
+
+	[[ $1 == check-pure ]] && compile && argument=$tree/engine.a
+	if "$checks/$1" "$argument" >/dev/null 2>&1; then
+		echo "$1 does not see $2"
+		failed=1
+	fi
+}
+
+fresh
+for check in check-layers check-headers check-text check-long check-pure; do
+	accepts "$check"
+done
+
+put engine/pacer.c '#include "drivers/port.h"'
+catches check-layers 'an engine that includes a driver'
+put engine/pacer.c '#include <time.h>'
+catches check-layers 'an engine that includes <time.h>'
+fresh
+put apps/main.c '#include "engine/pacer.h"'
+catches check-layers 'an app that includes the engine'
+fresh
+put drivers/udp/udp.c '#include "drivers/ethdev/ethdev.h"'
+catches check-layers 'a driver that includes one of another kind'
+fresh
+put drivers/udp/udp.c '#include "apps/main.h"'
+catches check-layers 'a driver that includes an app'
+fresh
+put drivers/udp/udp.c '#include "udp.h"'
+catches check-layers 'an include that does not show its layer'
+fresh
+put include/dps/types.h '#include <unistd.h>'
+catches check-layers 'a public header that includes <unistd.h>'
+
+fresh
+put engine/pacer.c '#include <stdlib.h>' 'void *take(void);' \
+	'void *take(void) { return malloc(1); }'
+catches check-pure 'an engine that allocates'
+put engine/pacer.c 'int count(void);' 'int count(void) { static int n; return ++n; }'
+catches check-pure 'an engine that counts in a static variable'
+put engine/pacer.c 'int last = 1;'
+catches check-pure 'an engine with a global variable'
+
+fresh
+put engine/pacer.h '#pragma once' 'uint32_t take(void);'
+catches check-headers 'a header that lacks an include'
+fresh
+put include/dps/types.h '#pragma once' 'struct dps_class { int class; };'
+catches check-headers 'a public header that is not C++'
+
+fresh
+printf 'int x;\n' >"$tree/apps/main.c"
+catches check-text 'a file without its licence'
+fresh
+put apps/main.c '/* TO''DO: the rest */'
+catches check-text 'a note to finish it later'
+
+fresh
+yes 'int x;' 2>/dev/null | head -n 1100 >>"$tree/apps/main.c" || true
+catches check-long 'a file of 1100 lines'
+
+exit "$failed"

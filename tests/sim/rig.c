@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/sim/rig.h"
+#include "drivers/sim/sim_content.h"
+#include "engine/bits.h"
+#include "tests/sim/rig_internal.h"
+#include <dps/assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MAILBOX = 256,
+	OUTBOX = 1024,
+	BELL_US = 20,
+	THIN_COPY_BYTES = 1536,
+	STOP_MS = 4000, /* a lane has to stop within: slow disks are waited for */
+	SETTLE_MS = 50, /* after the stop: held bodies come back, snapshots are published */
+};
+
+void rig_config_init(struct rig_config *config, uint64_t seed)
+{
+	*config = (struct rig_config){
+		.seed = seed,
+		.start_ns = 1000 * DPS_NS_PER_S,
+		.control_ns_min = 5 * DPS_NS_PER_MS,
+		.control_ns_max = 5 * DPS_NS_PER_MS,
+		.checkpoint_ns = 100 * DPS_NS_PER_MS,
+		.stuck_ns = 30 * DPS_NS_PER_S,
+		.congestion_mode = DPS_CONGESTION_FAIR,
+		.rate_bytes_per_s = UINT64_MAX,
+		.probe_floor_ns = DPS_NS_PER_MS,
+		.silence_ns = 30 * DPS_NS_PER_S,
+	};
+	for (unsigned int i = 0; i < 2; i++)
+		config->ways[i] = (struct dps_sim_way_config){
+			.bits_per_s = UINT64_C(10000000000),
+			.delay_ns = 5 * DPS_NS_PER_MS,
+			.overhead_bytes = -DPS_ENVELOPE_BYTES,
+		};
+}
+
+void rig_host_config_init(struct rig_host_config *config, unsigned int side, uint32_t mtu,
+			  uint64_t window_bytes, uint32_t chunk_bytes)
+{
+	*config = (struct rig_host_config){
+		.side = side,
+		.host = dps_sim_host_plain,
+		.port = dps_sim_port_plain,
+		.disk = dps_sim_disk_plain,
+	};
+	config->port.mtu = mtu;
+	dps_limits_init(&config->limits, window_bytes, chunk_bytes);
+}
+
+/*
+ * The seal of a thin world, where nothing is damaged and bodies are zeros. Most data goes into
+ * slots, which are zero from the start: only its first bytes are copied, as control packets leave
+ * theirs in the scratch memory that some data is copied from.
+ */
+static const uint8_t *make_thin(struct dps_seal *seal, uint64_t packet_number, uint8_t *head,
+				size_t head_bytes, const uint8_t *body, size_t body_bytes,
+				uint8_t *room)
+{
+	(void)seal, (void)packet_number, (void)head_bytes, (void)body_bytes, (void)room;
+	memset(head + DPS_HEADER_BYTES, 0, DPS_SEAL_BYTES);
+	return body;
+}
+
+static bool open_thin(struct dps_seal *seal, uint64_t packet_number,
+		      const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
+		      void *to, const uint8_t *from, size_t bytes)
+{
+	(void)seal, (void)packet_number, (void)tag;
+	if ((header[0] & 15) == DPS_PACKET_DATA && !(header[1] & DPS_PACKET_DIGEST))
+		bytes = dps_min_u64(bytes, THIN_COPY_BYTES);
+	if (to != NULL && to != from)
+		memcpy(to, from, bytes);
+	return true;
+}
+
+/* A wrong byte that the seal does not show, as someone on the way could make while there is no key.
+ */
+static void lie(struct rig *rig, uint8_t *bytes, uint32_t length)
+{
+	uint64_t at = DPS_ENVELOPE_BYTES +
+		      dps_random_below(&rig->control.random, length - DPS_ENVELOPE_BYTES);
+
+	bytes[at] ^= (uint8_t)(1 + dps_random_below(&rig->control.random, 255));
+	dps_seal_clear_make(bytes, length, NULL, 0);
+	rig->lies_count++;
+}
+
+static bool filter(void *context, unsigned int direction, uint8_t *bytes, uint32_t length)
+{
+	struct rig *rig = context;
+
+	if (dps_sim_drops_filter(&rig->drops, direction, bytes, length))
+		return true;
+	if (rig->lies_one_in > 0 && direction == 0 && (bytes[0] & 15) == DPS_PACKET_DATA &&
+	    dps_random_chance(&rig->control.random, 1, rig->lies_one_in))
+		lie(rig, bytes, length);
+	return false;
+}
+
+struct rig *rig_create(const struct rig_config *config)
+{
+	const char *names[2] = { "way 0>1", "way 1>0" };
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	DPS_ASSERT(rig != NULL);
+	rig->config = *config;
+	dps_sim_init(&rig->sim, config->seed, config->start_ns);
+	rig->sim.packets.is_thin = config->is_thin;
+	rig->sim.trace.is_off = config->is_thin;
+	dps_sim_link_init(&rig->link, &rig->sim, &config->ways[0], names);
+	rig->link.ways[1].config = config->ways[1];
+	rig->link.filter = filter;
+	rig->link.filter_context = rig;
+	dps_sim_check_init(&rig->check, &rig->link);
+	if (config->is_thin)
+		rig->seal = (struct dps_seal){ .make = make_thin, .open = open_thin };
+	else
+		dps_seal_init_clear(&rig->seal);
+	dps_sim_add(&rig->sim, &rig->control, "control", rig_control_run);
+	dps_sim_wake(&rig->control, config->start_ns);
+	return rig;
+}
+
+/* The lanes' bell; the control core takes a moment to hear it. */
+static void ring(void *context)
+{
+	struct rig *rig = context;
+
+	dps_sim_wake(&rig->control, rig->sim.now_ns + BELL_US * DPS_NS_PER_US);
+}
+
+static struct dps_sim_turn turn_lane(void *context)
+{
+	struct rig_host *host = context;
+	unsigned int work = dps_lane_turn(host->lane);
+
+	return (struct dps_sim_turn){ work, dps_lane_next_deadline_ns(host->lane) };
+}
+
+unsigned int rig_add_host(struct rig *rig, const struct rig_host_config *config)
+{
+	static const char *const kinds[3] = { "host", "port", "disk" };
+	unsigned int index = rig->hosts_count++;
+	struct rig_host *host = &rig->hosts[index];
+	struct dps_lane_config lane = {
+		.limits = config->limits,
+		.port = &host->port.port,
+		.disk = &host->disk.disk,
+		.clock = &rig->sim.clock,
+		.seal = &rig->seal,
+		.seed = rig->config.seed * RIG_HOSTS + index,
+		.commands = MAILBOX,
+		.events = OUTBOX,
+	};
+
+	DPS_ASSERT(index < RIG_HOSTS);
+	host->rig = rig;
+	host->limits = config->limits;
+	for (unsigned int i = 0; i < 3; i++)
+		snprintf(host->names[i], RIG_NAME_BYTES, "%s %u", kinds[i], index);
+	dps_sim_port_open(&host->port, &rig->link, config->side, host->names[1], &config->port);
+	dps_sim_disk_open(&host->disk, &rig->sim, host->names[2], &config->disk);
+	lane.slots = host->port.port.ops->allocate(
+		&host->port.port, (size_t)config->limits.slots * config->limits.chunk_bytes);
+	host->lane = dps_lane_create(&lane);
+	DPS_ASSERT(lane.slots != NULL && host->lane != NULL);
+	dps_lane_set_bell(host->lane, ring, rig);
+	dps_sim_host_init(&host->host, &rig->sim, host->names[0], &config->host, turn_lane, host);
+	host->port.host = &host->host.node;
+	host->disk.host = &host->host.node;
+	return index;
+}
+
+unsigned int rig_add_path(struct rig *rig, unsigned int host_0, unsigned int host_1)
+{
+	struct rig_path *path = &rig->paths[rig->paths_count];
+
+	DPS_ASSERT(rig->paths_count < RIG_PATHS);
+	path->hosts[0] = host_0;
+	path->hosts[1] = host_1;
+	return rig->paths_count++;
+}
+
+unsigned int rig_add_transfer(struct rig *rig, const struct rig_transfer_config *config)
+{
+	struct rig_transfer *transfer = &rig->transfers[rig->transfers_count];
+	unsigned int receiver = rig->paths[config->path].hosts[!config->sender];
+
+	DPS_ASSERT(rig->transfers_count < RIG_TRANSFERS);
+	transfer->rig = rig;
+	transfer->config = *config;
+	dps_layout_init(&transfer->layout, rig->hosts[receiver].limits.chunk_bytes);
+	return rig->transfers_count++;
+}
+
+void rig_add_file(struct rig *rig, unsigned int index, uint64_t bytes, uint64_t read_bytes,
+		  const uint64_t bad_offsets[2])
+{
+	struct rig_transfer *transfer = &rig->transfers[index];
+	const struct rig_path *path = &rig->paths[transfer->config.path];
+	uint64_t seed = transfer->config.content_seed;
+	struct rig_file *file;
+
+	transfer->files =
+		realloc(transfer->files, (transfer->files_count + 1) * sizeof(*transfer->files));
+	DPS_ASSERT(transfer->files != NULL);
+	file = &transfer->files[transfer->files_count];
+	*file = (struct rig_file){ .bytes = bytes, .skip_from = { UINT64_MAX, UINT64_MAX } };
+	if (seed != DPS_SIM_CONTENT_ZEROS)
+		seed += transfer->files_count;
+	transfer->files_count++;
+	DPS_ASSERT(dps_layout_place(&transfer->layout, bytes, &file->offset) == 0);
+	for (unsigned int end = 0; end < 2; end++) {
+		const struct dps_sim_file_config config = {
+			.seed = seed,
+			.bytes = end == transfer->config.sender ? read_bytes : bytes,
+			.bad_offset = bad_offsets == NULL ? UINT64_MAX : bad_offsets[end],
+			.is_sink = end != transfer->config.sender,
+		};
+
+		file->fds[end] = dps_sim_disk_create(&rig->hosts[path->hosts[end]].disk, &config);
+	}
+}
+
+static bool is_transfer_done(const struct rig_transfer *transfer)
+{
+	if (transfer->is_cancelled)
+		return transfer->is_closing[0] && transfer->is_closing[1];
+	return transfer->is_done[0] && transfer->is_done[1] &&
+	       transfer->stored == transfer->end_offset;
+}
+
+bool rig_is_done(const struct rig *rig)
+{
+	for (unsigned int i = 0; i < rig->transfers_count; i++)
+		if (!is_transfer_done(&rig->transfers[i]))
+			return false;
+	return true;
+}
+
+static uint64_t progress(const struct rig *rig)
+{
+	uint64_t sum = rig->events_count;
+
+	for (unsigned int i = 0; i < rig->hosts_count; i++)
+		sum += rig->hosts[i].disk.disk.counters.write_bytes;
+	return sum;
+}
+
+static bool is_cut_short(const struct rig *rig)
+{
+	return rig->config.stop_after_packets != 0 &&
+	       rig->check.data_packets >= rig->config.stop_after_packets;
+}
+
+void rig_run(struct rig *rig, uint64_t until_ns)
+{
+	struct dps_sim *sim = &rig->sim;
+
+	while (!rig_is_done(rig) && !is_cut_short(rig) && sim->now_ns < until_ns) {
+		if (!dps_sim_run_until(sim, dps_min_u64(sim->now_ns + DPS_NS_PER_MS, until_ns)))
+			return;
+		dps_sim_check_on_progress(&rig->check, progress(rig), rig->config.stuck_ns);
+	}
+}
+
+static bool are_stopped(const struct rig *rig)
+{
+	for (unsigned int i = 0; i < rig->hosts_count; i++)
+		if (!rig->hosts[i].is_stopped)
+			return false;
+	return true;
+}
+
+static void check_host(struct rig *rig, struct rig_host *host)
+{
+	struct dps_lane_snapshot snapshot;
+
+	dps_lane_read_snapshot(host->lane, &snapshot);
+	if (snapshot.free_slots != host->limits.slots)
+		dps_sim_fail(&rig->sim, "%s has %" PRIu64 " of %" PRIu32 " slots at the end",
+			     host->names[0], snapshot.free_slots, host->limits.slots);
+	if (host->disk.requests.count != 0)
+		dps_sim_fail(&rig->sim, "%s has requests in flight at the end", host->names[2]);
+}
+
+static void check_transfer(struct rig *rig, const struct rig_transfer *transfer)
+{
+	unsigned int receiver = !transfer->config.sender;
+	const struct rig_host *host =
+		&rig->hosts[rig->paths[transfer->config.path].hosts[receiver]];
+	bool is_whole = !transfer->is_cancelled && !is_cut_short(rig);
+	bool are_digests_known = is_whole;
+
+	for (uint32_t i = 0; i < transfer->files_count; i++) {
+		const struct rig_file *file = &transfer->files[i];
+
+		if (is_whole && !file->is_skipped)
+			dps_sim_check_file(&rig->sim, &host->disk, file->fds[receiver], true);
+		are_digests_known = are_digests_known && !file->is_skipped;
+		for (unsigned int end = 0; end < 2; end++)
+			if (file->opens_count[end] != 0)
+				dps_sim_fail(&rig->sim,
+					     "file %" PRIu32 " is open %" PRId32
+					     " times at end %u after all",
+					     i, file->opens_count[end], end);
+	}
+	if (are_digests_known && transfer->digests[0] != transfer->digests[1])
+		dps_sim_fail(&rig->sim,
+			     "the ends do not agree on the digests of %" PRIu64 " and %" PRIu64
+			     " pieces",
+			     transfer->pieces[0], transfer->pieces[1]);
+}
+
+/* Wakes every host once a millisecond, so that snapshots are fresh and the mailbox is read. */
+static void settle(struct rig *rig, unsigned int ms)
+{
+	for (unsigned int i = 0; i < ms; i++) {
+		for (unsigned int j = 0; j < rig->hosts_count; j++)
+			dps_sim_wake(&rig->hosts[j].host.node, rig->sim.now_ns);
+		if (!dps_sim_run_until(&rig->sim, rig->sim.now_ns + DPS_NS_PER_MS))
+			return;
+	}
+}
+
+void rig_finish(struct rig *rig)
+{
+	struct dps_sim *sim = &rig->sim;
+
+	if (!rig_is_done(rig) && !is_cut_short(rig))
+		dps_sim_fail(sim, "not done after %" PRIu64 " ms",
+			     (sim->now_ns - rig->config.start_ns) / DPS_NS_PER_MS);
+	rig_stop(rig);
+	for (unsigned int i = 0; i < STOP_MS && !are_stopped(rig) && !dps_sim_has_failed(sim); i++)
+		settle(rig, 1);
+	settle(rig, SETTLE_MS);
+	if (!dps_sim_has_failed(sim) && !are_stopped(rig))
+		dps_sim_fail(sim, "a lane does not stop");
+	for (unsigned int i = 0; i < rig->hosts_count && !dps_sim_has_failed(sim); i++)
+		check_host(rig, &rig->hosts[i]);
+	for (unsigned int i = 0; i < rig->transfers_count; i++)
+		if (!dps_sim_has_failed(sim))
+			check_transfer(rig, &rig->transfers[i]);
+}
+
+void rig_destroy(struct rig *rig)
+{
+	struct rig_message *message;
+
+	for (unsigned int i = 0; i < rig->hosts_count; i++) {
+		struct rig_host *host = &rig->hosts[i];
+
+		host->disk.disk.ops->close(&host->disk.disk);
+		host->port.port.ops->close(&host->port.port);
+		dps_sim_check_port(&rig->sim, &host->port);
+		dps_lane_destroy(host->lane);
+		free(host->waiting);
+	}
+	while ((message = dps_sim_queue_take_due(&rig->messages, DPS_NEVER_NS)) != NULL)
+		free(message);
+	dps_sim_queue_fini(&rig->messages);
+	dps_sim_link_fini(&rig->link);
+	dps_sim_fini(&rig->sim);
+	for (unsigned int i = 0; i < rig->hosts_count; i++)
+		dps_sim_disk_fini(&rig->hosts[i].disk);
+	for (unsigned int i = 0; i < rig->transfers_count; i++)
+		free(rig->transfers[i].files);
+	free(rig);
+}

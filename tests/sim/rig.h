@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Rig: two or three hosts with real lanes on one simulated link, and a small control plane that
+ * opens paths and channels, announces files, and carries what the real one would: skips, pieces
+ * that are wanted again, and what is stored.
+ */
+#pragma once
+#include "drivers/lane.h"
+#include "drivers/sim/sim_check.h"
+#include "drivers/sim/sim_content.h"
+#include "drivers/sim/sim_filter.h"
+#include "drivers/sim/sim_host.h"
+#include "engine/congestion.h"
+#include <dps/layout.h>
+
+enum rig_limits {
+	RIG_HOSTS = 4,
+	RIG_PATHS = 4,
+	RIG_TRANSFERS = 8,
+	RIG_RESENDS = 64,
+	RIG_NAME_BYTES = 16,
+};
+
+struct rig_host_config {
+	unsigned int side; /* of the link */
+	struct dps_sim_host_config host;
+	struct dps_sim_port_config port;
+	struct dps_sim_disk_config disk;
+	struct dps_limits limits;
+};
+
+struct rig;
+
+struct rig_host {
+	struct rig *rig;
+	struct dps_sim_host host;
+	struct dps_sim_port port;
+	struct dps_sim_disk disk;
+	struct dps_lane *lane;
+	struct dps_limits limits;
+	char names[3][RIG_NAME_BYTES];	  /* of host, port, disk */
+	struct dps_lane_command *waiting; /* for room in the mailbox, in order */
+	unsigned int waiting_first;
+	unsigned int waiting_count;
+	unsigned int waiting_capacity;
+	bool is_stopped;
+};
+
+/* End i is at side i of the link. */
+struct rig_path {
+	unsigned int hosts[2];
+	uint32_t indexes[2];
+	uint64_t ids[2]; /* that end i chose and gave to the other */
+	bool is_reserved[2];
+	bool is_asked;
+	bool is_open[2];
+	uint32_t check;
+};
+
+struct rig_file {
+	uint64_t offset; /* in the channel */
+	uint64_t bytes;
+	int fds[2];
+	bool is_done[2];
+	int32_t opens_count[2]; /* names of it that a lane has and has not given back */
+	bool is_skipped;	/* may lack bytes, on purpose or for an error */
+	uint64_t skip_from[2];	/* that end is to skip it from there; UINT64_MAX for not */
+};
+
+struct rig_piece {
+	uint64_t offset; /* in the channel */
+	uint32_t bytes;
+	uint32_t file;
+};
+
+struct rig_transfer_config {
+	unsigned int path;
+	unsigned int sender; /* the end that has the files */
+	uint32_t number;     /* on the wire */
+	uint64_t window_bytes;
+	uint64_t start_after_ns; /* from the run's start */
+	uint64_t content_seed;	 /* of all its files; DPS_SIM_CONTENT_ZEROS for zeros */
+	uint32_t announced_max;	 /* files announced and not done */
+};
+
+struct rig_transfer {
+	struct rig_transfer_config config;
+	struct rig *rig;
+	struct dps_layout layout;
+	struct rig_file *files;
+	uint32_t files_count;
+	uint32_t channels[2]; /* the lanes' indexes */
+	uint32_t generations[2];
+	bool is_asked;
+	bool is_opened[2];
+	bool is_closing[2]; /* the end was told to close it */
+	bool is_cancelled;
+	bool is_done[2];
+	bool is_last_told[2];
+	uint32_t announced_count[2];
+	uint32_t done_count[2];
+	uint64_t written;    /* in the channel: the receiver has put everything below on its disk */
+	uint64_t stored;     /* and this was fsynced, and told */
+	uint64_t checkpoint; /* being fsynced; what it will make stored */
+	uint64_t end_offset; /* of the channel, once that is known */
+	uint32_t syncs_pending;
+	bool has_sync_failed;
+	uint32_t first_unsynced;	       /* files before it are on disk for good */
+	struct rig_piece resends[RIG_RESENDS]; /* to be sent again, one after the other */
+	unsigned int resends_count;
+	uint64_t refetches;
+	uint64_t pieces[2];
+	uint64_t digests[2]; /* sum over the pieces of the whole files; equal at both ends when done
+			      */
+};
+
+struct rig_config {
+	uint64_t seed;
+	uint64_t start_ns;
+	struct dps_sim_way_config ways[2];
+	uint64_t control_ns_min; /* how long the control connection takes */
+	uint64_t control_ns_max;
+	uint64_t checkpoint_ns; /* between checkpoints */
+	uint64_t stuck_ns;	/* no progress for so long fails the run */
+	uint8_t congestion_mode;
+	uint64_t rate_bytes_per_s;
+	uint64_t probe_floor_ns;
+	uint64_t silence_ns;
+	uint64_t stop_after_packets; /* of data: the run is cut short there; 0: it is not */
+	bool is_thin;		     /* see sim_port.h: for measuring */
+};
+
+struct rig {
+	struct dps_sim sim;
+	struct dps_sim_link link;
+	struct dps_sim_check check;
+	struct dps_sim_drops drops; /* the link's filter */
+	struct dps_sim_node control;
+	struct rig_config config;
+	struct dps_seal seal;
+	struct rig_host hosts[RIG_HOSTS];
+	struct rig_path paths[RIG_PATHS];
+	struct rig_transfer transfers[RIG_TRANSFERS];
+	unsigned int hosts_count;
+	unsigned int paths_count;
+	unsigned int transfers_count;
+	uint64_t events_count; /* from all lanes: a measure of progress */
+	struct dps_sim_queue messages;
+	uint64_t latest_message_ns[2]; /* the control connection keeps its order */
+	uint64_t next_checkpoint_ns;
+	bool is_stopping;
+	uint32_t lies_one_in; /* of data from side 0: a wrong byte, well sealed; 0 for none */
+	uint64_t lies_count;
+};
+
+/* The world and its link; then hosts, paths, transfers and files are added, and it runs. */
+struct rig *rig_create(const struct rig_config *config);
+
+/* A config of defaults: 10 Gb/s, 10 ms RTT, no faults, fair, control 5 ms. */
+void rig_config_init(struct rig_config *config, uint64_t seed);
+void rig_host_config_init(struct rig_host_config *config, unsigned int side, uint32_t mtu,
+			  uint64_t window_bytes, uint32_t chunk_bytes);
+
+unsigned int rig_add_host(struct rig *rig, const struct rig_host_config *config);
+
+/* A path between a host of side 0 and one of side 1; opened at once. */
+unsigned int rig_add_path(struct rig *rig, unsigned int host_0, unsigned int host_1);
+
+unsigned int rig_add_transfer(struct rig *rig, const struct rig_transfer_config *config);
+
+/* A file of so many bytes; read_bytes fewer when it shrank; bad_offset of a page that fails, per
+ * end. */
+void rig_add_file(struct rig *rig, unsigned int transfer, uint64_t bytes, uint64_t read_bytes,
+		  const uint64_t bad_offsets[2]);
+
+/* At that moment an end gives up the rest of a file, from this offset of the file on. */
+void rig_skip_file(struct rig *rig, unsigned int transfer, unsigned int end, uint32_t file,
+		   uint64_t from_offset, uint64_t at_ns);
+
+/* At that moment an end cancels a transfer; the other hears of it. */
+void rig_cancel(struct rig *rig, unsigned int transfer, unsigned int end, uint64_t at_ns);
+
+/* Whether every transfer is done and stored, or cancelled. */
+bool rig_is_done(const struct rig *rig);
+
+/* Runs until all is done, or the world fails, or this moment; then what is not done is a failure.
+ */
+void rig_run(struct rig *rig, uint64_t until_ns);
+
+/* Stops the lanes, asks what must hold at the end, and frees all but the failure's text. */
+void rig_finish(struct rig *rig);
+
+/* Frees all. */
+void rig_destroy(struct rig *rig);

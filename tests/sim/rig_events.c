@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rig events: what the lanes say, and what follows from it. */
+#include "engine/bits.h"
+#include "tests/sim/rig_internal.h"
+#include <dps/assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+	EVENTS = 64,
+	RETRY_US = 300,
+};
+
+void rig_skip_everywhere(struct rig *rig, struct rig_transfer *transfer, unsigned int end,
+			 uint32_t index, uint64_t from_offset)
+{
+	struct rig_message message = {
+		.type = RIG_MESSAGE_SKIP,
+		.transfer = (unsigned int)(transfer - rig->transfers),
+		.end = !end,
+		.file = index,
+		.offset = from_offset,
+	};
+
+	transfer->files[index].is_skipped = true;
+	rig_tell(rig, &message);
+	message.end = end;
+	rig_tell_later(rig, &message, 0);
+}
+
+static uint32_t file_at(const struct rig_transfer *transfer, uint64_t offset)
+{
+	uint32_t low = 0, high = transfer->files_count;
+
+	while (low + 1 < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (transfer->files[middle].offset <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	/* Empty files may stand at the same offset, before the one that has bytes. */
+	while (low > 0 && transfer->files[low].bytes == 0)
+		low--;
+	return low;
+}
+
+static void on_refetch(struct rig *rig, struct rig_transfer *transfer, uint64_t offset,
+		       uint32_t bytes)
+{
+	const struct rig_message message = {
+		.type = RIG_MESSAGE_RESEND,
+		.transfer = (unsigned int)(transfer - rig->transfers),
+		.end = transfer->config.sender,
+		.file = file_at(transfer, offset),
+		.offset = offset,
+		.bytes = bytes,
+	};
+
+	transfer->refetches++;
+	rig_tell(rig, &message);
+}
+
+static void on_resent(struct rig *rig, struct rig_transfer *transfer)
+{
+	const struct rig_message next = {
+		.type = RIG_MESSAGE_RETRY,
+		.transfer = (unsigned int)(transfer - rig->transfers),
+	};
+
+	DPS_ASSERT(transfer->resends_count > 0);
+	transfer->resends_count--;
+	memmove(&transfer->resends[0], &transfer->resends[1],
+		transfer->resends_count * sizeof(transfer->resends[0]));
+	rig_tell_later(rig, &next, 0);
+}
+
+static void on_piece(struct rig_transfer *transfer, unsigned int end, const struct dps_event *event)
+{
+	uint64_t digest[2];
+
+	memcpy(digest, event->digest.bytes, sizeof(digest));
+	transfer->pieces[end]++;
+	transfer->digests[end] +=
+		digest[0] ^ digest[1] * 3 ^ (event->offset + event->file_index * 5);
+}
+
+static void on_file_done(struct rig *rig, struct rig_transfer *transfer, unsigned int end,
+			 const struct dps_event *event)
+{
+	struct rig_file *file = &transfer->files[event->file_index];
+
+	DPS_ASSERT(event->file_index < transfer->files_count);
+	if (file->is_done[end])
+		dps_sim_fail(&rig->sim, "file %" PRIu32 " is done twice at end %u",
+			     event->file_index, end);
+	if (event->error == -ECANCELED && !file->is_skipped)
+		dps_sim_fail(&rig->sim, "file %" PRIu32 " is said to be skipped at end %u",
+			     event->file_index, end);
+	file->is_done[end] = true;
+	transfer->done_count[end]++;
+	rig_announce_more(rig, transfer, end);
+}
+
+static void on_transfer_event(struct rig *rig, struct rig_transfer *transfer, unsigned int end,
+			      const struct dps_event *event)
+{
+	if (end != transfer->config.sender)
+		transfer->written = dps_max_u64(transfer->written, event->written);
+	switch (event->type) {
+	case DPS_EVENT_PIECE:
+		on_piece(transfer, end, event);
+		break;
+	case DPS_EVENT_FILE_DONE:
+		on_file_done(rig, transfer, end, event);
+		break;
+	case DPS_EVENT_FILE_FAILED:
+		rig_skip_everywhere(rig, transfer, end, event->file_index, event->offset);
+		break;
+	case DPS_EVENT_REFETCH:
+		on_refetch(rig, transfer, event->offset, event->bytes);
+		break;
+	case DPS_EVENT_RESENT:
+		on_resent(rig, transfer);
+		break;
+	case DPS_EVENT_CHANNEL_DONE:
+		transfer->is_done[end] = true;
+		transfer->end_offset = event->offset;
+		if (end != transfer->config.sender)
+			transfer->written = dps_max_u64(transfer->written, event->offset);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_path_event(struct rig *rig, const struct rig_host *host,
+			  const struct dps_event *event)
+{
+	for (unsigned int i = 0; i < rig->paths_count; i++) {
+		struct rig_path *path = &rig->paths[i];
+
+		for (unsigned int end = 0; end < 2; end++)
+			if (&rig->hosts[path->hosts[end]] == host &&
+			    path->indexes[end] == event->path && event->type == DPS_EVENT_PATH_OPEN)
+				path->is_open[end] = true;
+	}
+	if (event->type == DPS_EVENT_PATH_LOST && !rig->is_stopping)
+		dps_sim_fail(&rig->sim, "%s lost path %" PRIu32 ", reason %" PRId32, host->names[0],
+			     event->path, event->error);
+}
+
+static void on_engine_event(struct rig *rig, const struct rig_host *host,
+			    const struct dps_event *event)
+{
+	if (event->type == DPS_EVENT_PATH_OPEN || event->type == DPS_EVENT_PATH_LOST) {
+		on_path_event(rig, host, event);
+		return;
+	}
+	for (unsigned int i = 0; i < rig->transfers_count; i++) {
+		struct rig_transfer *transfer = &rig->transfers[i];
+
+		for (unsigned int end = 0; end < 2; end++)
+			if (rig_host_of(rig, transfer, end) == host && transfer->is_opened[end] &&
+			    !transfer->is_closing[end] &&
+			    transfer->channels[end] == event->channel &&
+			    transfer->generations[end] == event->generation)
+				on_transfer_event(rig, transfer, end, event);
+	}
+}
+
+static void on_channel_opened(struct rig *rig, const struct dps_lane_event *event)
+{
+	struct rig_transfer *transfer = &rig->transfers[event->cookie / 2];
+	unsigned int end = event->cookie % 2;
+	const struct rig_message open = {
+		.type = RIG_MESSAGE_OPEN,
+		.transfer = (unsigned int)(event->cookie / 2),
+		.end = transfer->config.sender,
+	};
+
+	if (event->engine.error != 0) {
+		dps_sim_fail(&rig->sim, "end %u cannot open a channel: %" PRId32, end,
+			     event->engine.error);
+		return;
+	}
+	transfer->channels[end] = event->engine.channel;
+	transfer->generations[end] = event->engine.generation;
+	transfer->is_opened[end] = true;
+	if (transfer->is_closing[end]) { /* cancelled meanwhile */
+		rig_close(rig, transfer, end);
+		return;
+	}
+	rig_announce_more(rig, transfer, end);
+	if (end != transfer->config.sender)
+		rig_tell(rig, &open);
+}
+
+/* The lane has given back one name of a file, or would not take it. */
+static void on_file_closed(struct rig *rig, const struct rig_host *host, int fd)
+{
+	for (unsigned int i = 0; i < rig->transfers_count; i++) {
+		struct rig_transfer *transfer = &rig->transfers[i];
+
+		for (unsigned int end = 0; end < 2; end++) {
+			if (rig_host_of(rig, transfer, end) != host)
+				continue;
+			for (uint32_t j = 0; j < transfer->files_count; j++)
+				if (transfer->files[j].fds[end] == fd)
+					transfer->files[j].opens_count[end]--;
+		}
+	}
+}
+
+/* A piece may be wanted again before its first sending is acknowledged: then a little later. */
+static bool is_retried(struct rig *rig, const struct rig_host *host, const struct dps_event *event)
+{
+	for (unsigned int i = 0; i < rig->transfers_count; i++) {
+		const struct rig_transfer *transfer = &rig->transfers[i];
+		const struct rig_message retry = { .type = RIG_MESSAGE_RETRY, .transfer = i };
+		unsigned int end = transfer->config.sender;
+
+		if (event->error != -EAGAIN || transfer->resends_count == 0 ||
+		    transfer->channels[end] != event->channel ||
+		    transfer->generations[end] != event->generation ||
+		    rig_host_of(rig, transfer, end) != host)
+			continue;
+		rig_tell_later(rig, &retry, RETRY_US * DPS_NS_PER_US);
+		return true;
+	}
+	return false;
+}
+
+/* Whether it was asked of a channel that is closed, or being closed. */
+static bool is_late(struct rig *rig, const struct rig_host *host, const struct dps_event *event)
+{
+	for (unsigned int i = 0; i < rig->transfers_count; i++) {
+		const struct rig_transfer *transfer = &rig->transfers[i];
+
+		for (unsigned int end = 0; end < 2; end++)
+			if (transfer->is_closing[end] && transfer->is_opened[end] &&
+			    rig_host_of(rig, transfer, end) == host &&
+			    transfer->channels[end] == event->channel &&
+			    transfer->generations[end] == event->generation)
+				return true;
+	}
+	return false;
+}
+
+static void on_refused(struct rig *rig, const struct rig_host *host,
+		       const struct dps_lane_event *event)
+{
+	on_file_closed(rig, host, event->fd);
+	if (!is_retried(rig, host, &event->engine) && !is_late(rig, host, &event->engine))
+		dps_sim_fail(&rig->sim, "%s refused file %" PRIu32 ": %" PRId32, host->names[0],
+			     event->engine.file_index, event->engine.error);
+}
+
+/* The run's log has what the lanes say, among the packets. */
+static void note(struct rig *rig, const struct rig_host *host, const struct dps_lane_event *event)
+{
+	static const char *const lane_names[] = {
+		[DPS_LANE_CHANNEL_OPENED] = "says: channel opened",
+		[DPS_LANE_PATH_FAILED] = "says: path failed",
+		[DPS_LANE_FILE_CLOSED] = "says: file closed",
+		[DPS_LANE_REFUSED] = "says: refused",
+		[DPS_LANE_LINK] = "says: link",
+		[DPS_LANE_STOPPED] = "says: stopped",
+	};
+	static const char *const engine_names[] = {
+		[DPS_EVENT_PATH_OPEN] = "says: path open",
+		[DPS_EVENT_PATH_LOST] = "says: path lost",
+		[DPS_EVENT_PIECE] = "says: piece",
+		[DPS_EVENT_FILE_DONE] = "says: file done",
+		[DPS_EVENT_FILE_FAILED] = "says: file failed",
+		[DPS_EVENT_REFETCH] = "says: piece is wrong",
+		[DPS_EVENT_RESENT] = "says: piece resent",
+		[DPS_EVENT_CHANNEL_DONE] = "says: channel done",
+	};
+	const struct dps_event *engine = &event->engine;
+	bool is_engine = event->type == DPS_LANE_ENGINE;
+
+	dps_sim_trace_note(&rig->sim.trace, rig->sim.now_ns, host->names[0],
+			   is_engine ? engine_names[engine->type] : lane_names[event->type],
+			   engine->file_index, engine->offset);
+}
+
+static void on_event(struct rig *rig, struct rig_host *host, const struct dps_lane_event *event)
+{
+	rig->events_count++;
+	note(rig, host, event);
+	switch (event->type) {
+	case DPS_LANE_ENGINE:
+		on_engine_event(rig, host, &event->engine);
+		break;
+	case DPS_LANE_CHANNEL_OPENED:
+		on_channel_opened(rig, event);
+		break;
+	case DPS_LANE_PATH_FAILED:
+		dps_sim_fail(&rig->sim, "%s cannot open a path: %" PRId32, host->names[0],
+			     event->engine.error);
+		break;
+	case DPS_LANE_FILE_CLOSED:
+		on_file_closed(rig, host, event->fd);
+		break;
+	case DPS_LANE_REFUSED:
+		on_refused(rig, host, event);
+		break;
+	case DPS_LANE_STOPPED:
+		host->is_stopped = true;
+		break;
+	default:
+		break;
+	}
+}
+
+void rig_take_events(struct rig *rig, struct rig_host *host)
+{
+	struct dps_lane_event events[EVENTS];
+	unsigned int count;
+
+	do {
+		count = dps_lane_take_events(host->lane, events, EVENTS);
+		for (unsigned int i = 0; i < count; i++)
+			on_event(rig, host, &events[i]);
+	} while (count == EVENTS);
+	if (count > 0) /* there is room again, which a lane that waits for it would poll */
+		dps_sim_wake(&host->host.node, rig->sim.now_ns);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/sim/sim_filter.h"
+#include "tests/sim/link_world.h"
+
+enum { START = LINK_WORLD_START_NS };
+
+static const struct dps_sim_way_config no_limits = { .delay_ns = 1000 };
+
+static void receive__lends_what_was_sent(void **state)
+{
+	struct link_world *world = link_world_new(1, &no_limits, &dps_sim_port_plain);
+	struct dps_incoming incoming[DPS_PORT_BURST];
+
+	(void)state;
+	memset(world->memory, 0xab, 8192);
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_DATA, 5, 8000);
+	assert_true(dps_sim_run_until(&world->sim, START + 1000));
+	assert_int_equal(world->b.port.ops->receive(&world->b.port, incoming, 32), 1);
+	assert_int_equal(incoming[0].length, 8000);
+	assert_memory_equal(incoming[0].bytes + DPS_ENVELOPE_BYTES, world->memory, 7944);
+	assert_memory_equal(&incoming[0].from, &world->a.port.local, sizeof(incoming[0].from));
+	world->b.port.ops->release(&world->b.port, incoming, 1);
+	link_world_end(world, "");
+}
+
+static void receive__before_the_release_of_the_last_is_found(void **state)
+{
+	struct link_world *world = link_world_new(1, &no_limits, &dps_sim_port_plain);
+	struct dps_incoming incoming[DPS_PORT_BURST];
+
+	(void)state;
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_PING, 5, 100);
+	assert_true(dps_sim_run_until(&world->sim, START + 1000));
+	assert_int_equal(world->b.port.ops->receive(&world->b.port, incoming, 32), 1);
+	assert_int_equal(world->b.port.ops->receive(&world->b.port, incoming + 1, 31), 0);
+	world->b.port.ops->release(&world->b.port, incoming, 1);
+	link_world_end(world, "receive before the last was released");
+}
+
+static void receive__has_a_ring_with_an_end(void **state)
+{
+	const struct dps_sim_port_config config = { .mtu = 1500, .rx_packets_max = 8 };
+	struct link_world *world = link_world_new(1, &no_limits, &config);
+	uint64_t numbers[DPS_PORT_BURST];
+
+	(void)state;
+	for (unsigned int i = 0; i < 10; i++)
+		link_world_send(world, &world->a, world->to_b, DPS_PACKET_PING, i, 100);
+	assert_true(dps_sim_run_until(&world->sim, START + 1000));
+	assert_int_equal(world->b.port.counters.dropped_no_buffer, 2);
+	assert_int_equal(link_world_receive(&world->b, numbers), 8);
+	assert_int_equal(numbers[7], 7);
+	link_world_end(world, "");
+}
+
+static void send__gives_a_body_back_at_once_without_hold(void **state)
+{
+	struct link_world *world = link_world_new(1, &no_limits, &dps_sim_port_plain);
+
+	(void)state;
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_DATA, 1, 5000);
+	assert_int_equal(world->released_count, 1);
+	assert_int_equal(world->released_last, 77);
+	link_world_end(world, "");
+}
+
+static void send__gives_every_held_body_back_once(void **state)
+{
+	struct dps_sim_port_config config = dps_sim_port_plain;
+	struct link_world *world;
+	unsigned int early;
+
+	(void)state;
+	config.hold_ns_max = 2 * DPS_NS_PER_MS;
+	world = link_world_new(1, &no_limits, &config);
+	for (unsigned int i = 0; i < 100; i++)
+		link_world_send(world, &world->a, world->to_b, DPS_PACKET_DATA, i, 2000);
+	assert_true(dps_sim_run_until(&world->sim, START + DPS_NS_PER_MS));
+	world->a.port.ops->poll(&world->a.port, world->sim.now_ns);
+	early = world->released_count;
+	assert_in_range(early, 30, 70);
+	assert_true(dps_sim_run_until(&world->sim, START + 2 * DPS_NS_PER_MS));
+	assert_int_equal(world->released_count, early); /* only inside the port's calls */
+	world->a.port.ops->poll(&world->a.port, world->sim.now_ns);
+	assert_int_equal(world->released_count, 100);
+	assert_int_equal(world->a.bodies_taken, world->a.bodies_released);
+	link_world_end(world, "");
+}
+
+static void send__finds_a_body_that_changes_while_it_is_held(void **state)
+{
+	struct dps_sim_port_config config = dps_sim_port_plain;
+	struct link_world *world;
+
+	(void)state;
+	config.hold_ns_max = DPS_NS_PER_MS;
+	world = link_world_new(1, &no_limits, &config);
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_DATA, 1, 5000);
+	world->memory[4000] ^= 1;
+	assert_true(dps_sim_run_until(&world->sim, START + DPS_NS_PER_MS));
+	world->a.port.ops->poll(&world->a.port, world->sim.now_ns);
+	link_world_end(world, "changed while the port held it");
+}
+
+static void send__finds_a_body_outside_of_the_ports_memory(void **state)
+{
+	struct link_world *world = link_world_new(1, &no_limits, &dps_sim_port_plain);
+
+	(void)state;
+	world->memory += (1 << 16) - 1000;
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_DATA, 1, 5000);
+	link_world_end(world, "not in the port's memory");
+}
+
+static void send__finds_a_datagram_that_is_too_long(void **state)
+{
+	const struct dps_sim_port_config config = { .mtu = 1500, .rx_packets_max = 8 };
+	struct link_world *world = link_world_new(1, &no_limits, &config);
+
+	(void)state;
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_PING, 1, 1472);
+	assert_string_equal(world->sim.failure, "");
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_PING, 2, 1473);
+	link_world_end(world, "datagram of 1473+0 bytes");
+}
+
+static void send__refuses_and_takes_again_later(void **state)
+{
+	const struct dps_sim_port_config config = {
+		.mtu = 9000,
+		.rx_packets_max = 1024,
+		.refuse_ppm = 100000,
+		.refuse_ns_max = 5000,
+	};
+	struct link_world *world = link_world_new(1, &no_limits, &config);
+	unsigned int refused = 0;
+	uint64_t numbers[DPS_PORT_BURST], expected = 0;
+
+	(void)state;
+	for (unsigned int sent = 0; sent < 1000;) {
+		if (link_world_send(world, &world->a, world->to_b, DPS_PACKET_PING, sent, 100)) {
+			sent++;
+		} else {
+			refused++;
+			assert_true(dps_sim_run_until(&world->sim, world->sim.now_ns + 1000));
+		}
+	}
+	assert_in_range(refused, 100, 1000);
+	assert_int_equal(world->a.port.counters.refused_sends, refused);
+	assert_true(dps_sim_run_until(&world->sim, world->sim.now_ns + 1000));
+	for (unsigned int count; (count = link_world_receive(&world->b, numbers)) > 0;)
+		for (unsigned int i = 0; i < count; i++)
+			assert_int_equal(numbers[i], expected++);
+	assert_int_equal(expected, 1000);
+	link_world_end(world, "");
+}
+
+static void send__to_nobody_is_taken_and_lost(void **state)
+{
+	struct link_world *world = link_world_new(1, &no_limits, &dps_sim_port_plain);
+	struct dps_address nobody = world->b.port.local;
+	uint32_t remote;
+
+	(void)state;
+	nobody.ip[3] = 99;
+	remote = (uint32_t)world->a.port.ops->add_remote(&world->a.port, &nobody);
+	assert_int_equal(link_world_send(world, &world->a, remote, DPS_PACKET_DATA, 1, 5000), 1);
+	assert_true(dps_sim_run_until(&world->sim, START + 1000));
+	assert_int_equal(world->released_count, 1);
+	link_world_end(world, "");
+}
+
+static void send__when_thin_carries_head_and_tail(void **state)
+{
+	struct dps_sim_port_config config = dps_sim_port_plain;
+	struct link_world *world;
+	struct dps_incoming incoming[DPS_PORT_BURST];
+
+	(void)state;
+	config.is_thin = true;
+	world = link_world_new(1, &no_limits, &config);
+	memset(world->memory + 4944 - 16, 0xcd, 16);
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_DATA, 5, 5000);
+	assert_true(dps_sim_run_until(&world->sim, START + 1000));
+	assert_int_equal(world->b.port.ops->receive(&world->b.port, incoming, 32), 1);
+	assert_memory_equal(incoming[0].bytes + DPS_ENVELOPE_BYTES, world->memory, 4944);
+	world->b.port.ops->release(&world->b.port, incoming, 1);
+	link_world_end(world, "");
+}
+
+static void inject__arrives_at_once_from_anyone(void **state)
+{
+	struct link_world *world = link_world_new(1, &no_limits, &dps_sim_port_plain);
+	struct dps_address stranger = { .family = DPS_ADDRESS_IPV4, .ip = { 6, 6, 6, 6 } };
+	struct dps_incoming incoming[DPS_PORT_BURST];
+
+	(void)state;
+	dps_sim_port_inject(&world->b, &stranger, (const uint8_t *)"boo", 3);
+	assert_int_equal(world->b.port.ops->receive(&world->b.port, incoming, 32), 1);
+	assert_int_equal(incoming[0].length, 3);
+	assert_memory_equal(incoming[0].bytes, "boo", 3);
+	assert_int_equal(incoming[0].from.ip[0], 6);
+	world->b.port.ops->release(&world->b.port, incoming, 1);
+	link_world_end(world, "");
+}
+
+static void close__loses_what_still_flies_to_it(void **state)
+{
+	struct link_world *world = link_world_new(1, &no_limits, &dps_sim_port_plain);
+	struct dps_sim_port c;
+	uint32_t to_c;
+
+	(void)state;
+	dps_sim_port_open(&c, &world->link, 1, "c", &dps_sim_port_plain);
+	to_c = (uint32_t)world->a.port.ops->add_remote(&world->a.port, &c.port.local);
+	link_world_send(world, &world->a, to_c, DPS_PACKET_PING, 1, 100);
+	c.port.ops->close(&c.port);
+	assert_true(dps_sim_run_until(&world->sim, START + 1000));
+	link_world_end(world, "");
+}
+
+static void drops_filter__loses_the_next_of_a_type(void **state)
+{
+	struct link_world *world = link_world_new(1, &no_limits, &dps_sim_port_plain);
+	struct dps_sim_drops drops = { 0 };
+	uint64_t numbers[DPS_PORT_BURST];
+
+	(void)state;
+	world->link.filter = dps_sim_drops_filter;
+	world->link.filter_context = &drops;
+	drops.next[0][DPS_PACKET_DATA] = 1;
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_PING, 1, 100);
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_DATA, 2, 100);
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_DATA, 3, 100);
+	assert_true(dps_sim_run_until(&world->sim, START + 1000));
+	assert_int_equal(link_world_receive(&world->b, numbers), 2);
+	assert_int_equal(numbers[0], 1);
+	assert_int_equal(numbers[1], 3);
+	assert_int_equal(drops.dropped, 1);
+	link_world_end(world, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(receive__lends_what_was_sent),
+		cmocka_unit_test(receive__before_the_release_of_the_last_is_found),
+		cmocka_unit_test(receive__has_a_ring_with_an_end),
+		cmocka_unit_test(send__gives_a_body_back_at_once_without_hold),
+		cmocka_unit_test(send__gives_every_held_body_back_once),
+		cmocka_unit_test(send__finds_a_body_that_changes_while_it_is_held),
+		cmocka_unit_test(send__finds_a_body_outside_of_the_ports_memory),
+		cmocka_unit_test(send__finds_a_datagram_that_is_too_long),
+		cmocka_unit_test(send__refuses_and_takes_again_later),
+		cmocka_unit_test(send__to_nobody_is_taken_and_lost),
+		cmocka_unit_test(send__when_thin_carries_head_and_tail),
+		cmocka_unit_test(inject__arrives_at_once_from_anyone),
+		cmocka_unit_test(close__loses_what_still_flies_to_it),
+		cmocka_unit_test(drops_filter__loses_the_next_of_a_type),
+	};
+
+	return cmocka_run_group_tests_name("sim-port", tests, NULL, NULL);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Engine pair: the network between them, and the ports that keep what they send for a while. */
+#include "tests/support/engine_pair_parts.h"
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_earlier(const struct pair_datagram *a, const struct pair_datagram *b)
+{
+	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
+}
+
+static void push(struct pair_side *side, struct pair_datagram datagram)
+{
+	uint32_t at = side->inbox_count++;
+
+	while (at > 0 && is_earlier(&datagram, &side->inbox[(at - 1) / 2])) {
+		side->inbox[at] = side->inbox[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	side->inbox[at] = datagram;
+}
+
+static struct pair_datagram pop(struct pair_side *side)
+{
+	struct pair_datagram first = side->inbox[0];
+	struct pair_datagram last = side->inbox[--side->inbox_count];
+	uint32_t at = 0;
+
+	for (;;) {
+		uint32_t child = 2 * at + 1;
+
+		if (child >= side->inbox_count)
+			break;
+		if (child + 1 < side->inbox_count &&
+		    is_earlier(&side->inbox[child + 1], &side->inbox[child]))
+			child++;
+		if (!is_earlier(&side->inbox[child], &last))
+			break;
+		side->inbox[at] = side->inbox[child];
+		at = child;
+	}
+	side->inbox[at] = last;
+	return first;
+}
+
+static bool chance(struct pair *pair, uint32_t ppm)
+{
+	return ppm != 0 && dps_random_chance(&pair->random, ppm, 1000000);
+}
+
+static void send_copy(struct pair *pair, unsigned int to, const uint8_t *bytes, uint32_t length)
+{
+	struct pair_side *side = &pair->sides[to];
+	struct pair_datagram datagram = {
+		.at_ns = pair->now_ns + pair->options.delay_ns,
+		.order = pair->order++,
+		.length = length,
+		.is_damaged = chance(pair, pair->options.damage_ppm),
+	};
+
+	if (pair->is_cut || chance(pair, pair->options.loss_ppm) ||
+	    length > pair->options.way_datagram_bytes || side->inbox_count == PAIR_FLIGHT_MAX)
+		return;
+	if (pair->options.jitter_ns > 0)
+		datagram.at_ns += dps_random_below(&pair->random, pair->options.jitter_ns);
+	datagram.bytes = malloc(length);
+	memcpy(datagram.bytes, bytes, length);
+	if (datagram.is_damaged && length > DPS_ENVELOPE_BYTES)
+		datagram.bytes[DPS_ENVELOPE_BYTES +
+			       dps_random_below(&pair->random, length - DPS_ENVELOPE_BYTES)] ^= 1;
+	push(side, datagram);
+}
+
+/* No byte leaves for which the far side has not made room. */
+static void check_credit(struct pair *pair, unsigned int which, const struct dps_packet_out *out)
+{
+	struct dps_header header;
+	uint64_t end;
+
+	pair_check(pair,
+		   dps_header_decode(out->head, out->head_bytes + out->body_bytes, &header) == 0);
+	pair_check(pair, out->head_bytes + out->body_bytes <= pair->options.datagram_bytes);
+	if (header.type != DPS_PACKET_DATA)
+		return;
+	pair->sides[which].data_packets++;
+	end = header.offset + out->body_bytes;
+	for (uint32_t i = 0; i < pair->transfers_count; i++) {
+		const struct pair_transfer *transfer = &pair->transfers[i];
+		struct dps_channel_state state;
+
+		if (transfer->number != header.channel || transfer->from != which)
+			continue;
+		if (dps_engine_read_channel(pair->sides[which].engine, transfer->channel[which],
+					    &state) == 0)
+			pair_check(pair, end <= state.credit);
+		if (transfer->is_open[1 - which] &&
+		    dps_engine_read_channel(pair->sides[1 - which].engine,
+					    transfer->channel[1 - which], &state) == 0)
+			pair_check(pair, end <= state.credit);
+	}
+}
+
+static void release_later(struct pair *pair, unsigned int which, uint32_t slot)
+{
+	struct pair_side *side = &pair->sides[which];
+
+	if (pair->options.hold_ns == 0 || side->holds_count == PAIR_PENDING_MAX) {
+		dps_engine_on_released(side->engine, slot);
+		return;
+	}
+	side->holds[side->holds_count++] = (struct pair_hold){
+		.at_ns = pair->now_ns + dps_random_below(&pair->random, pair->options.hold_ns),
+		.slot = slot,
+	};
+}
+
+void pair_emit(struct pair *pair, unsigned int which)
+{
+	struct dps_packet_out packets[DPS_EMIT_PACKETS_MAX];
+	uint8_t bytes[DPS_ENVELOPE_BYTES + DPS_PAYLOAD_BYTES_MAX];
+	unsigned int count = dps_engine_emit_packets(pair->sides[which].engine, packets,
+						     DPS_EMIT_PACKETS_MAX, pair->now_ns);
+
+	for (unsigned int i = 0; i < count; i++) {
+		const struct dps_packet_out *out = &packets[i];
+		uint32_t length = out->head_bytes + out->body_bytes;
+
+		check_credit(pair, which, out);
+		memcpy(bytes, out->head, out->head_bytes);
+		if (out->body)
+			memcpy(bytes + out->head_bytes, out->body, out->body_bytes);
+		if (!pair->is_lost || !pair->is_lost(pair, which, bytes, length)) {
+			send_copy(pair, 1 - which, bytes, length);
+			if (chance(pair, pair->options.duplicate_ppm))
+				send_copy(pair, 1 - which, bytes, length);
+		}
+		if (out->body)
+			release_later(pair, which, out->slot);
+	}
+}
+
+void pair_deliver(struct pair *pair, unsigned int which)
+{
+	struct pair_side *side = &pair->sides[which];
+
+	while (side->inbox_count > 0 && side->inbox[0].at_ns <= pair->now_ns) {
+		struct pair_datagram datagram = pop(side);
+		struct dps_placement placement;
+
+		if (dps_engine_place(side->engine, datagram.bytes, datagram.length, 0,
+				     &placement) == DPS_VERDICT_OPEN) {
+			memcpy(placement.to, datagram.bytes + DPS_ENVELOPE_BYTES,
+			       placement.payload_bytes);
+			dps_engine_commit(side->engine, &placement, !datagram.is_damaged,
+					  pair->now_ns);
+		}
+		free(datagram.bytes);
+	}
+}
+
+bool pair_inject(struct pair *pair, unsigned int to, struct dps_header header, const void *payload,
+		 uint32_t payload_bytes, bool is_good)
+{
+	struct pair_side *side = &pair->sides[to];
+	uint8_t bytes[DPS_ENVELOPE_BYTES];
+	struct dps_placement placement;
+
+	header.version = DPS_WIRE_VERSION;
+	header.connection_id = side->connection_id;
+	header.payload_bytes = (uint16_t)payload_bytes;
+	dps_header_encode(&header, bytes);
+	if (dps_engine_place(side->engine, bytes, DPS_ENVELOPE_BYTES + payload_bytes, 0,
+			     &placement) != DPS_VERDICT_OPEN)
+		return false;
+	memcpy(placement.to, payload, payload_bytes);
+	dps_engine_commit(side->engine, &placement, is_good, pair->now_ns);
+	return true;
+}
+
+void pair_release(struct pair *pair, unsigned int which)
+{
+	struct pair_side *side = &pair->sides[which];
+
+	for (uint32_t i = 0; i < side->holds_count;) {
+		if (side->holds[i].at_ns > pair->now_ns) {
+			i++;
+			continue;
+		}
+		dps_engine_on_released(side->engine, side->holds[i].slot);
+		side->holds[i] = side->holds[--side->holds_count];
+	}
+}
