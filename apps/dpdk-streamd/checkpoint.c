@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/checkpoint.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int dps_checkpoint_reserve(struct dps_checkpoint *checkpoint, uint32_t count)
+{
+	struct dps_checkpoint_item *items;
+	struct dps_staged_file *synced;
+	struct dps_publication *publications;
+	uint32_t room = checkpoint->room ? checkpoint->room : 16;
+
+	while (room < count)
+		room *= 2;
+	if (room == checkpoint->room)
+		return 0;
+	items = calloc(room, sizeof(*items));
+	synced = calloc(room, sizeof(*synced));
+	publications = calloc(room, sizeof(*publications));
+	if (!items || !synced || !publications) {
+		free(items);
+		free(synced);
+		free(publications);
+		return -ENOMEM;
+	}
+	dps_checkpoint_fini(checkpoint);
+	checkpoint->items = items;
+	checkpoint->synced = synced;
+	checkpoint->publications = publications;
+	checkpoint->room = room;
+	return 0;
+}
+
+void dps_checkpoint_fini(struct dps_checkpoint *checkpoint)
+{
+	free(checkpoint->items);
+	free(checkpoint->synced);
+	free(checkpoint->publications);
+	checkpoint->items = NULL;
+	checkpoint->synced = NULL;
+	checkpoint->publications = NULL;
+	checkpoint->room = 0;
+}
+
+static void finish_files(struct dps_checkpoint *checkpoint)
+{
+	for (uint32_t i = 0; i < checkpoint->count; i++) {
+		struct dps_checkpoint_item *item = &checkpoint->items[i];
+
+		item->error = 0;
+		if (item->wish == DPS_CHECKPOINT_PUBLISH && !item->is_folder)
+			item->error = dps_staging_finish_file(&item->staged, item->size_bytes,
+							      item->mtime_ns);
+	}
+}
+
+static bool wants_sync(const struct dps_checkpoint_item *item)
+{
+	return item->wish != DPS_CHECKPOINT_DROP && !item->is_folder && item->error == 0;
+}
+
+static void sync_files(struct dps_checkpoint *checkpoint)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < checkpoint->count; i++)
+		if (wants_sync(&checkpoint->items[i]))
+			checkpoint->synced[count++] = checkpoint->items[i].staged;
+	if (count == 0)
+		return;
+	(void)dps_staging_checkpoint(checkpoint->staging, checkpoint->synced, count);
+	count = 0;
+	for (uint32_t i = 0; i < checkpoint->count; i++)
+		if (wants_sync(&checkpoint->items[i]))
+			checkpoint->items[i].error = checkpoint->synced[count++].error;
+}
+
+static bool wants_name(const struct dps_checkpoint_item *item)
+{
+	return item->wish == DPS_CHECKPOINT_PUBLISH && item->error == 0;
+}
+
+static void publish_files(struct dps_checkpoint *checkpoint)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < checkpoint->count; i++) {
+		const struct dps_checkpoint_item *item = &checkpoint->items[i];
+
+		if (!wants_name(item))
+			continue;
+		checkpoint->publications[count++] = (struct dps_publication){
+			.name = item->name,
+			.folder = checkpoint->folder,
+			.index = item->staged.index,
+			.is_folder = item->is_folder,
+			.is_overwrite = checkpoint->may_overwrite,
+		};
+	}
+	if (count == 0)
+		return;
+	(void)dps_publish(checkpoint->staging, checkpoint->publications, count);
+	count = 0;
+	for (uint32_t i = 0; i < checkpoint->count; i++)
+		if (wants_name(&checkpoint->items[i]))
+			checkpoint->items[i].error = checkpoint->publications[count++].error;
+}
+
+static void close_files(struct dps_checkpoint *checkpoint)
+{
+	for (uint32_t i = 0; i < checkpoint->count; i++) {
+		struct dps_checkpoint_item *item = &checkpoint->items[i];
+
+		if (item->is_folder || item->wish == DPS_CHECKPOINT_SYNC)
+			continue;
+		if (item->wish == DPS_CHECKPOINT_DROP || item->error < 0)
+			dps_staging_drop_file(&item->staged);
+		else
+			close(item->staged.fd);
+		item->staged.fd = -1;
+	}
+}
+
+static void remove_folder(struct dps_checkpoint *checkpoint)
+{
+	struct dps_transfer_id id = checkpoint->folder->id;
+
+	if (checkpoint->folder->fd < 0)
+		return; /* never made */
+	dps_staging_close_folder(checkpoint->folder);
+	(void)dps_staging_remove(checkpoint->staging, &id);
+}
+
+void dps_checkpoint_run(struct dps_job *job)
+{
+	struct dps_checkpoint *checkpoint = (struct dps_checkpoint *)job;
+
+	finish_files(checkpoint);
+	sync_files(checkpoint);
+	publish_files(checkpoint);
+	close_files(checkpoint);
+	if (checkpoint->is_last)
+		remove_folder(checkpoint);
+}

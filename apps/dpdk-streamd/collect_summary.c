@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/collect_summary.h"
+#include "drivers/log/log.h"
+#include <stdio.h>
+
+void dps_collect_report_progress(const struct dps_intake *intake, uint64_t now_ns)
+{
+	struct dps_report_progress progress = {
+		.transfer = intake->id,
+		.bytes = intake->bytes_received + intake->bytes_same,
+		.bytes_total = intake->total_bytes,
+		.files = intake->manifest.settled_count,
+		.files_total = intake->total_files,
+	};
+	struct dps_lane_snapshot snapshot;
+
+	dps_node_read_snapshot(intake->context->node, &snapshot);
+	progress.data_packets = snapshot.engine.data_packets_received;
+	progress.retransmitted_packets = snapshot.engine.duplicate_packets;
+	dps_report_on_progress(intake->context->report, &progress, now_ns);
+}
+
+void dps_collect_explain_end(const struct dps_intake *intake, char *text)
+{
+	if (!intake->is_complete)
+		snprintf(text, DPS_MESSAGE_TEXT_BYTES_MAX, "%s", intake->end_text);
+	else
+		snprintf(text, DPS_MESSAGE_TEXT_BYTES_MAX,
+			 "%llu of %u files were not stored; the first: %.900s",
+			 (unsigned long long)intake->files_failed, intake->manifest.count,
+			 intake->first_failure);
+}
+
+static void log_end(const struct dps_intake *intake)
+{
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
+
+	if (!intake->is_complete)
+		return; /* said when it happened */
+	if (intake->files_failed > 0) {
+		dps_collect_explain_end(intake, text);
+		dps_log("collect", DPS_LOG_ERROR, "%s", text);
+		return;
+	}
+	dps_log("collect", DPS_LOG_NOTICE,
+		"%s a transfer of %s: files %llu, of them there already %llu, %.1f MiB",
+		intake->context->staging ? "stored" : "verified and discarded", intake->peer,
+		(unsigned long long)(intake->files_stored + intake->files_same),
+		(unsigned long long)intake->files_same, (double)intake->bytes_stored / (1 << 20));
+}
+
+void dps_collect_report_end(struct dps_collect_context *context, const struct dps_intake *intake)
+{
+	struct dps_report_summary summary = { 0 };
+	struct dps_lane_snapshot snapshot;
+
+	dps_node_read_snapshot(context->node, &snapshot);
+	summary.data_packets = snapshot.engine.data_packets_received;
+	summary.retransmitted_packets = snapshot.engine.duplicate_packets;
+	summary.impaired_packets = snapshot.port.impaired_datagrams;
+	summary.peak_rss_bytes = dps_report_peak_rss_bytes();
+	if (intake) {
+		bool is_stored = dps_intake_is_stored(intake);
+
+		summary.files = intake->files_stored + intake->files_same;
+		summary.files_failed = intake->files_failed;
+		summary.files_already_stored = intake->files_same;
+		summary.bytes = intake->bytes_stored;
+		summary.duration_ns = intake->ended_at_ns - intake->started_at_ns;
+		summary.is_stored = is_stored && context->staging;
+		summary.is_verified = is_stored;
+		log_end(intake);
+	}
+	dps_report_finish(context->report, &summary);
+}

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/collector.h"
+#include "apps/dpdk-streamd/collect_session.h"
+#include "apps/dpdk-streamd/collect_summary.h"
+#include "apps/dpdk-streamd/intake.h"
+#include "drivers/control/listener.h"
+#include "drivers/log/log.h"
+#include "drivers/store/name.h"
+#include "drivers/store/reason.h"
+#include "drivers/store/sweep.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum {
+	STOP_MS = 4000, /* to leave within 5 s of a signal */
+	LANE_FILES_MAX = 4032,
+	OPEN_FILES_MAX = 16384,
+	OTHER_FILES = 192, /* descriptors for everything but files */
+	STATUS_STORED = 0,
+	STATUS_NOT_STORED = 1,
+	STATUS_USAGE = 2,
+	STATUS_SIGNAL = 128,
+};
+
+struct dps_collector {
+	struct dps_collect_context context;
+	struct dps_staging staging;
+	struct dps_worker examiner;
+	struct dps_report report;
+	struct dps_listener listener;
+	struct dps_loop_source listener_source;
+	struct dps_collect_session *sessions;
+	unsigned int sessions_count;
+	const struct dps_intake *shown; /* whose progress is reported */
+	uint64_t stop_until_ns;
+	unsigned int ended_count; /* accepted transfers */
+	int status;
+	char sentence[DPS_MESSAGE_TEXT_BYTES_MAX]; /* why --once did not store all */
+};
+
+/* ---- sessions ---- */
+
+static void on_listener(void *context, uint32_t events, uint64_t now_ns)
+{
+	struct dps_collector *collector = context;
+	struct dps_socket *socket;
+
+	(void)events;
+	while ((socket = dps_listener_accept(&collector->listener, now_ns))) {
+		struct dps_collect_session *session = dps_collect_session_create(
+			&collector->context, socket,
+			collector->sessions_count >= DPS_COLLECT_SESSIONS_MAX, now_ns);
+
+		if (!session) {
+			dps_listener_release(&collector->listener);
+			continue;
+		}
+		session->next = collector->sessions;
+		collector->sessions = session;
+		collector->sessions_count++;
+	}
+}
+
+static void step_sessions(struct dps_collector *collector, uint64_t now_ns)
+{
+	struct dps_collect_session **link = &collector->sessions;
+
+	while (*link) {
+		struct dps_collect_session *session = *link;
+
+		if (collector->context.is_stopping && !dps_collect_session_has_work(session))
+			dps_collect_session_end(session, DPS_CODE_SHUTTING_DOWN,
+						"the collector is stopping", now_ns);
+		dps_collect_session_step(session, now_ns);
+		if (session->state != DPS_COLLECT_SESSION_CLOSED) {
+			link = &session->next;
+			continue;
+		}
+		*link = session->next;
+		collector->sessions_count--;
+		dps_collect_session_destroy(session);
+		dps_listener_release(&collector->listener);
+	}
+}
+
+static struct dps_collect_session *session_of_path(struct dps_collector *collector, uint32_t path)
+{
+	struct dps_collect_session *session = collector->sessions;
+
+	while (session && !(session->has_path && session->path == path))
+		session = session->next;
+	return session;
+}
+
+/* ---- transfers ---- */
+
+/* With --once this was the one. */
+static void end_once(struct dps_collector *collector, const struct dps_intake *intake,
+		     uint64_t now_ns)
+{
+	if (dps_intake_is_stored(intake)) {
+		collector->status = STATUS_STORED;
+		collector->sentence[0] = '\0'; /* it ended well after a signal */
+	} else {
+		if (collector->status == STATUS_STORED)
+			collector->status = STATUS_NOT_STORED;
+		if (!collector->sentence[0])
+			dps_collect_explain_end(intake, collector->sentence);
+	}
+	if (!collector->context.is_stopping)
+		collector->stop_until_ns = now_ns + STOP_MS * DPS_NS_PER_MS;
+	collector->context.is_stopping = true;
+}
+
+static void end_transfer(struct dps_collector *collector, struct dps_intake *intake,
+			 uint64_t now_ns)
+{
+	if (collector->shown == intake)
+		collector->shown = NULL;
+	if (intake->was_accepted) {
+		dps_collect_report_end(&collector->context, intake);
+		if (collector->ended_count++ == 0 && collector->context.options->is_once)
+			end_once(collector, intake, now_ns);
+	}
+	dps_intake_destroy(intake);
+}
+
+static void step_transfers(struct dps_collector *collector, uint64_t now_ns)
+{
+	struct dps_intake **link = &collector->context.intakes;
+
+	while (*link) {
+		struct dps_intake *intake = *link;
+
+		dps_intake_step(intake, now_ns);
+		if (intake->state != DPS_INTAKE_GONE) {
+			link = &intake->next;
+			continue;
+		}
+		*link = intake->next;
+		collector->context.intakes_count--;
+		end_transfer(collector, intake, now_ns);
+	}
+}
+
+static struct dps_intake *intake_of_channel(struct dps_collector *collector,
+					    const struct dps_event *event)
+{
+	struct dps_intake *intake = collector->context.intakes;
+
+	while (intake &&
+	       !(intake->channel_state == DPS_INTAKE_CHANNEL_OPEN &&
+		 intake->channel == event->channel && intake->generation == event->generation))
+		intake = intake->next;
+	return intake;
+}
+
+static struct dps_intake *intake_of_serial(struct dps_collector *collector, uint64_t serial)
+{
+	struct dps_intake *intake = collector->context.intakes;
+
+	while (intake && intake->serial != serial)
+		intake = intake->next;
+	return intake;
+}
+
+/* The report follows one transfer at a time: the first that is under way. */
+static void report_progress(struct dps_collector *collector, uint64_t now_ns)
+{
+	if (!collector->shown) {
+		const struct dps_intake *intake = collector->context.intakes;
+
+		while (intake && intake->state != DPS_INTAKE_ACTIVE)
+			intake = intake->next;
+		if (!intake)
+			return;
+		collector->shown = intake;
+		dps_report_start(&collector->report, now_ns);
+	}
+	if (collector->shown->state == DPS_INTAKE_ACTIVE)
+		dps_collect_report_progress(collector->shown, now_ns);
+	else
+		collector->shown = NULL;
+}
+
+/* ---- what the lane says ---- */
+
+static void on_engine_event(struct dps_collector *collector, const struct dps_event *event,
+			    uint64_t now_ns)
+{
+	struct dps_collect_session *session;
+	struct dps_intake *intake;
+
+	if (event->type == DPS_EVENT_PATH_OPEN)
+		return;
+	if (event->type == DPS_EVENT_PATH_LOST) {
+		session = session_of_path(collector, event->path);
+		if (session)
+			dps_collect_session_on_path_lost(session, (uint32_t)event->error, now_ns);
+		return;
+	}
+	intake = intake_of_channel(collector, event);
+	if (intake)
+		dps_intake_on_event(intake, event, now_ns);
+}
+
+/* A file that the lane did not take. With --discard it has no descriptor to be known by. */
+static void on_refused(struct dps_collector *collector, const struct dps_lane_event *event,
+		       uint64_t now_ns)
+{
+	struct dps_intake_open *open = dps_collect_context_take_fd(&collector->context, event->fd);
+	struct dps_intake *intake = intake_of_channel(collector, &event->engine);
+
+	if (!open && intake && event->engine.file_index < intake->manifest.count)
+		open = intake->manifest.files[event->engine.file_index].open;
+	if (open)
+		dps_intake_on_fd_back(open, event->engine.error, now_ns);
+}
+
+static void on_lane_event(void *context, const struct dps_lane_event *event, uint64_t now_ns)
+{
+	struct dps_collector *collector = context;
+	struct dps_collect_session *session;
+	struct dps_intake_open *open;
+	struct dps_intake *intake;
+
+	switch (event->type) {
+	case DPS_LANE_ENGINE:
+		on_engine_event(collector, &event->engine, now_ns);
+		break;
+	case DPS_LANE_CHANNEL_OPENED:
+		intake = intake_of_serial(collector, event->cookie);
+		if (intake)
+			dps_intake_on_channel_opened(intake, event, now_ns);
+		break;
+	case DPS_LANE_PATH_FAILED:
+		session = session_of_path(collector, event->engine.path);
+		if (session)
+			dps_collect_session_on_path_failed(session, event->engine.error, now_ns);
+		break;
+	case DPS_LANE_FILE_CLOSED:
+		open = dps_collect_context_take_fd(&collector->context, event->fd);
+		if (open)
+			dps_intake_on_fd_back(open, 0, now_ns);
+		break;
+	case DPS_LANE_REFUSED:
+		on_refused(collector, event, now_ns);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- signals ---- */
+
+/* Whether --once had what it waits for: a transfer that ended, and maybe still lets go. */
+static bool has_transfer(const struct dps_collector *collector)
+{
+	const struct dps_intake *intake = collector->context.intakes;
+
+	while (intake && !(intake->was_accepted && intake->state >= DPS_INTAKE_LEAVING))
+		intake = intake->next;
+	return intake || collector->ended_count > 0;
+}
+
+static void on_stop(void *context, int signal, uint64_t now_ns)
+{
+	struct dps_collector *collector = context;
+
+	if (collector->context.is_stopping)
+		return;
+	dps_report_clear_line(&collector->report);
+	dps_log("collect", DPS_LOG_NOTICE, "stopping");
+	if (collector->context.options->is_once && !has_transfer(collector)) {
+		collector->status = STATUS_SIGNAL + signal;
+		snprintf(collector->sentence, sizeof(collector->sentence),
+			 "stopped by a signal before a transfer had ended; run the same command "
+			 "again");
+	}
+	collector->context.is_stopping = true;
+	collector->stop_until_ns = now_ns + STOP_MS * DPS_NS_PER_MS;
+}
+
+static void on_statistics(void *context, uint64_t now_ns)
+{
+	struct dps_collector *collector = context;
+	struct dps_lane_snapshot snapshot;
+
+	(void)now_ns;
+	dps_node_read_snapshot(collector->context.node, &snapshot);
+	dps_report_clear_line(&collector->report);
+	dps_log("collect", DPS_LOG_NOTICE,
+		"connections %u, transfers %u, packets received %llu, of them again %llu, "
+		"damaged %llu, written %llu MiB",
+		collector->sessions_count, collector->context.intakes_count,
+		(unsigned long long)snapshot.engine.data_packets_received,
+		(unsigned long long)snapshot.engine.duplicate_packets,
+		(unsigned long long)snapshot.engine.dropped_seal,
+		(unsigned long long)(snapshot.disk.write_bytes >> 20));
+}
+
+/* ---- the run ---- */
+
+/* Files take their descriptors out of what others leave. */
+static void set_budgets(struct dps_collect_context *context)
+{
+	struct rlimit limit;
+	uint32_t chunk_files = context->chunk_bytes / DPS_PAGE_BYTES;
+	uint64_t files = OPEN_FILES_MAX;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < files + OTHER_FILES)
+		files = limit.rlim_cur > 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES
+							 : OTHER_FILES;
+	context->open_files_max = (uint32_t)files;
+	context->lane_files_max =
+		(uint32_t)files / 2 < LANE_FILES_MAX ? (uint32_t)files / 2 : LANE_FILES_MAX;
+	if (context->lane_files_max < chunk_files)
+		context->lane_files_max = chunk_files;
+	/* Each has to be able to fill a chunk with the smallest files, or all might wait for all.
+	 */
+	context->channels_max = context->lane_files_max / (chunk_files ? chunk_files : 1);
+	if (context->channels_max > 2)
+		context->channels_max--;
+}
+
+static int fail_start(const char *why)
+{
+	fprintf(stderr, "dpdk-streamd: %s\n", why);
+	return STATUS_USAGE;
+}
+
+static int open_staging(struct dps_collector *collector)
+{
+	const struct dps_options *options = collector->context.options;
+	const struct dps_staging_config config = { .into = options->into, .stage = options->stage };
+	char sentence[DPS_STAGING_SENTENCE_BYTES];
+	int swept;
+
+	if (options->is_discard)
+		return STATUS_STORED;
+	if (dps_staging_open(&collector->staging, &config, sentence) < 0)
+		return fail_start(sentence);
+	collector->context.staging = &collector->staging;
+	swept = dps_staging_sweep(&collector->staging);
+	if (swept > 0)
+		dps_log("collect", DPS_LOG_NOTICE,
+			"removed the staged files of %d transfers that were cut short", swept);
+	else if (swept < 0)
+		dps_log("collect", DPS_LOG_WARNING,
+			"the staging folder holds files of earlier transfers that cannot be "
+			"removed: it %s",
+			dps_reason(swept));
+	return STATUS_STORED;
+}
+
+static int open_listener(struct dps_collector *collector)
+{
+	const struct dps_options *options = collector->context.options;
+	struct dps_listener *listener = &collector->listener;
+	char error[DPS_ENDPOINT_ERROR_BYTES], address[DPS_ENDPOINT_TEXT_BYTES], shown[512];
+
+	if (dps_listener_open(listener, &options->control, error) < 0)
+		return fail_start(error);
+	collector->listener_source = (struct dps_loop_source){
+		.fd = listener->fd,
+		.wants = dps_listener_wants(listener, 0),
+		.on_ready = on_listener,
+		.context = collector,
+	};
+	if (dps_loop_add(dps_node_loop(collector->context.node), &collector->listener_source) < 0) {
+		dps_listener_close(listener);
+		return fail_start("the control port cannot be watched");
+	}
+	dps_socket_address_format(&listener->local, address);
+	dps_log("collect", DPS_LOG_NOTICE, "listening on %s, collecting into %s", address,
+		options->is_discard ? "nothing (--discard)"
+				    : dps_name_show(options->into, strlen(options->into), shown,
+						    sizeof(shown)));
+	return STATUS_STORED;
+}
+
+static uint64_t next_deadline_ns(const struct dps_collector *collector, uint64_t now_ns)
+{
+	uint64_t at_ns = dps_listener_deadline_ns(&collector->listener, now_ns);
+	uint64_t other_ns = dps_report_deadline_ns(&collector->report);
+
+	if (collector->shown && other_ns < at_ns)
+		at_ns = other_ns;
+	if (collector->context.is_stopping && collector->stop_until_ns < at_ns)
+		at_ns = collector->stop_until_ns;
+	for (const struct dps_collect_session *session = collector->sessions; session;
+	     session = session->next) {
+		other_ns = dps_collect_session_deadline_ns(session);
+		at_ns = other_ns < at_ns ? other_ns : at_ns;
+	}
+	for (const struct dps_intake *intake = collector->context.intakes; intake;
+	     intake = intake->next) {
+		other_ns = dps_intake_deadline_ns(intake);
+		at_ns = other_ns < at_ns ? other_ns : at_ns;
+	}
+	return at_ns;
+}
+
+static bool is_over(const struct dps_collector *collector, uint64_t now_ns)
+{
+	if (!collector->context.is_stopping)
+		return false;
+	return (!collector->context.intakes && !collector->sessions) ||
+	       now_ns >= collector->stop_until_ns;
+}
+
+static void serve(struct dps_collector *collector)
+{
+	struct dps_node *node = collector->context.node;
+	struct dps_loop *loop = dps_node_loop(node);
+	uint64_t now_ns = dps_node_now_ns(node);
+
+	while (!is_over(collector, now_ns)) {
+		if (dps_node_turn(node, next_deadline_ns(collector, now_ns)) < 0) {
+			dps_log("collect", DPS_LOG_ERROR, "the event loop failed");
+			collector->status = STATUS_NOT_STORED;
+			return;
+		}
+		now_ns = dps_node_now_ns(node);
+		dps_worker_reap(&collector->examiner, now_ns);
+		step_transfers(collector, now_ns);
+		step_sessions(collector, now_ns);
+		report_progress(collector, now_ns);
+		dps_loop_want(loop, &collector->listener_source,
+			      collector->context.is_stopping
+				      ? 0
+				      : dps_listener_wants(&collector->listener, now_ns));
+	}
+}
+
+/* What is under way when time is up ends here. */
+static void hang_up(struct dps_collector *collector)
+{
+	uint64_t now_ns = dps_node_now_ns(collector->context.node);
+
+	while (collector->sessions) {
+		struct dps_collect_session *session = collector->sessions;
+
+		collector->sessions = session->next;
+		dps_collect_session_end(session, DPS_CODE_SHUTTING_DOWN,
+					"the collector is stopping", now_ns);
+		dps_collect_session_destroy(session);
+	}
+	if (collector->context.intakes)
+		dps_log("collect", DPS_LOG_WARNING,
+			"the disk did not let go in time: staged files of %u transfers are left",
+			collector->context.intakes_count);
+}
+
+/* Listens and serves; the node's worker may still have jobs afterwards. */
+static void run(struct dps_collector *collector)
+{
+	struct dps_node *node = collector->context.node;
+	const struct dps_node_listener listener = {
+		.on_lane_event = on_lane_event,
+		.on_stop = on_stop,
+		.on_statistics = on_statistics,
+		.context = collector,
+	};
+
+	collector->status = open_staging(collector);
+	if (collector->status != STATUS_STORED)
+		return;
+	if (dps_worker_start(&collector->examiner, dps_node_loop(node)) < 0) {
+		collector->status = fail_start("a thread cannot be started");
+		return;
+	}
+	collector->status = open_listener(collector);
+	if (collector->status != STATUS_STORED)
+		return;
+	dps_node_set_listener(node, &listener);
+	serve(collector);
+	hang_up(collector);
+	if (collector->ended_count == 0)
+		dps_collect_report_end(&collector->context, NULL);
+	if (collector->sentence[0])
+		fprintf(stderr, "dpdk-streamd: %s\n", collector->sentence);
+	dps_loop_remove(dps_node_loop(node), &collector->listener_source);
+	dps_listener_close(&collector->listener);
+}
+
+int dps_collector_run(struct dps_node *node)
+{
+	const struct dps_options *options = dps_node_options(node);
+	struct dps_collector *collector = calloc(1, sizeof(*collector));
+	int status;
+
+	if (!collector)
+		abort(); /* out of memory */
+	collector->context = (struct dps_collect_context){
+		.node = node,
+		.options = options,
+		.store = dps_node_worker(node),
+		.examiner = &collector->examiner,
+		.report = &collector->report,
+		.chunk_bytes = dps_node_chunk_bytes(node),
+		.next_serial = 1,
+	};
+	set_budgets(&collector->context);
+	dps_report_init(&collector->report, stdout, stderr, options->is_json, options->is_quiet);
+	run(collector);
+	status = collector->status;
+	dps_worker_stop(&collector->examiner);
+	dps_node_stop(node, DPS_CLOSE_SHUTDOWN);
+	/* Nobody works for us any more. What time did not suffice for is left to the exit. */
+	if (collector->context.staging)
+		dps_staging_close(&collector->staging);
+	free(collector->context.by_fd);
+	free(collector);
+	return status;
+}

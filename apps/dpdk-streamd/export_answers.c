@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Export answers: what the collector says of a transfer: accepted, has it, stored, failed, again.
+ */
+#include "apps/dpdk-streamd/export_state.h"
+#include "drivers/log/log.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void on_compared(struct dps_export_job *job, uint64_t now_ns)
+{
+	struct dps_export *export = job->export;
+	bool is_same =
+		job->result == 0 && memcmp(&job->digest, &job->expected, sizeof(job->digest)) == 0;
+	const struct dps_message_range range = { .first = job->file, .last = job->file };
+	const struct dps_message message = {
+		.type = is_same ? DPS_MESSAGE_SAME : DPS_MESSAGE_DIFFERENT,
+		.same = { .channel = DPS_EXPORT_CHANNEL_NUMBER,
+			  .ranges_count = 1,
+			  .ranges = &range },
+	};
+
+	(void)now_ns;
+	if (export->is_over)
+		return;
+	dps_peer_link_say(export->link, &message);
+	if (!is_same) {
+		export->files[job->file].state = DPS_EXPORT_WAITING;
+		return;
+	}
+	dps_export_settle(export, job->file, DPS_EXPORT_SAME);
+	export->files_same++;
+	export->bytes_same += dps_export_size_of(export, job->file);
+	dps_export_report_file(export, job->file, &job->digest, NULL, NULL);
+}
+
+static void report_accepted(struct dps_export *export)
+{
+	const struct dps_report_offer offer = {
+		.transfer = export->id,
+		.files = export->files_count,
+		.bytes = export->bytes_total,
+	};
+
+	dps_report_on_accepted(export->report, &offer);
+}
+
+static bool on_accept(struct dps_export *export, const struct dps_message_items *accept)
+{
+	if (accept->files_end > export->offered_end || accept->files_end < export->accepted_end ||
+	    (accept->files_end == 0 && export->files_count > 0))
+		return false;
+	for (uint32_t i = 0; i < accept->items_count; i++) {
+		const struct dps_message_item *item = &accept->items[i];
+
+		if (item->file < export->accepted_end || item->file >= accept->files_end ||
+		    !dps_export_is_regular(export, item->file) ||
+		    export->files[item->file].state != DPS_EXPORT_WAITING)
+			return false;
+		export->files[item->file].state = DPS_EXPORT_COMPARING;
+		dps_export_push_digest(export, item->file, &item->digest, on_compared);
+	}
+	if (export->accepted_end == 0)
+		report_accepted(export);
+	export->accepted_end = accept->files_end;
+	return true;
+}
+
+static bool on_stored(struct dps_export *export, const struct dps_message_ranges *stored)
+{
+	for (uint32_t i = 0; i < stored->ranges_count; i++) {
+		if (stored->ranges[i].last >= export->files_count)
+			return false;
+		for (uint32_t index = stored->ranges[i].first; index <= stored->ranges[i].last;
+		     index++) {
+			struct dps_export_file *file = &export->files[index];
+
+			if (file->state >= DPS_EXPORT_STORED)
+				continue;
+			if (file->state != DPS_EXPORT_SENT && dps_export_is_regular(export, index))
+				return false; /* stored before we said what it is */
+			dps_export_settle(export, index, DPS_EXPORT_STORED);
+			export->files_stored++;
+			export->bytes_stored += dps_export_size_of(export, index);
+			dps_export_report_file(export, index, NULL, NULL, NULL);
+		}
+	}
+	return true;
+}
+
+static int file_at(const struct dps_export *export, uint64_t offset)
+{
+	uint32_t low = 0, high = export->files_count;
+	int found = -1;
+
+	/* Folders and empty files share an offset with what follows: the last with bytes counts. */
+	for (low = 0; low < high; low++) {
+		if (!dps_export_is_regular(export, low) || dps_export_size_of(export, low) == 0)
+			continue;
+		if (export->files[low].offset > offset)
+			break;
+		found = (int)low;
+	}
+	return found;
+}
+
+static void keep_refetch(struct dps_export *export, const struct dps_lane_command *command,
+			 uint64_t at_ns)
+{
+	struct dps_export_refetch *refetch = malloc(sizeof(*refetch));
+
+	if (!refetch)
+		abort();
+	refetch->command = *command;
+	refetch->next = export->refetches;
+	export->refetches = refetch;
+	export->refetch_at_ns = at_ns;
+}
+
+static void on_opened_again(struct dps_export_job *job, uint64_t now_ns)
+{
+	struct dps_export *export = job->export;
+	struct dps_lane_command command = {
+		.type = DPS_COMMAND_RESEND,
+		.channel = export->channel,
+		.generation = export->generation,
+		.fd = job->fd,
+		.is_direct = job->is_direct,
+		.extent = { .offset = job->offset, .bytes = job->bytes, .file_index = job->file },
+		.offset = job->offset - export->files[job->file].offset,
+	};
+
+	if (job->result < 0 && export->source) {
+		dps_export_skip_for(export, job->file, command.offset, job->result);
+		return;
+	}
+	keep_refetch(export, &command, now_ns);
+}
+
+static bool on_refetch(struct dps_export *export, const struct dps_message_refetch *refetch)
+{
+	int index = file_at(export, refetch->offset);
+
+	if (index < 0 || refetch->offset >= export->layout.next_offset ||
+	    refetch->bytes > export->layout.chunk_bytes ||
+	    export->refetches) /* one at a time is all that an honest collector needs */
+		return export->refetches != NULL;
+	dps_log("export", DPS_LOG_WARNING,
+		"a piece arrived with a wrong digest and is read and sent again");
+	dps_export_push_open(export, (uint32_t)index, on_opened_again, refetch->offset,
+			     refetch->bytes);
+	return true;
+}
+
+bool dps_export_on_message(struct dps_export *export, const struct dps_message *message)
+{
+	switch (message->type) {
+	case DPS_MESSAGE_ACCEPT:
+		return on_accept(export, &message->accept);
+	case DPS_MESSAGE_STORED:
+		return on_stored(export, &message->stored);
+	case DPS_MESSAGE_FILE_FAILED:
+		if (message->file_failed.file >= export->files_count)
+			return false;
+		dps_export_fail(export, message->file_failed.file, message->file_failed.code,
+				message->file_failed.text);
+		return true;
+	case DPS_MESSAGE_REFETCH:
+		return on_refetch(export, &message->refetch);
+	default:
+		return true;
+	}
+}
+
+void dps_export_on_time(struct dps_export *export, uint64_t now_ns)
+{
+	if (now_ns < export->refetch_at_ns)
+		return;
+	export->refetch_at_ns = DPS_NEVER_NS;
+	if (export->refetches)
+		dps_node_command(export->node, &export->refetches->command);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Export jobs: what of a transfer waits for the disk: opening, checking and comparing files. */
+#pragma once
+#include "apps/dpdk-streamd/export_transfer.h"
+
+struct dps_export_job {
+	struct dps_job job;
+	struct dps_export *export;
+	void (*then)(struct dps_export_job *job, uint64_t now_ns); /* may not keep the job */
+	uint32_t file;
+	int result; /* 0 or -errno; of opening a descriptor */
+	int fd;
+	bool is_direct;
+	struct dps_digest digest;   /* of the file here */
+	struct dps_digest expected; /* of the collector's */
+	uint64_t offset;	    /* the caller's own */
+	uint64_t bytes;
+};
+
+/* Opens the file to be read by the lane; result is the descriptor. */
+void dps_export_push_open(struct dps_export *export, uint32_t file,
+			  void (*then)(struct dps_export_job *job, uint64_t now_ns),
+			  uint64_t offset, uint64_t bytes);
+
+/* Whether the file is still what the walk found. */
+void dps_export_push_check(struct dps_export *export, uint32_t file, int fd,
+			   void (*then)(struct dps_export_job *job, uint64_t now_ns));
+
+/* Reads the whole file for its digest. */
+void dps_export_push_digest(struct dps_export *export, uint32_t file,
+			    const struct dps_digest *compare,
+			    void (*then)(struct dps_export_job *job, uint64_t now_ns));

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/export_transfer.h"
+#include "apps/dpdk-streamd/export_state.h"
+#include "drivers/log/log.h"
+#include "drivers/store/name.h"
+#include "drivers/store/reason.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { GENERATED_MODE = 0644 };
+
+bool dps_export_is_regular(const struct dps_export *export, uint32_t index)
+{
+	return !export->source || dps_source_at(export->source, index)->kind == DPS_SOURCE_FILE;
+}
+
+uint64_t dps_export_size_of(const struct dps_export *export, uint32_t index)
+{
+	if (!export->source)
+		return dps_node_options(export->node)->generate_bytes;
+	return dps_export_is_regular(export, index)
+		       ? dps_source_at(export->source, index)->size_bytes
+		       : 0;
+}
+
+void dps_export_describe(const struct dps_export *export, uint32_t index,
+			 struct dps_message_file *file)
+{
+	const struct dps_options *options = dps_node_options(export->node);
+
+	if (!export->source) {
+		*file = (struct dps_message_file){
+			.path = options->name ? options->name : "generated",
+			.mode = GENERATED_MODE,
+			.kind = DPS_FILE_REGULAR,
+			.size_bytes = options->generate_bytes,
+		};
+		file->path_bytes = (uint32_t)strlen(file->path);
+		return;
+	}
+	*file = (struct dps_message_file){
+		.path = dps_source_name(export->source, index),
+		.path_bytes = dps_source_at(export->source, index)->name_bytes,
+		.mode = dps_source_at(export->source, index)->mode & 07777,
+		.kind = dps_export_is_regular(export, index) ? DPS_FILE_REGULAR
+							     : DPS_FILE_DIRECTORY,
+		.size_bytes = dps_export_size_of(export, index),
+		.mtime_ns = dps_source_at(export->source, index)->mtime_ns,
+	};
+}
+
+int dps_export_init(struct dps_export *export, struct dps_node *node, struct dps_source *source,
+		    struct dps_peer_link *link, struct dps_report *report)
+{
+	memset(export, 0, sizeof(*export));
+	export->node = node;
+	export->source = source;
+	export->link = link;
+	export->report = report;
+	export->refetch_at_ns = DPS_NEVER_NS;
+	export->files_count = source ? (uint32_t)dps_source_count(source) : 1;
+	export->files =
+		calloc(export->files_count ? export->files_count : 1, sizeof(*export->files));
+	if (!export->files)
+		return -ENOMEM;
+	if (getrandom(&export->id, sizeof(export->id), 0) != sizeof(export->id))
+		return -EIO;
+	dps_layout_init(&export->layout, dps_node_chunk_bytes(node));
+	for (uint32_t i = 0; i < export->files_count; i++) {
+		int result;
+
+		if (!dps_export_is_regular(export, i))
+			continue;
+		result = dps_layout_place(&export->layout, dps_export_size_of(export, i),
+					  &export->files[i].offset);
+		if (result < 0)
+			return result;
+		export->bytes_total += dps_export_size_of(export, i);
+	}
+	return 0;
+}
+
+void dps_export_free_work(struct dps_export_file *file)
+{
+	if (!file->work)
+		return;
+	dps_piece_digests_fini(&file->work->digests);
+	if (file->work->fd >= 0)
+		close(file->work->fd);
+	free(file->work);
+	file->work = NULL;
+}
+
+void dps_export_fini(struct dps_export *export)
+{
+	for (uint32_t i = 0; i < export->files_count && export->files; i++)
+		dps_export_free_work(&export->files[i]);
+	while (export->refetches) {
+		struct dps_export_refetch *refetch = export->refetches;
+
+		export->refetches = refetch->next;
+		free(refetch);
+	}
+	free(export->files);
+	free(export->fd_files);
+}
+
+/* ---- the end of each file ---- */
+
+void dps_export_settle(struct dps_export *export, uint32_t index, enum dps_export_state state)
+{
+	if (export->files[index].state >= DPS_EXPORT_STORED)
+		return;
+	export->files[index].state = (uint8_t)state;
+	export->settled_count++;
+}
+
+void dps_export_report_file(struct dps_export *export, uint32_t index,
+			    const struct dps_digest *digest, const char *code, const char *text)
+{
+	struct dps_message_file file;
+	struct dps_report_file said = { .transfer = export->id, .file = index };
+
+	dps_export_describe(export, index, &file);
+	said.path = file.path;
+	said.path_bytes = file.path_bytes;
+	said.bytes = file.size_bytes;
+	said.digest = digest;
+	said.was_stored = export->files[index].state == DPS_EXPORT_SAME;
+	said.code = code;
+	said.text = text;
+	if (code)
+		dps_report_on_file_failed(export->report, &said);
+	else
+		dps_report_on_file_stored(export->report, &said);
+}
+
+void dps_export_fail(struct dps_export *export, uint32_t index, enum dps_control_code code,
+		     const char *text)
+{
+	char shown[1024];
+	struct dps_message_file file;
+
+	if (export->files[index].state >= DPS_EXPORT_STORED)
+		return;
+	dps_export_settle(export, index, DPS_EXPORT_FAILED);
+	export->files_failed++;
+	dps_export_describe(export, index, &file);
+	dps_report_clear_line(export->report);
+	dps_log("export", DPS_LOG_ERROR, "%s: %s",
+		dps_name_show(file.path, file.path_bytes, shown, sizeof(shown)), text);
+	dps_export_report_file(export, index, NULL, dps_control_code_name(code), text);
+}
+
+void dps_export_fail_rest(struct dps_export *export, enum dps_control_code code, const char *text)
+{
+	for (uint32_t i = 0; i < export->files_count; i++)
+		dps_export_fail(export, i, code, text);
+}
+
+/* Tells the collector that the rest of a file will not come. */
+static void skip(struct dps_export *export, uint32_t index, uint64_t from_bytes,
+		 enum dps_control_code code, const char *text)
+{
+	const struct dps_message message = {
+		.type = DPS_MESSAGE_SKIP,
+		.skip = { .channel = DPS_EXPORT_CHANNEL_NUMBER,
+			  .file = index,
+			  .code = code,
+			  .from_bytes = from_bytes,
+			  .text = text },
+	};
+
+	if (export->files[index].state == DPS_EXPORT_FAILED)
+		return;
+	dps_peer_link_say(export->link, &message);
+	dps_export_fail(export, index, code, text);
+}
+
+void dps_export_skip_for(struct dps_export *export, uint32_t index, uint64_t from_bytes, int error)
+{
+	if (error == -ESTALE || error == -ENODATA)
+		skip(export, index, from_bytes, DPS_CODE_SOURCE_CHANGED,
+		     "source changed while it was read; send it again when nobody writes to it");
+	else
+		skip(export, index, from_bytes, DPS_CODE_CANNOT_READ, dps_reason(error));
+}
+
+/* ---- offering ---- */
+
+static void say_last(struct dps_export *export)
+{
+	const struct dps_message message = {
+		.type = DPS_MESSAGE_LAST,
+		.last = { .channel = DPS_EXPORT_CHANNEL_NUMBER,
+			  .files = export->files_count,
+			  .bytes = export->bytes_total },
+	};
+
+	dps_peer_link_say(export->link, &message);
+	export->is_last_said = true;
+}
+
+static void offer(struct dps_export *export)
+{
+	static struct dps_message_file files[DPS_MESSAGE_ITEMS_MAX];
+	uint32_t count = export->files_count - export->offered_end;
+	struct dps_message message = {
+		.type = export->offered_end == 0 ? DPS_MESSAGE_OFFER : DPS_MESSAGE_OFFER_MORE,
+		.offer = { .transfer = export->id,
+			   .channel = DPS_EXPORT_CHANNEL_NUMBER,
+			   .chunk_bytes = dps_node_chunk_bytes(export->node),
+			   .total_files = export->files_count,
+			   .total_bytes = export->bytes_total,
+			   .first = export->offered_end,
+			   .files = files },
+	};
+
+	if (count > DPS_MESSAGE_ITEMS_MAX)
+		count = DPS_MESSAGE_ITEMS_MAX;
+	for (uint32_t i = 0; i < count; i++)
+		dps_export_describe(export, export->offered_end + i, &files[i]);
+	if (count > 0)
+		count = dps_message_fit_files(files, count);
+	message.offer.files_count = count;
+	dps_peer_link_say(export->link, &message);
+	export->offered_end += count;
+	if (export->offered_end == export->files_count)
+		say_last(export);
+}
+
+static void open_channel(struct dps_export *export)
+{
+	dps_node_command(
+		export->node,
+		&(struct dps_lane_command){
+			.type = DPS_COMMAND_OPEN_CHANNEL,
+			.open_channel = {
+				.path = export->path,
+				.number = DPS_EXPORT_CHANNEL_NUMBER,
+				.is_sender = true,
+				.window_bytes = dps_node_options(export->node)->window_bytes,
+			},
+		});
+	export->is_channel_wanted = true;
+}
+
+void dps_export_step(struct dps_export *export)
+{
+	if (export->is_over)
+		return;
+	while (!export->is_last_said && !dps_peer_link_is_full(export->link))
+		offer(export);
+	if (export->accepted_end > 0 && !export->is_channel_wanted)
+		open_channel(export);
+	if (!export->has_channel)
+		return;
+	dps_export_open_files(export);
+	dps_export_announce_last(export);
+}
+
+uint64_t dps_export_deadline_ns(const struct dps_export *export)
+{
+	return export->is_over ? DPS_NEVER_NS : export->refetch_at_ns;
+}
+
+void dps_export_give_up(struct dps_export *export)
+{
+	export->is_over = true;
+}
+
+bool dps_export_has_jobs(const struct dps_export *export)
+{
+	return export->jobs_count > 0;
+}

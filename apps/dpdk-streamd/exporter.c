@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/exporter.h"
+#include "apps/dpdk-streamd/exporter_state.h"
+#include "drivers/log/log.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+enum {
+	LEAVE_S = 3,
+	JOBS_S = 2, /* what the disk may take to give up */
+};
+
+void dps_exporter_enter(struct dps_exporter *exporter, enum dps_exporter_state state,
+			uint64_t deadline_ns)
+{
+	exporter->state = state;
+	exporter->deadline_ns = deadline_ns;
+}
+
+void dps_exporter_fail(struct dps_exporter *exporter, int status, const char *format, ...)
+{
+	va_list arguments;
+
+	if (exporter->status != 0)
+		return; /* the first reason is the reason */
+	exporter->status = status;
+	va_start(arguments, format);
+	vsnprintf(exporter->sentence, sizeof(exporter->sentence), format, arguments);
+	va_end(arguments);
+}
+
+/* Ends the conversation; message may be NULL. */
+void dps_exporter_leave(struct dps_exporter *exporter, const struct dps_message *message)
+{
+	uint64_t until_ns = dps_node_now_ns(exporter->node) + LEAVE_S * DPS_NS_PER_S;
+
+	if (exporter->state >= DPS_EXPORTER_LEAVING)
+		return;
+	dps_export_give_up(&exporter->export);
+	if (exporter->ended_at_ns == 0)
+		exporter->ended_at_ns = dps_node_now_ns(exporter->node);
+	if (!exporter->link.is_open) {
+		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+		return;
+	}
+	dps_exporter_enter(exporter, DPS_EXPORTER_LEAVING, until_ns);
+	dps_peer_link_finish(&exporter->link, message, until_ns);
+}
+
+void dps_exporter_leave_with(struct dps_exporter *exporter, enum dps_control_code code,
+			     const char *text)
+{
+	const struct dps_message message = {
+		.type = DPS_MESSAGE_ERROR,
+		.error = { .code = code, .text = text },
+	};
+
+	dps_exporter_leave(exporter, &message);
+}
+
+/* ---- reaching the peer ---- */
+
+static void on_connected(struct dps_exporter *exporter, struct dps_socket *socket)
+{
+	exporter->peer_address = socket->peer_address;
+	snprintf(exporter->peer_name, sizeof(exporter->peer_name), "%s", socket->peer);
+	exporter->link.on_message = dps_exporter_on_message;
+	exporter->link.on_closed = dps_exporter_on_closed;
+	exporter->link.context = exporter;
+	if (dps_peer_link_open(&exporter->link, dps_node_loop(exporter->node), socket) < 0) {
+		dps_exporter_fail(exporter, DPS_EXIT_LOST, "no memory for a connection");
+		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+		return;
+	}
+	dps_exporter_say_hello(exporter);
+}
+
+static void step_dialer(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	struct dps_loop *loop = dps_node_loop(exporter->node);
+	char why[DPS_ENDPOINT_ERROR_BYTES];
+	struct dps_socket *socket;
+	enum dps_dialer_event event;
+
+	/* The descriptor changes with each attempt: out of the loop before, in again after. */
+	dps_loop_remove(loop, &exporter->dialer_source);
+	event = dps_dialer_step(&exporter->dialer, &socket, now_ns);
+	if (event == DPS_DIALER_CONNECTED) {
+		on_connected(exporter, socket);
+	} else if (event == DPS_DIALER_FAILED) {
+		dps_dialer_explain(&exporter->dialer, why, now_ns);
+		dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s", why);
+		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+	} else if (exporter->dialer.fd >= 0) {
+		exporter->dialer_source.fd = exporter->dialer.fd;
+		exporter->dialer_source.wants = EPOLLOUT;
+		(void)dps_loop_add(loop, &exporter->dialer_source);
+	}
+}
+
+static void on_dialer_ready(void *context, uint32_t events, uint64_t now_ns)
+{
+	(void)events;
+	step_dialer(context, now_ns);
+}
+
+/* ---- time ---- */
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t next_deadline_ns(void *context)
+{
+	struct dps_exporter *exporter = context;
+	uint64_t at_ns = exporter->deadline_ns;
+
+	if (exporter->state == DPS_EXPORTER_DIALING && exporter->has_path)
+		at_ns = earliest(at_ns, dps_dialer_deadline_ns(&exporter->dialer));
+	at_ns = earliest(at_ns, dps_peer_link_deadline_ns(&exporter->link));
+	if (exporter->state == DPS_EXPORTER_MOVING) {
+		at_ns = earliest(at_ns, dps_report_deadline_ns(&exporter->report));
+		at_ns = earliest(at_ns, exporter->watch_at_ns);
+		at_ns = earliest(at_ns, dps_export_deadline_ns(&exporter->export));
+	}
+	return at_ns;
+}
+
+static void on_deadline(struct dps_exporter *exporter)
+{
+	switch (exporter->state) {
+	case DPS_EXPORTER_GREETING:
+		dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s does not answer as a collector does",
+				  exporter->peer_name);
+		dps_exporter_leave(exporter, NULL);
+		break;
+	case DPS_EXPORTER_PROBING:
+		dps_exporter_on_path_lost(exporter, DPS_CLOSE_UNREACHABLE);
+		break;
+	case DPS_EXPORTER_LEAVING:
+		dps_peer_link_close(&exporter->link);
+		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_due(void *context, uint64_t now_ns)
+{
+	struct dps_exporter *exporter = context;
+
+	dps_peer_link_on_time(&exporter->link, now_ns);
+	if (exporter->state == DPS_EXPORTER_DIALING && exporter->has_path &&
+	    now_ns >= dps_dialer_deadline_ns(&exporter->dialer))
+		step_dialer(exporter, now_ns);
+	if (exporter->state == DPS_EXPORTER_MOVING)
+		dps_export_on_time(&exporter->export, now_ns);
+	dps_exporter_report_progress(exporter, now_ns);
+	dps_exporter_watch_progress(exporter, now_ns);
+	if (now_ns >= exporter->deadline_ns)
+		on_deadline(exporter);
+}
+
+/* ---- the whole ---- */
+
+/* The lane makes connection ids ahead; right after the start there may be none yet. */
+static bool reserve_path(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	int path;
+
+	if (exporter->has_path)
+		return true;
+	path = dps_node_reserve_path(exporter->node, &exporter->connection_id);
+	if (path < 0)
+		return false;
+	exporter->path = (uint32_t)path;
+	exporter->has_path = true;
+	step_dialer(exporter, now_ns);
+	return true;
+}
+
+static void run(struct dps_exporter *exporter)
+{
+	while (exporter->state != DPS_EXPORTER_ENDED) {
+		uint64_t now_ns = dps_node_now_ns(exporter->node);
+		uint64_t until_ns = DPS_NEVER_NS;
+
+		if (!reserve_path(exporter, now_ns))
+			until_ns = now_ns + DPS_NS_PER_MS;
+		if (exporter->state == DPS_EXPORTER_MOVING)
+			dps_export_step(&exporter->export);
+		dps_peer_link_flush(&exporter->link);
+		if (exporter->state == DPS_EXPORTER_ENDED)
+			break;
+		if (dps_node_turn(exporter->node, until_ns) < 0) {
+			dps_exporter_fail(exporter, DPS_EXIT_LOST, "the event loop failed");
+			break;
+		}
+	}
+}
+
+static void on_trouble(void *context, enum dps_source_trouble trouble, const char *path,
+		       const char *reason)
+{
+	(void)context;
+	dps_log("export", trouble == DPS_SOURCE_FAILED ? DPS_LOG_ERROR : DPS_LOG_WARNING,
+		"%s: %s%s", path, reason, trouble == DPS_SOURCE_SKIPPED ? ", skipped" : "");
+}
+
+int dps_exporter_open_source(const struct dps_options *options, struct dps_source **source)
+{
+	const struct dps_source_listener listener = { .on_trouble = on_trouble };
+	char sentence[DPS_SOURCE_SENTENCE_BYTES];
+	int result;
+
+	*source = NULL;
+	if (options->has_generate)
+		return 0;
+	result = dps_source_open((const char *const *)options->paths, options->paths_count,
+				 &listener, source, sentence);
+	if (result < 0)
+		fprintf(stderr, "dpdk-streamd: %s\n", sentence);
+	return result;
+}
+
+/* Jobs that are at the disk refer to the transfer: it stays until they are done. */
+static void wait_for_jobs(struct dps_exporter *exporter)
+{
+	uint64_t until_ns = dps_node_now_ns(exporter->node) + JOBS_S * DPS_NS_PER_S;
+
+	atomic_store_explicit(&dps_node_worker(exporter->node)->is_hurried, true,
+			      memory_order_relaxed);
+	while (dps_export_has_jobs(&exporter->export) && dps_node_now_ns(exporter->node) < until_ns)
+		if (dps_node_turn(exporter->node, until_ns) < 0)
+			return;
+}
+
+int dps_exporter_find_peer(const struct dps_options *options, struct dps_exporter_peer *peer)
+{
+	char error[DPS_ENDPOINT_ERROR_BYTES];
+
+	peer->count =
+		dps_endpoint_resolve(&options->to, DPS_ENDPOINT_CONNECT, peer->addresses, error);
+	if (peer->count > 0)
+		return 0;
+	fprintf(stderr, "dpdk-streamd: %s; see --to\n", error);
+	return DPS_EXIT_LOST;
+}
+
+int dps_exporter_run(struct dps_node *node, struct dps_source *source,
+		     const struct dps_exporter_peer *peer)
+{
+	const struct dps_options *options = dps_node_options(node);
+	struct dps_exporter *exporter = calloc(1, sizeof(*exporter));
+	int status;
+
+	if (!exporter)
+		abort();
+	exporter->node = node;
+	exporter->options = options;
+	exporter->source = source;
+	dps_report_init(&exporter->report, stdout, stderr, options->is_json, options->is_quiet);
+	dps_socket_address_format(&peer->addresses[0], exporter->peer_name);
+	if (dps_export_init(&exporter->export, node, source, &exporter->link, &exporter->report) <
+	    0) {
+		fprintf(stderr, "dpdk-streamd: not enough memory for the list of files\n");
+		dps_node_stop(node, DPS_CLOSE_CANCELLED);
+		dps_export_fini(&exporter->export);
+		free(exporter);
+		return DPS_EXIT_NOT_ALL;
+	}
+	dps_node_set_listener(node, &(struct dps_node_listener){
+					    .on_lane_event = dps_exporter_on_lane_event,
+					    .on_stop = dps_exporter_on_stop,
+					    .context = exporter,
+				    });
+	exporter->timer = (struct dps_loop_timer){
+		.next_deadline_ns = next_deadline_ns,
+		.on_due = on_due,
+		.context = exporter,
+	};
+	dps_loop_add_timer(dps_node_loop(node), &exporter->timer);
+	exporter->dialer_source.on_ready = on_dialer_ready;
+	exporter->dialer_source.context = exporter;
+	dps_exporter_enter(exporter, DPS_EXPORTER_DIALING, DPS_NEVER_NS);
+	dps_dialer_init(&exporter->dialer, peer->addresses, peer->count,
+			dps_node_now_ns(node) + options->connect_timeout_ns, dps_node_now_ns(node));
+	run(exporter);
+	if (source && dps_source_totals(source)->failed > 0)
+		dps_exporter_fail(exporter, DPS_EXIT_NOT_ALL,
+				  "%" PRIu64 " folders could not be read, each named above",
+				  dps_source_totals(source)->failed);
+	wait_for_jobs(exporter);
+	dps_exporter_summarize(exporter);
+	status = exporter->status;
+	dps_loop_remove(dps_node_loop(node), &exporter->dialer_source);
+	dps_loop_remove_timer(dps_node_loop(node), &exporter->timer);
+	dps_dialer_fini(&exporter->dialer);
+	dps_peer_link_close(&exporter->link);
+	dps_node_stop(node, exporter->is_done ? DPS_CLOSE_DONE : DPS_CLOSE_CANCELLED);
+	dps_export_fini(&exporter->export);
+	free(exporter);
+	return status;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Exporter report: progress, the lack of it, and the summary. */
+#include "apps/dpdk-streamd/exporter_state.h"
+#include "apps/dpdk-streamd/transfer_report.h"
+#include "drivers/log/log.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WATCH_MS = 250 };
+
+/* Nothing advances: not the bytes, not the files, and no disk of ours is at work. */
+void dps_exporter_watch_progress(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	const struct dps_export *export = &exporter->export;
+	struct dps_lane_snapshot snapshot;
+	uint64_t done;
+
+	if (exporter->state != DPS_EXPORTER_MOVING || now_ns < exporter->watch_at_ns)
+		return;
+	exporter->watch_at_ns = now_ns + WATCH_MS * DPS_NS_PER_MS;
+	dps_node_read_snapshot(exporter->node, &snapshot);
+	done = snapshot.channel.bytes_done + snapshot.channel.contiguous + export->settled_count +
+	       export->accepted_end;
+	if (done != exporter->advanced_to || dps_export_has_jobs(export)) {
+		exporter->advanced_to = done;
+		exporter->advanced_at_ns = now_ns;
+	} else if (now_ns - exporter->advanced_at_ns > exporter->options->idle_timeout_ns) {
+		dps_exporter_fail(
+			exporter, DPS_EXIT_LOST,
+			"nothing advanced towards %s for %" PRIu64
+			" s (--idle-timeout); look at its disk and log, then run the same command "
+			"again",
+			exporter->peer_name, exporter->options->idle_timeout_ns / DPS_NS_PER_S);
+		dps_exporter_leave_with(exporter, DPS_CODE_IDLE,
+					"nothing advanced for the idle timeout");
+	}
+}
+
+void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	struct dps_export *export = &exporter->export;
+	struct dps_report_limit items[DPS_TRANSFER_LIMITS];
+	struct dps_lane_snapshot snapshot;
+	struct dps_report_progress progress = { .transfer = export->id };
+
+	if (exporter->state != DPS_EXPORTER_MOVING ||
+	    now_ns < dps_report_deadline_ns(&exporter->report))
+		return;
+	dps_node_read_snapshot(exporter->node, &snapshot);
+	progress.bytes = snapshot.channel.bytes_done + export->bytes_same;
+	progress.bytes_total = export->bytes_total;
+	progress.files = export->settled_count;
+	progress.files_total = export->files_count;
+	progress.data_packets = snapshot.engine.data_packets;
+	progress.retransmitted_packets = snapshot.engine.retransmitted_packets;
+	progress.limits = dps_transfer_limits(&snapshot, &exporter->last_snapshot, items);
+	dps_report_on_progress(&exporter->report, &progress, now_ns);
+	exporter->last_snapshot = snapshot;
+}
+
+void dps_exporter_summarize(struct dps_exporter *exporter)
+{
+	struct dps_export *export = &exporter->export;
+	struct dps_report_limit items[DPS_TRANSFER_LIMITS];
+	struct dps_lane_snapshot snapshot;
+	struct dps_report_summary summary;
+
+	dps_node_read_snapshot(exporter->node, &snapshot);
+	summary = (struct dps_report_summary){
+		.files = export->files_stored + export->files_same,
+		.files_failed = export->files_count - export->files_stored - export->files_same,
+		.files_skipped =
+			exporter->source ? dps_source_totals(exporter->source)->skipped : 0,
+		.files_already_stored = export->files_same,
+		.bytes = export->bytes_stored + export->bytes_same,
+		.duration_ns = exporter->started_at_ns
+				       ? exporter->ended_at_ns - exporter->started_at_ns
+				       : 0,
+		.data_packets = snapshot.engine.data_packets,
+		.retransmitted_packets = snapshot.engine.retransmitted_packets,
+		.impaired_packets = snapshot.port.impaired_datagrams,
+		.resent_bytes = snapshot.engine.retransmitted_bytes,
+		.peak_rss_bytes = dps_report_peak_rss_bytes(),
+		.limits = dps_transfer_limits(&snapshot, NULL, items),
+		.is_stored = exporter->status == 0 && exporter->is_done && exporter->peer_stores,
+		.is_verified = exporter->status == 0 && exporter->is_done,
+	};
+	dps_report_clear_line(&exporter->report);
+	dps_report_finish(&exporter->report, &summary);
+	if (exporter->sentence[0])
+		fprintf(stderr, "dpdk-streamd: %s\n", exporter->sentence);
+}

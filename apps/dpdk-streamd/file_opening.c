@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/file_opening.h"
+#include <errno.h>
+#include <fcntl.h>
+
+enum {
+	/* Below, the page cache gathers writes that would each be a wait for the disk. */
+	DIRECT_BYTES_MIN = 64 << 10,
+};
+
+static void open_item(struct dps_file_opening *opening, struct dps_file_opening_item *item,
+		      int folder_error)
+{
+	enum dps_wish wish =
+		item->size_bytes < DIRECT_BYTES_MIN ? DPS_WISH_CACHED : DPS_WISH_DIRECT;
+
+	item->error = folder_error;
+	if (folder_error == 0)
+		item->error = dps_staging_open_file(opening->folder, item->file, item->size_bytes,
+						    wish, false, &item->staged);
+	if (item->error == 0)
+		return;
+	item->staged = (struct dps_staged_file){
+		.folder = opening->folder,
+		.index = item->file,
+		.fd = open("/dev/null", O_RDWR | O_CLOEXEC),
+	};
+}
+
+void dps_file_opening_run(struct dps_job *job)
+{
+	struct dps_file_opening *opening = (struct dps_file_opening *)job;
+	struct dps_transfer_id id = opening->folder->id;
+	int err = 0;
+
+	if (opening->folder->fd < 0)
+		err = dps_staging_open_folder(opening->staging, &id, opening->folder);
+	if (err < 0)
+		opening->folder->fd = -1;
+	for (uint32_t i = 0; i < opening->count; i++)
+		open_item(opening, &opening->items[i], err);
+}

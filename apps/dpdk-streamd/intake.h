@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Intake: one transfer as the collector sees it, from its offer until every file is stored, was
+ * there already, or failed. intake.c is its life; intake_offer.c what the exporter offers,
+ * intake_flow.c the files that data come for, intake_lane.c what the lane does for
+ * them, intake_store.c how they get to disk.
+ *
+ * Owner: the control core.
+ */
+#pragma once
+#include "apps/dpdk-streamd/checkpoint.h"
+#include "apps/dpdk-streamd/collect_context.h"
+#include "apps/dpdk-streamd/file_opening.h"
+#include "apps/dpdk-streamd/manifest.h"
+#include "apps/dpdk-streamd/name_table.h"
+#include "apps/dpdk-streamd/peer_link.h"
+#include "apps/dpdk-streamd/piece_digests.h"
+#include <dps/layout.h>
+
+#define DPS_INTAKE_ALL_MANIFESTS_BYTES_MAX (UINT64_C(1) << 30)
+
+enum dps_intake_limits {
+	DPS_INTAKE_FILES_MAX = 1000000,
+	DPS_INTAKE_MANIFEST_BYTES_MAX = 256 << 20, /* names and all */
+	DPS_INTAKE_NAMES_MAX = 2000000,		   /* of files and the folders above them */
+};
+
+/* What a file needs while data come for it and until it has its name; also a folder to be made. */
+struct dps_intake_open {
+	struct dps_intake_open *next;
+	struct dps_intake_open *previous;
+	struct dps_intake *intake;
+	struct dps_staged_file staged;
+	uint64_t offset; /* in the channel */
+	uint32_t file;
+	bool is_in_lane;  /* announced, and not done */
+	bool has_lane_fd; /* the lane has the descriptor */
+	bool has_wanted;  /* the exporter said what it read */
+	bool is_ready;	  /* complete and verified, or failed: for the next checkpoint */
+	bool is_dirty;	  /* has data that no checkpoint has seen */
+	struct dps_digest wanted;
+	struct dps_digest digest; /* of what came, once it is whole */
+	struct dps_piece_digests pieces;
+};
+
+enum dps_intake_state {
+	DPS_INTAKE_OFFERED, /* nothing accepted yet */
+	DPS_INTAKE_ACTIVE,
+	DPS_INTAKE_LEAVING, /* refused, cancelled or complete: waits for jobs and descriptors */
+	DPS_INTAKE_GONE,
+};
+
+enum dps_intake_channel {
+	DPS_INTAKE_CHANNEL_NONE,
+	DPS_INTAKE_CHANNEL_OPENING,
+	DPS_INTAKE_CHANNEL_OPEN,
+	DPS_INTAKE_CHANNEL_CLOSED,
+};
+
+struct dps_offer_check;
+
+struct dps_intake {
+	struct dps_intake *next; /* in the collector's list */
+	struct dps_collect_context *context;
+	struct dps_peer_link *link; /* NULL when its connection is gone */
+	struct dps_transfer_id id;
+	uint64_t serial;
+	char peer[DPS_ENDPOINT_TEXT_BYTES];
+	uint32_t path;
+	uint32_t number; /* of the channel, as the exporter chose it */
+	enum dps_intake_state state;
+	bool was_accepted;
+	bool is_complete;		/* done was said */
+	enum dps_control_code end_code; /* why it did not come to its end */
+	char end_text[DPS_MESSAGE_TEXT_BYTES_MAX];
+
+	/* What is offered. */
+	struct dps_manifest manifest;
+	struct dps_name_table names;
+	struct dps_offer_check *checks; /* the first at the examiner, others behind it */
+	struct dps_offer_check *last_check;
+	bool is_checking;
+	atomic_bool must_stop;	 /* writer: control core; asks the examiner to give up */
+	uint64_t manifest_bytes; /* our part of the context's */
+	uint32_t offered_end;	 /* files below were offered */
+	bool has_last;
+	uint64_t total_files; /* DPS_NUMBER_NONE until known */
+	uint64_t total_bytes;
+	uint64_t promised_bytes; /* our part of the context's */
+
+	/* What data come for. */
+	struct dps_layout layout;
+	uint32_t next_file; /* files below are placed, opened or given up */
+	enum dps_intake_channel channel_state;
+	uint32_t channel;
+	uint32_t generation;
+	uint64_t close_channel_at_ns;
+	bool is_last_announced;
+	struct dps_intake_open *opens; /* in the order they were opened */
+	struct dps_intake_open *last_open;
+	uint32_t opens_count;
+	uint32_t in_lane_count;
+	uint32_t lane_fds_count;
+	struct dps_file_opening *opening;
+	bool is_opening; /* at the worker */
+
+	/* What gets to disk. */
+	struct dps_staging_folder folder;
+	struct dps_checkpoint checkpoint;
+	bool is_checkpointing;
+	bool said_blocked;
+	uint64_t checkpoint_at_ns; /* when the last one began */
+	uint64_t dirty_bytes;
+	uint32_t ready_count;	  /* whole, or failed and to be dropped */
+	uint64_t written;	  /* every byte of the channel below was written */
+	uint64_t written_checked; /* ... when the checkpoint under way began */
+	uint64_t stored;	  /* what the lane was told */
+	uint64_t batch_number;
+
+	/* How it goes. */
+	uint32_t held_count;   /* files of which the exporter is to say whether they are the same */
+	bool is_peer_blocked;  /* the exporter says that it waits for something */
+	uint64_t active_at_ns; /* when something was heard of it */
+	uint64_t packets_seen; /* of the whole lane, at that time */
+	uint64_t started_at_ns;
+	uint64_t ended_at_ns;
+	uint64_t files_stored;
+	uint64_t files_same;
+	uint64_t files_failed;
+	uint64_t bytes_received; /* whole pieces, verified */
+	uint64_t bytes_stored;	 /* or there already */
+	uint64_t bytes_same;
+	char first_failure[DPS_MESSAGE_TEXT_BYTES_MAX];
+};
+
+/* ---- its life: intake.c ---- */
+
+/* NULL without memory. The link is borrowed until dps_intake_lose_link(). */
+struct dps_intake *dps_intake_create(struct dps_collect_context *context,
+				     struct dps_peer_link *link, uint32_t path,
+				     const struct dps_message_offer *offer, uint64_t now_ns);
+
+/* Only when it is gone. */
+void dps_intake_destroy(struct dps_intake *intake);
+
+/*
+ * What the exporter says of this transfer. NULL, or what is wrong with it in a sentence: then the
+ * connection ends with `protocol`.
+ */
+const char *dps_intake_on_message(struct dps_intake *intake, const struct dps_message *message,
+				  uint64_t now_ns);
+
+/* Goes as far as it can. Call once a turn. */
+void dps_intake_step(struct dps_intake *intake, uint64_t now_ns);
+uint64_t dps_intake_deadline_ns(const struct dps_intake *intake);
+
+/* Gives it up; the exporter is told (cancel, or refuse when nothing was accepted yet). */
+void dps_intake_cancel(struct dps_intake *intake, enum dps_control_code code, const char *text,
+		       uint64_t now_ns);
+
+/* The control connection is gone, or not to be used any more. */
+void dps_intake_lose_link(struct dps_intake *intake, enum dps_control_code code, const char *why,
+			  uint64_t now_ns);
+
+/* Whether it came to its end with every file stored, or there already. */
+bool dps_intake_is_stored(const struct dps_intake *intake);
+
+/* ---- for the files that make it up ---- */
+
+void dps_intake_say(struct dps_intake *intake, const struct dps_message *message);
+
+/* Ends without its goal; what was said to the exporter about it, its caller said. */
+void dps_intake_leave(struct dps_intake *intake, enum dps_control_code code, const char *text,
+		      uint64_t now_ns);
+
+/* An error of the file system as messages name it. */
+enum dps_control_code dps_intake_code_of(int error);
+void dps_intake_release_promise(struct dps_intake *intake, uint64_t bytes);
+
+/* The end of a file that cannot be stored; says so to the exporter and to the user. */
+void dps_intake_fail_file(struct dps_intake *intake, uint32_t file, enum dps_control_code code,
+			  const char *text);
+/* The same without a word to the exporter, who said it. */
+void dps_intake_give_up_file(struct dps_intake *intake, uint32_t file, enum dps_control_code code,
+			     const char *text);
+/* The disk or its file system failed for one file: the file's end, or the transfer's if it is full.
+ */
+void dps_intake_fail_disk(struct dps_intake *intake, uint32_t file, int error, uint64_t now_ns);
+/* A file is under its name, or was already. digest may be NULL. */
+void dps_intake_settle_file(struct dps_intake *intake, uint32_t file, enum dps_manifest_state state,
+			    const struct dps_digest *digest);
+
+/* intake_offer.c */
+void dps_intake_push_check(struct dps_intake *intake);
+void dps_intake_drop_checks(struct dps_intake *intake);
+const char *dps_intake_offer(struct dps_intake *intake, const struct dps_message_offer *offer,
+			     bool is_first, uint64_t now_ns);
+const char *dps_intake_on_file_end(struct dps_intake *intake,
+				   const struct dps_message_file_end *end);
+const char *dps_intake_on_last(struct dps_intake *intake, const struct dps_message_totals *last);
+const char *dps_intake_on_same(struct dps_intake *intake, const struct dps_message_ranges *ranges,
+			       bool is_same, uint64_t now_ns);
+
+/* intake_flow.c */
+void dps_intake_flow(struct dps_intake *intake, uint64_t now_ns);
+const char *dps_intake_on_digest(struct dps_intake *intake, const struct dps_message_items *digest);
+const char *dps_intake_on_skip(struct dps_intake *intake,
+			       const struct dps_message_file_error *skip);
+/* Nothing is awaited of it any more, perhaps: then it is ready. */
+void dps_intake_settle_open(struct dps_intake_open *open);
+void dps_intake_free_open(struct dps_intake_open *open);
+
+/* intake_lane.c */
+void dps_intake_open_channel(struct dps_intake *intake);
+void dps_intake_close_channel(struct dps_intake *intake);
+void dps_intake_on_channel_opened(struct dps_intake *intake, const struct dps_lane_event *event,
+				  uint64_t now_ns);
+/* A file that has its place among the lane's files; and all are announced, if they are. */
+void dps_intake_announce(struct dps_intake_open *open);
+void dps_intake_announce_last(struct dps_intake *intake);
+/* The rest of a file will not be kept. */
+void dps_intake_skip_open(struct dps_intake_open *open);
+void dps_intake_on_event(struct dps_intake *intake, const struct dps_event *event, uint64_t now_ns);
+/* The lane is done with the descriptor; error is not 0 when it never took it. */
+void dps_intake_on_fd_back(struct dps_intake_open *open, int error, uint64_t now_ns);
+/* Nothing will be read or written for it any more. */
+void dps_intake_leave_lane(struct dps_intake_open *open);
+
+/* intake_store.c */
+void dps_intake_store(struct dps_intake *intake, uint64_t now_ns);
+/* Closes and removes what is staged; true when nothing is left. */
+bool dps_intake_clean_up(struct dps_intake *intake, uint64_t now_ns);
+uint64_t dps_intake_store_deadline_ns(const struct dps_intake *intake);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A transfer and the lane: its channel, the files announced there, and what becomes of them. */
+#include "apps/dpdk-streamd/intake.h"
+#include "drivers/log/log.h"
+#include <dps/assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---- its channel ---- */
+
+void dps_intake_open_channel(struct dps_intake *intake)
+{
+	struct dps_collect_context *context = intake->context;
+
+	if (intake->channel_state != DPS_INTAKE_CHANNEL_NONE ||
+	    context->channels_count >= context->channels_max)
+		return;
+	context->channels_count++;
+	intake->channel_state = DPS_INTAKE_CHANNEL_OPENING;
+	dps_node_command(context->node,
+			 &(struct dps_lane_command){
+				 .type = DPS_COMMAND_OPEN_CHANNEL,
+				 .cookie = intake->serial,
+				 .open_channel = { .path = intake->path,
+						   .number = intake->number,
+						   .window_bytes = context->options->window_bytes },
+			 });
+}
+
+void dps_intake_on_channel_opened(struct dps_intake *intake, const struct dps_lane_event *event,
+				  uint64_t now_ns)
+{
+	DPS_ASSERT(intake->channel_state == DPS_INTAKE_CHANNEL_OPENING);
+	if (event->engine.error < 0) {
+		intake->channel_state = DPS_INTAKE_CHANNEL_CLOSED;
+		intake->context->channels_count--;
+		/* -ENOENT: the path was lost, which is said by itself. */
+		if (event->engine.error != -ENOENT)
+			dps_intake_cancel(intake, DPS_CODE_BUSY,
+					  "the collector has no room for one more transfer now",
+					  now_ns);
+		return;
+	}
+	intake->channel = event->engine.channel;
+	intake->generation = event->engine.generation;
+	intake->channel_state = DPS_INTAKE_CHANNEL_OPEN;
+	if (intake->state == DPS_INTAKE_LEAVING)
+		dps_intake_close_channel(intake);
+}
+
+void dps_intake_close_channel(struct dps_intake *intake)
+{
+	if (intake->channel_state != DPS_INTAKE_CHANNEL_OPEN)
+		return;
+	intake->channel_state = DPS_INTAKE_CHANNEL_CLOSED;
+	intake->context->channels_count--;
+	dps_node_command(intake->context->node, &(struct dps_lane_command){
+							.type = DPS_COMMAND_CLOSE_CHANNEL,
+							.channel = intake->channel,
+							.generation = intake->generation,
+						});
+}
+
+/* ---- its files ---- */
+
+void dps_intake_announce(struct dps_intake_open *open)
+{
+	struct dps_intake *intake = open->intake;
+	const struct dps_manifest_file *file = &intake->manifest.files[open->file];
+
+	open->is_in_lane = true;
+	intake->in_lane_count++;
+	if (open->staged.fd >= 0) {
+		open->has_lane_fd = true;
+		intake->lane_fds_count++;
+		dps_collect_context_note_fd(intake->context, open->staged.fd, open);
+	}
+	dps_node_command(intake->context->node, &(struct dps_lane_command){
+							.type = DPS_COMMAND_ANNOUNCE,
+							.channel = intake->channel,
+							.generation = intake->generation,
+							.fd = open->staged.fd,
+							.is_direct = open->staged.is_direct,
+							.extent = { .offset = open->offset,
+								    .bytes = file->size_bytes,
+								    .file_index = open->file },
+						});
+}
+
+void dps_intake_announce_last(struct dps_intake *intake)
+{
+	if (intake->is_last_announced || !intake->has_last || intake->is_opening ||
+	    intake->next_file < intake->offered_end)
+		return;
+	intake->is_last_announced = true;
+	dps_node_command(intake->context->node, &(struct dps_lane_command){
+							.type = DPS_COMMAND_ANNOUNCE_LAST,
+							.channel = intake->channel,
+							.generation = intake->generation,
+						});
+}
+
+void dps_intake_leave_lane(struct dps_intake_open *open)
+{
+	if (!open->is_in_lane)
+		return;
+	open->is_in_lane = false;
+	open->intake->in_lane_count--;
+	open->intake->context->lane_files_count--;
+}
+
+void dps_intake_skip_open(struct dps_intake_open *open)
+{
+	struct dps_intake *intake = open->intake;
+
+	/* From its start: nothing of it is kept, and what comes is acknowledged all the same. */
+	if (open->is_in_lane && intake->channel_state == DPS_INTAKE_CHANNEL_OPEN)
+		dps_node_command(intake->context->node, &(struct dps_lane_command){
+								.type = DPS_COMMAND_SKIP,
+								.channel = intake->channel,
+								.generation = intake->generation,
+								.file_index = open->file,
+								.offset = open->offset,
+							});
+	dps_intake_settle_open(open);
+}
+
+/* ---- what the lane says ---- */
+
+static void on_piece(struct dps_intake_open *open, const struct dps_event *event)
+{
+	struct dps_intake *intake = open->intake;
+
+	if (dps_piece_digests_add(&open->pieces, event->offset, &event->digest) < 0)
+		abort(); /* out of memory */
+	open->is_dirty = true;
+	intake->dirty_bytes += event->bytes;
+	intake->bytes_received += event->bytes;
+}
+
+static void on_file_done(struct dps_intake_open *open, int error)
+{
+	dps_intake_leave_lane(open);
+	if (error < 0)
+		dps_intake_fail_file(open->intake, open->file, DPS_CODE_INTERNAL,
+				     "was not received whole");
+	dps_intake_settle_open(open);
+}
+
+static void say_refetch(struct dps_intake *intake, const struct dps_event *event)
+{
+	const struct dps_message message = {
+		.type = DPS_MESSAGE_REFETCH,
+		.refetch = { .channel = intake->number,
+			     .offset = event->offset,
+			     .bytes = event->bytes },
+	};
+
+	dps_log("collect", DPS_LOG_WARNING,
+		"a piece arrived with a wrong digest and is fetched again");
+	dps_intake_say(intake, &message);
+}
+
+void dps_intake_on_event(struct dps_intake *intake, const struct dps_event *event, uint64_t now_ns)
+{
+	struct dps_intake_open *open = NULL;
+
+	if (event->file_index < intake->manifest.count)
+		open = intake->manifest.files[event->file_index].open;
+	intake->active_at_ns = now_ns;
+	if (event->type != DPS_EVENT_CHANNEL_DONE && event->written > intake->written)
+		intake->written = event->written;
+	if (!open || intake->state != DPS_INTAKE_ACTIVE)
+		return;
+	switch (event->type) {
+	case DPS_EVENT_PIECE:
+		on_piece(open, event);
+		break;
+	case DPS_EVENT_FILE_DONE:
+		on_file_done(open, event->error);
+		break;
+	case DPS_EVENT_FILE_FAILED:
+		dps_intake_fail_disk(intake, open->file, event->error, now_ns);
+		break;
+	case DPS_EVENT_REFETCH:
+		say_refetch(intake, event);
+		break;
+	default:
+		break;
+	}
+}
+
+void dps_intake_on_fd_back(struct dps_intake_open *open, int error, uint64_t now_ns)
+{
+	struct dps_intake *intake = open->intake;
+
+	if (open->has_lane_fd)
+		intake->lane_fds_count--;
+	open->has_lane_fd = false;
+	/* -ENOENT: the channel is gone, which is said by itself. */
+	if (error < 0 && error != -ENOENT)
+		dps_intake_cancel(intake, DPS_CODE_INTERNAL,
+				  "the collector's lane has no room for a file", now_ns);
+	if (error < 0 || intake->channel_state == DPS_INTAKE_CHANNEL_CLOSED)
+		dps_intake_leave_lane(open);
+	dps_intake_settle_open(open);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How a transfer gets to disk: when to make a checkpoint, and what comes of it. */
+#include "apps/dpdk-streamd/index_ranges.h"
+#include "apps/dpdk-streamd/intake.h"
+#include <dps/assert.h>
+#include <stdlib.h>
+
+enum {
+	CHECKPOINT_MS = 100,
+	CHECKPOINT_BYTES = 64 << 20,
+	CHECKPOINT_FILES = 1024, /* so that descriptors come back before there are none */
+	BLOCKED_MS = 2000,
+};
+
+/* ---- what was stored ---- */
+
+static void say_stored(struct dps_intake *intake, uint32_t *files, uint32_t count)
+{
+	struct dps_message_range *ranges;
+	struct dps_message message = {
+		.type = DPS_MESSAGE_STORED,
+		.stored = { .channel = intake->number, .batch = intake->batch_number },
+	};
+	uint32_t ranges_count;
+
+	if (count == 0)
+		return;
+	ranges = malloc(count * sizeof(*ranges));
+	if (!ranges)
+		abort(); /* out of memory */
+	ranges_count = dps_index_ranges_make(files, count, ranges);
+	DPS_ASSERT(ranges_count <= DPS_MESSAGE_ITEMS_MAX);
+	message.stored.ranges = ranges;
+	message.stored.ranges_count = ranges_count;
+	dps_intake_say(intake, &message);
+	intake->batch_number++;
+	free(ranges);
+}
+
+/* Credit goes on: bytes below are safe. */
+static void tell_lane(struct dps_intake *intake, uint64_t written)
+{
+	if (written <= intake->stored || intake->channel_state != DPS_INTAKE_CHANNEL_OPEN)
+		return;
+	intake->stored = written;
+	dps_node_command(intake->context->node, &(struct dps_lane_command){
+							.type = DPS_COMMAND_STORED,
+							.channel = intake->channel,
+							.generation = intake->generation,
+							.offset = written,
+						});
+}
+
+static void say_blocked(struct dps_intake *intake, bool is_blocked)
+{
+	const struct dps_message message = {
+		.type = DPS_MESSAGE_BLOCKED,
+		.blocked = { .channel = intake->number,
+			     .why = is_blocked ? DPS_BLOCKED_DISK : DPS_BLOCKED_NOTHING },
+	};
+
+	if (intake->said_blocked == is_blocked)
+		return;
+	intake->said_blocked = is_blocked;
+	dps_intake_say(intake, &message);
+}
+
+/* ---- checkpoints ---- */
+
+static bool is_failed(const struct dps_intake_open *open)
+{
+	return open->intake->manifest.files[open->file].state == DPS_MANIFEST_FAILED;
+}
+
+/* What came of a file that left its staging place: under its name, or gone. */
+static void on_left(struct dps_intake *intake, const struct dps_checkpoint_item *item,
+		    uint32_t *stored, uint32_t *stored_count, uint64_t now_ns)
+{
+	struct dps_intake_open *open = item->owner;
+	uint32_t index = open->file;
+	struct dps_digest digest = open->digest;
+	bool is_published = item->wish == DPS_CHECKPOINT_PUBLISH && item->error == 0;
+
+	dps_intake_free_open(open);
+	if (is_published) {
+		dps_intake_settle_file(intake, index, DPS_MANIFEST_STORED,
+				       item->is_folder ? NULL : &digest);
+		stored[(*stored_count)++] = index;
+	} else if (item->wish == DPS_CHECKPOINT_PUBLISH) {
+		dps_intake_fail_disk(intake, index, item->error, now_ns);
+	}
+}
+
+static void on_checkpoint(struct dps_job *job, uint64_t now_ns)
+{
+	struct dps_checkpoint *checkpoint = (struct dps_checkpoint *)job;
+	struct dps_intake *intake = checkpoint->owner;
+	uint32_t *stored = malloc((checkpoint->count + 1) * sizeof(*stored));
+	uint32_t stored_count = 0;
+
+	if (!stored)
+		abort(); /* out of memory */
+	intake->is_checkpointing = false;
+	for (uint32_t i = 0; i < checkpoint->count; i++) {
+		const struct dps_checkpoint_item *item = &checkpoint->items[i];
+		struct dps_intake_open *open = item->owner;
+
+		if (item->wish != DPS_CHECKPOINT_SYNC)
+			on_left(intake, item, stored, &stored_count, now_ns);
+		else if (item->error < 0)
+			dps_intake_fail_disk(intake, open->file, item->error, now_ns);
+	}
+	say_stored(intake, stored, stored_count);
+	say_blocked(intake, false);
+	tell_lane(intake, intake->written_checked);
+	free(stored);
+}
+
+/* Adds what a checkpoint has to do for an open file, if anything. */
+static void add_item(struct dps_intake *intake, struct dps_intake_open *open)
+{
+	const struct dps_manifest_file *file = &intake->manifest.files[open->file];
+	enum dps_checkpoint_wish wish = DPS_CHECKPOINT_SYNC;
+
+	if (intake->state != DPS_INTAKE_ACTIVE)
+		wish = DPS_CHECKPOINT_DROP;
+	else if (open->is_ready)
+		wish = is_failed(open) ? DPS_CHECKPOINT_DROP : DPS_CHECKPOINT_PUBLISH;
+	else if (!open->is_dirty || is_failed(open))
+		return;
+	open->is_dirty = false;
+	intake->checkpoint.items[intake->checkpoint.count++] = (struct dps_checkpoint_item){
+		.owner = open,
+		.name = file->name,
+		.size_bytes = file->size_bytes,
+		.mtime_ns = file->mtime_ns,
+		.staged = open->staged,
+		.wish = (uint8_t)wish,
+		.is_folder = file->is_folder,
+	};
+}
+
+static void start_checkpoint(struct dps_intake *intake, bool is_last, uint64_t now_ns)
+{
+	struct dps_collect_context *context = intake->context;
+	struct dps_checkpoint *checkpoint = &intake->checkpoint;
+
+	if (dps_checkpoint_reserve(checkpoint, intake->opens_count) < 0)
+		abort(); /* out of memory */
+	checkpoint->job = (struct dps_job){ .run = dps_checkpoint_run, .done = on_checkpoint };
+	checkpoint->owner = intake;
+	checkpoint->staging = context->staging;
+	checkpoint->folder = &intake->folder;
+	checkpoint->may_overwrite = context->options->may_overwrite;
+	checkpoint->is_last = is_last;
+	checkpoint->count = 0;
+	for (struct dps_intake_open *open = intake->opens; open; open = open->next)
+		add_item(intake, open);
+	intake->written_checked = intake->written;
+	intake->dirty_bytes = 0;
+	intake->ready_count = 0;
+	intake->checkpoint_at_ns = now_ns;
+	intake->is_checkpointing = true;
+	dps_worker_push(context->store, &checkpoint->job);
+}
+
+/* Nobody waits for more than what is ready: the end of the transfer, or of the program. */
+static bool is_urgent(const struct dps_intake *intake)
+{
+	if (intake->ready_count == 0)
+		return false;
+	return intake->context->is_stopping || intake->ready_count >= CHECKPOINT_FILES ||
+	       (intake->has_last && !intake->is_opening &&
+		intake->next_file == intake->offered_end &&
+		intake->ready_count == intake->opens_count);
+}
+
+static bool has_work(const struct dps_intake *intake)
+{
+	return intake->ready_count > 0 || intake->dirty_bytes > 0 ||
+	       intake->written > intake->stored;
+}
+
+/* With --discard: verified is all there is to be. */
+static void settle_at_once(struct dps_intake *intake)
+{
+	uint32_t *stored = malloc((intake->ready_count + 1) * sizeof(*stored));
+	struct dps_intake_open *open = intake->opens, *next;
+	uint32_t count = 0;
+
+	if (!stored)
+		abort(); /* out of memory */
+	for (; open && intake->ready_count > 0; open = next) {
+		uint32_t index = open->file;
+		struct dps_digest digest = open->digest;
+
+		next = open->next;
+		if (!open->is_ready)
+			continue;
+		intake->ready_count--;
+		dps_intake_free_open(open);
+		if (intake->manifest.files[index].state == DPS_MANIFEST_FAILED)
+			continue;
+		dps_intake_settle_file(intake, index, DPS_MANIFEST_STORED, &digest);
+		stored[count++] = index;
+	}
+	say_stored(intake, stored, count);
+	tell_lane(intake, intake->written);
+	free(stored);
+}
+
+void dps_intake_store(struct dps_intake *intake, uint64_t now_ns)
+{
+	if (intake->state != DPS_INTAKE_ACTIVE)
+		return;
+	if (!intake->context->staging)
+		settle_at_once(intake);
+	else if (intake->is_checkpointing)
+		say_blocked(intake,
+			    now_ns >= intake->checkpoint_at_ns + BLOCKED_MS * DPS_NS_PER_MS);
+	else if (is_urgent(intake) || intake->dirty_bytes >= CHECKPOINT_BYTES ||
+		 (has_work(intake) &&
+		  now_ns >= intake->checkpoint_at_ns + CHECKPOINT_MS * DPS_NS_PER_MS))
+		start_checkpoint(intake, false, now_ns);
+}
+
+uint64_t dps_intake_store_deadline_ns(const struct dps_intake *intake)
+{
+	if (!intake->context->staging)
+		return DPS_NEVER_NS; /* --discard: settled with each event, there is no later */
+	if (intake->is_checkpointing)
+		return intake->said_blocked ? DPS_NEVER_NS
+					    : intake->checkpoint_at_ns + BLOCKED_MS * DPS_NS_PER_MS;
+	return has_work(intake) ? intake->checkpoint_at_ns + CHECKPOINT_MS * DPS_NS_PER_MS
+				: DPS_NEVER_NS;
+}
+
+bool dps_intake_clean_up(struct dps_intake *intake, uint64_t now_ns)
+{
+	if (intake->is_opening || intake->is_checkpointing || intake->checks ||
+	    intake->lane_fds_count > 0 || intake->channel_state == DPS_INTAKE_CHANNEL_OPENING)
+		return false;
+	if (intake->context->staging && (intake->opens || intake->folder.fd >= 0)) {
+		start_checkpoint(intake, true, now_ns);
+		return false;
+	}
+	while (intake->opens)
+		dps_intake_free_open(intake->opens);
+	return true;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* dpdk-streamd: moves capture files from an exporter to a collector. */
+#include "apps/dpdk-streamd/collector.h"
+#include "apps/dpdk-streamd/exporter.h"
+#include "apps/version.h"
+#include "drivers/ethdev/eal_lane.h"
+#include "drivers/log/log.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+enum {
+	EXIT_STATUS_NOT_ALL = 1,
+	EXIT_STATUS_USAGE = 2,
+};
+
+static int complain(const char *sentence, int status)
+{
+	fprintf(stderr, "dpdk-streamd: %s\n", sentence);
+	return status;
+}
+
+static int print_version(void)
+{
+	printf("dpdk-streamd %s\n%s\nports: memif, af_packet, af_xdp, pci, vdev, udp\n"
+	       "ciphers: none yet; packets carry CRC32C\n",
+	       DPS_VERSION, dps_eal_version());
+	return 0;
+}
+
+/* Each file that is being moved is open; the usual soft limit of 1024 is from another time. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		dps_log("main", DPS_LOG_INFO, "the limit of open files stays as it is");
+}
+
+static int run_export(const struct dps_options *options, const char *program)
+{
+	char why[DPS_NODE_WHY_BYTES];
+	struct dps_exporter_peer peer;
+	struct dps_source *source;
+	struct dps_node *node;
+	int result = dps_exporter_open_source(options, &source);
+
+	if (result < 0)
+		return result == -EEXIST || result == -EINVAL ? EXIT_STATUS_USAGE
+							      : EXIT_STATUS_NOT_ALL;
+	result = dps_exporter_find_peer(options, &peer);
+	if (result == 0) {
+		if (dps_node_start(&node, options, program, why) < 0)
+			result = complain(why, EXIT_STATUS_USAGE);
+		else
+			result = dps_exporter_run(node, source, &peer);
+	}
+	if (source)
+		dps_source_close(source);
+	return result;
+}
+
+static int run_collect(const struct dps_options *options, const char *program)
+{
+	char why[DPS_NODE_WHY_BYTES];
+	struct dps_node *node;
+
+	if (dps_node_start(&node, options, program, why) < 0)
+		return complain(why, EXIT_STATUS_USAGE);
+	return dps_collector_run(node);
+}
+
+static int run(const struct dps_options *options, const char *program)
+{
+	for (unsigned int i = 0; i < options->log_levels_count; i++)
+		if (dps_log_set_level(options->log_levels[i]) < 0)
+			return complain("--log-level takes [NAME:]error|warning|notice|info|debug",
+					EXIT_STATUS_USAGE);
+	if (options->reads_stdin)
+		return complain("reading from stdin is not in this version; name files or folders",
+				EXIT_STATUS_USAGE);
+	raise_descriptor_limit();
+	dps_log("main", DPS_LOG_NOTICE,
+		"nothing is encrypted yet: packets carry a checksum, names and data are readable "
+		"on the way");
+	return options->command == DPS_COMMAND_EXPORT ? run_export(options, program)
+						      : run_collect(options, program);
+}
+
+int main(int argc, char **argv)
+{
+	char error[DPS_OPTIONS_ERROR_BYTES];
+	struct dps_options options;
+	int status;
+
+	if (!dps_options_parse(&options, argc, argv, error))
+		return complain(error, EXIT_STATUS_USAGE);
+	if (options.command == DPS_COMMAND_HELP) {
+		dps_options_print_help(stdout, options.help_of);
+		status = 0;
+	} else if (options.command == DPS_COMMAND_VERSION) {
+		status = print_version();
+	} else {
+		status = run(&options, argv[0]);
+	}
+	dps_options_fini(&options);
+	return status;
+}

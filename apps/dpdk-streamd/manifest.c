@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/manifest.h"
+#include <dps/assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_offer *offer)
+{
+	struct dps_manifest_batch *batch;
+	size_t bytes = sizeof(*batch) + offer->files_count * sizeof(batch->files[0]);
+	char *text;
+
+	for (uint32_t i = 0; i < offer->files_count; i++)
+		bytes += offer->files[i].path_bytes + 1;
+	batch = malloc(bytes);
+	if (!batch)
+		return NULL;
+	batch->next = NULL;
+	batch->first = offer->first;
+	batch->count = offer->files_count;
+	batch->bytes = bytes;
+	text = (char *)&batch->files[batch->count];
+	for (uint32_t i = 0; i < batch->count; i++) {
+		const struct dps_message_file *from = &offer->files[i];
+
+		batch->files[i] = *from;
+		batch->files[i].path = memcpy(text, from->path, from->path_bytes);
+		text[from->path_bytes] = '\0';
+		text += from->path_bytes + 1;
+	}
+	return batch;
+}
+
+void dps_manifest_init(struct dps_manifest *manifest)
+{
+	*manifest = (struct dps_manifest){ 0 };
+}
+
+void dps_manifest_fini(struct dps_manifest *manifest)
+{
+	while (manifest->batches) {
+		struct dps_manifest_batch *batch = manifest->batches;
+
+		manifest->batches = batch->next;
+		free(batch);
+	}
+	free(manifest->files);
+	*manifest = (struct dps_manifest){ 0 };
+}
+
+int dps_manifest_append(struct dps_manifest *manifest, struct dps_manifest_batch *batch)
+{
+	uint32_t room = manifest->room ? manifest->room : 64;
+
+	DPS_ASSERT(batch->first == manifest->count);
+	while (room < manifest->count + batch->count)
+		room *= 2;
+	if (room > manifest->room) {
+		void *files = realloc(manifest->files, room * sizeof(*manifest->files));
+
+		if (!files)
+			return -ENOMEM;
+		manifest->files = files;
+		manifest->room = room;
+	}
+	for (uint32_t i = 0; i < batch->count; i++) {
+		const struct dps_message_file *file = &batch->files[i];
+
+		manifest->files[manifest->count++] = (struct dps_manifest_file){
+			.name = file->path,
+			.name_bytes = file->path_bytes,
+			.size_bytes = file->size_bytes,
+			.mtime_ns = file->mtime_ns,
+			.is_folder = file->kind == DPS_FILE_DIRECTORY,
+			.state = DPS_MANIFEST_WAITING,
+		};
+	}
+	batch->next = manifest->batches;
+	manifest->batches = batch;
+	return 0;
+}
+
+bool dps_manifest_settle(struct dps_manifest *manifest, uint32_t index,
+			 enum dps_manifest_state state)
+{
+	struct dps_manifest_file *file = &manifest->files[index];
+
+	DPS_ASSERT(index < manifest->count && state >= DPS_MANIFEST_STORED);
+	if (file->state >= DPS_MANIFEST_STORED)
+		return false;
+	file->state = (uint8_t)state;
+	manifest->settled_count++;
+	return true;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Node: what one process runs on: the control core's loop, one lane with its port and disk on a
+ * thread of its own, and the worker. Made once, by main; export and collect compose on it.
+ *
+ * Owner: the control core.
+ */
+#pragma once
+#include "apps/dpdk-streamd/options.h"
+#include "apps/dpdk-streamd/worker.h"
+#include "drivers/control/loop.h"
+#include "drivers/control/message.h"
+#include "drivers/digest/digest.h"
+#include "drivers/lane.h"
+
+enum { DPS_NODE_WHY_BYTES = 1024 };
+
+/* What a role wants to hear. */
+struct dps_node_listener {
+	void (*on_lane_event)(void *context, const struct dps_lane_event *event, uint64_t now_ns);
+	/* SIGINT or SIGTERM, the first one; a second ends the process at once. */
+	void (*on_stop)(void *context, int signal, uint64_t now_ns);
+	/* SIGUSR1, after the lane's counters were printed: the role's own. May be NULL. */
+	void (*on_statistics)(void *context, uint64_t now_ns);
+	void *context;
+};
+
+struct dps_node;
+
+/* Returns 0, or -errno with a sentence in why (DPS_NODE_WHY_BYTES). */
+int dps_node_start(struct dps_node **node, const struct dps_options *options, const char *program,
+		   char *why);
+void dps_node_set_listener(struct dps_node *node, const struct dps_node_listener *listener);
+
+/* Stops worker and lane, closes port and disk. Sends CLOSE on open paths first. */
+void dps_node_stop(struct dps_node *node, uint32_t reason);
+
+/* One turn of the loop, until something happens or the moment comes. 0 or -errno. */
+int dps_node_turn(struct dps_node *node, uint64_t until_ns);
+
+struct dps_loop *dps_node_loop(struct dps_node *node);
+struct dps_worker *dps_node_worker(struct dps_node *node);
+const struct dps_options *dps_node_options(const struct dps_node *node);
+uint64_t dps_node_now_ns(struct dps_node *node);
+
+/* Sends a command to the lane; never refused: what the mailbox does not take waits in order. */
+void dps_node_command(struct dps_node *node, const struct dps_lane_command *command);
+
+/* A path index and the connection id for the peer. -EAGAIN: none just now, try next turn. */
+int dps_node_reserve_path(struct dps_node *node, uint64_t *connection_id);
+
+void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *snapshot);
+
+/* Our side's hello: address, connection id, sizes. Strings are lent. */
+void dps_node_fill_hello(struct dps_node *node, struct dps_message_hello *hello, enum dps_role role,
+			 uint64_t connection_id, uint64_t epoch);
+
+/* Opens a reserved path towards what a peer's hello said; peer is its control socket's address. */
+void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_message_hello *hello,
+			const struct dps_socket_address *peer);
+
+/* The lanes' chunk size, what a window and the channels' reads and writes go by. */
+uint32_t dps_node_chunk_bytes(const struct dps_node *node);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/node_port.h"
+#include "drivers/ethdev/eal.h"
+#include "drivers/ethdev/ethdev_port.h"
+#include "drivers/impair/impair.h"
+#include "drivers/log/log.h"
+#include "drivers/udp/udp.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+enum { EAL_SPARE_BYTES = 48 << 20 /* packet pools, rings and EAL's own */ };
+
+static void on_dpdk_log(void *context, int level, const char *line)
+{
+	enum dps_log_level to = level <= LOG_ERR       ? DPS_LOG_ERROR
+				: level <= LOG_WARNING ? DPS_LOG_WARNING
+				: level <= LOG_NOTICE  ? DPS_LOG_INFO
+						       : DPS_LOG_DEBUG;
+
+	(void)context;
+	dps_log("dpdk", to, "%s", line);
+}
+
+static int start_eal(const struct dps_options *options, const char *program,
+		     const struct dps_port_name *name, size_t memory_bytes, char *why,
+		     size_t why_bytes)
+{
+	static struct dps_eal eal;
+	const struct dps_eal_config config = {
+		.program = program,
+		.user = options->eal,
+		.user_count = options->eal_count,
+		.ports = name,
+		.ports_count = 1,
+		.memory_bytes = memory_bytes + EAL_SPARE_BYTES,
+		.lanes_count = 1,
+		.cores = options->cores,
+		.on_log = on_dpdk_log,
+	};
+	int result = dps_eal_start(&eal, &config, why, why_bytes);
+
+	if (result == 0)
+		dps_log("eal", DPS_LOG_NOTICE, "%s; arguments: %s",
+			eal.has_hugepages ? "hugepages of 2 MiB"
+					  : "no hugepages to be had, using ordinary memory",
+			eal.line);
+	return result;
+}
+
+static int open_ethdev(struct dps_node_port *port, const struct dps_options *options,
+		       const char *program, const struct dps_port_name *name, size_t memory_bytes,
+		       char *why, size_t why_bytes)
+{
+	struct dps_ethdev_config config = {
+		.name = name,
+		.is_server = options->command == DPS_COMMAND_EXPORT,
+		.vlan = (uint16_t)options->vlan,
+		.mtu = (uint32_t)options->mtu,
+		.udp_port = DPS_UDP_PORT_DEFAULT,
+	};
+	int result = 0;
+
+	if (options->ip)
+		result = dps_subnet_parse(&config.subnet, options->ip, why, why_bytes);
+	if (result == 0)
+		result = start_eal(options, program, name, memory_bytes, why, why_bytes);
+	if (result < 0)
+		return result;
+	port->has_eal = true;
+	result = dps_ethdev_open(&port->port, &config, why, why_bytes);
+	if (result < 0)
+		dps_eal_stop();
+	return result;
+}
+
+/* An address to bind to, as written behind "udp:"; empty for all. */
+static bool parse_bind(const char *text, struct dps_address *address)
+{
+	if (text[0] == '\0')
+		return true;
+	if (inet_pton(AF_INET, text, address->ip) == 1)
+		address->family = DPS_ADDRESS_IPV4;
+	else if (inet_pton(AF_INET6, text, address->ip) == 1)
+		address->family = DPS_ADDRESS_IPV6;
+	return address->family != DPS_ADDRESS_NONE;
+}
+
+static int open_udp(struct dps_node_port *port, const struct dps_options *options,
+		    const struct dps_port_name *name, char *why, size_t why_bytes)
+{
+	struct dps_udp_options udp = {
+		.name = name->text,
+		.udp_port = DPS_UDP_PORT_DEFAULT,
+		.mtu = (uint32_t)options->mtu,
+	};
+	int result;
+
+	if (!parse_bind(name->what, &udp.bind)) {
+		snprintf(why, why_bytes,
+			 "--port %s: \"%s\" is not an IPv4 or IPv6 address of this machine",
+			 name->text, name->what);
+		return -EINVAL;
+	}
+	/* Two processes on one machine: whoever comes second takes any port; hello says which. */
+	result = dps_udp_open(&udp, &port->port);
+	if (result == -EADDRINUSE) {
+		udp.udp_port = 0;
+		result = dps_udp_open(&udp, &port->port);
+	}
+	if (result == -EADDRNOTAVAIL)
+		snprintf(why, why_bytes,
+			 "--port %s cannot be opened: no interface of this machine has the "
+			 "address; `ip address` lists those it has",
+			 name->text);
+	else if (result < 0)
+		snprintf(why, why_bytes, "--port %s cannot be opened: %s", name->text,
+			 strerror(-result));
+	return result;
+}
+
+static int impair(struct dps_node_port *port, const struct dps_options *options, uint64_t now_ns,
+		  char *why, size_t why_bytes)
+{
+	struct dps_impair_options impairment;
+	struct dps_port *outer;
+	int result = dps_impair_parse(options->impair, &impairment, why, why_bytes);
+
+	if (result < 0)
+		return result;
+	result = dps_impair_open(port->port, &impairment, now_ns, &outer);
+	if (result < 0) {
+		snprintf(why, why_bytes, "--impair %s: not enough memory", options->impair);
+		return result;
+	}
+	port->port = outer;
+	port->is_impaired = true;
+	dps_log("impair", DPS_LOG_NOTICE, "faults are injected: %s", options->impair);
+	return 0;
+}
+
+int dps_node_port_open(struct dps_node_port *port, const struct dps_options *options,
+		       const char *program, size_t memory_bytes, uint64_t now_ns, char *why,
+		       size_t why_bytes)
+{
+	struct dps_port_name name;
+	int result;
+
+	memset(port, 0, sizeof(*port));
+	result = dps_port_name_parse(&name, options->port, why, why_bytes);
+	if (result < 0)
+		return result;
+	if (name.kind == DPS_PORT_UDP)
+		result = open_udp(port, options, &name, why, why_bytes);
+	else
+		result = open_ethdev(port, options, program, &name, memory_bytes, why, why_bytes);
+	if (result < 0 || !options->impair)
+		return result;
+	result = impair(port, options, now_ns, why, why_bytes);
+	if (result < 0)
+		dps_node_port_close(port);
+	return result;
+}
+
+void dps_node_port_close(struct dps_node_port *port)
+{
+	port->port->ops->close(port->port);
+	if (port->has_eal)
+		dps_eal_stop();
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/option_table.h"
+#include <string.h>
+
+enum {
+	HELP_COLUMN = 34,
+	HELP_WIDTH = 62,
+};
+
+/* Breaks text at spaces, every line but the first indented. */
+static void print_wrapped(FILE *file, const char *text)
+{
+	while (strlen(text) > HELP_WIDTH) {
+		size_t cut = HELP_WIDTH;
+
+		while (cut > 0 && text[cut] != ' ')
+			cut--;
+		if (cut == 0)
+			break;
+		fprintf(file, "%.*s\n%*s", (int)cut, text, HELP_COLUMN, "");
+		text += cut + 1;
+	}
+	fprintf(file, "%s\n", text);
+}
+
+static void print_option(FILE *file, const struct dps_option *option)
+{
+	char left[64], right[512], letter[8] = "";
+	int length;
+
+	if (option->letter)
+		snprintf(letter, sizeof(letter), "-%c, ", option->letter);
+	length = snprintf(left, sizeof(left), "  %s--%s", letter, option->name);
+	if (option->argument)
+		snprintf(left + length, sizeof(left) - (size_t)length, " %s", option->argument);
+	length = snprintf(right, sizeof(right), "%s", option->help);
+	if (option->initial)
+		snprintf(right + length, sizeof(right) - (size_t)length, " (default %s)",
+			 option->initial);
+	fprintf(file, "%-*s", HELP_COLUMN - 1, left);
+	if (strlen(left) >= HELP_COLUMN - 1)
+		fprintf(file, "\n%*s", HELP_COLUMN - 1, "");
+	fputc(' ', file);
+	print_wrapped(file, right);
+}
+
+static void print_options(FILE *file, const char *title, unsigned int commands)
+{
+	fprintf(file, "\n%s\n", title);
+	for (const struct dps_option *option = dps_option_table; option->name; option++)
+		if (option->commands == commands && option->kind != DPS_OPTION_LATER)
+			print_option(file, option);
+}
+
+void dps_options_print_help(FILE *file, enum dps_command of)
+{
+	fputs("Usage:\n", file);
+	if (of != DPS_COMMAND_COLLECT)
+		fputs("  dpdk-streamd [EAL ARGS --] export --to ADDR[:PORT] --port PORT [options] "
+		      "PATH...\n",
+		      file);
+	if (of != DPS_COMMAND_EXPORT)
+		fputs("  dpdk-streamd [EAL ARGS --] collect --into DIR --control [ADDR]:PORT "
+		      "--port PORT [options]\n",
+		      file);
+	fputs("  dpdk-streamd --help | --version\n", file);
+	if (of != DPS_COMMAND_COLLECT)
+		print_options(file, "Options of export:", DPS_OPTION_EXPORT);
+	if (of != DPS_COMMAND_EXPORT)
+		print_options(file, "Options of collect:", DPS_OPTION_COLLECT);
+	print_options(file, "Options of both:", DPS_OPTION_BOTH);
+	fputs("\nUnits: SIZE in bytes, or with K, M, G (1024, 1024^2, 1024^3);\n"
+	      "       RATE in bit/s, or with k, M, G (1000, 1000^2, 1000^3);\n"
+	      "       TIME with us, ms, s, m, h or d.\n"
+	      "Exit status: 0 stored and verified; 1 something was not; 2 usage; 3 peer lost or "
+	      "not\n"
+	      "       reached; 4 refused by the peer; 130, 143 stopped by a signal.\n",
+	      file);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/option_table.h"
+#include <dps/types.h>
+
+#define AT(member) .offset = offsetof(struct dps_options, member)
+#define BETWEEN(low, high) .min = (low), .max = (high)
+#define EXPORT .commands = DPS_OPTION_EXPORT
+#define COLLECT .commands = DPS_OPTION_COLLECT
+#define BOTH .commands = DPS_OPTION_BOTH
+#define KIND(word) .kind = DPS_OPTION_##word
+#define K UINT64_C(1024)
+#define DAY_NS (86400 * DPS_NS_PER_S)
+
+/* In the order of --help. */
+/* clang-format off */
+const struct dps_option dps_option_table[] = {
+	{ "to", EXPORT, .required = DPS_OPTION_EXPORT, KIND(CONNECT), AT(to),
+	  .argument = "ADDR[:PORT]",
+	  .help = "the collector: kernel TCP, port 7420 unless said, IPv6 in brackets" },
+	{ "into", COLLECT, KIND(TEXT), AT(into), .argument = "DIR",
+	  .help = "where files go; staging and journal are in DIR/.dpdk-streamd" },
+	{ "control", COLLECT, .required = DPS_OPTION_COLLECT, KIND(LISTEN), AT(control),
+	  .argument = "[ADDR]:PORT",
+	  .help = "where exporters connect to: kernel TCP, usually :7420" },
+	{ "port", BOTH, .required = DPS_OPTION_BOTH, KIND(TEXT), AT(port), .argument = "PORT",
+	  .help = "what data runs over (UDP 7420): memif:SOCKET, af_packet:IFACE, af_xdp:IFACE, "
+		  "pci:BDF, udp[:ADDR] or vdev:STRING" },
+	{ "ip", BOTH, KIND(TEXT), AT(ip), .argument = "ADDR/LEN",
+	  .help = "the DPDK port's own address; without it IPv6 link-local, from its MAC" },
+	{ "once", COLLECT, KIND(FLAG), AT(is_once),
+	  .help = "exit when the first accepted transfer has ended" },
+	{ "overwrite", COLLECT, KIND(FLAG), AT(may_overwrite),
+	  .help = "replace files that exist with other content, instead of refusing them" },
+	{ "stage", COLLECT, KIND(TEXT), AT(stage), .argument = "DIR",
+	  .help = "staging and journal here, on the file system of --into" },
+	{ "keep-partial", COLLECT, KIND(LATER), .argument = "TIME" },
+	{ "discard", COLLECT, KIND(FLAG), AT(is_discard),
+	  .help = "for measuring: receive and verify, store nothing" },
+	{ "name", EXPORT, KIND(NAME), AT(name), .argument = "NAME",
+	  .help = "what the file is called that `-` (standard input) or --generate makes" },
+	{ "new", EXPORT, KIND(FLAG), AT(is_new), .help = "do not continue an earlier transfer" },
+	{ "generate", EXPORT, KIND(GENERATE), AT(generate_bytes), .argument = "SIZE[:SEED]",
+	  .help = "for measuring: send bytes made in memory instead of files" },
+	{ "cc", BOTH, KIND(CC), AT(cc), .argument = "fair|fixed", .initial = "fair",
+	  .help = "congestion control: fair shares (CUBIC), fixed keeps to --rate" },
+	{ "rate", BOTH, KIND(RATE), AT(rate_bits_per_s),
+	  BETWEEN(1000, UINT64_C(10000000000000)), .argument = "RATE",
+	  .help = "send no faster (default: as fast as --cc allows)" },
+	{ "mtu", BOTH, KIND(NUMBER), AT(mtu), BETWEEN(1280, 16500), .argument = "BYTES",
+	  .help = "largest IP packet (default: the port's; memif 9000)" },
+	{ "window", BOTH, KIND(SIZE), AT(window_bytes), BETWEEN(64 * K, 16 * K * K * K),
+	  .argument = "SIZE", .initial = "64M", .help = "most bytes a sender may be ahead" },
+	{ "ring", BOTH, KIND(SIZE), AT(ring_bytes), BETWEEN(64 * K, 32 * K * K * K),
+	  .argument = "SIZE", .initial = "64M",
+	  .help = "most bytes kept for repair; never less than window + chunk" },
+	{ "chunk", BOTH, KIND(POWER), AT(chunk_bytes), BETWEEN(4 * K, K * K),
+	  .argument = "SIZE", .initial = "256K",
+	  .help = "unit of disk I/O and of digests, a power of two" },
+	{ "lanes", BOTH, KIND(ONE), AT(lanes), .argument = "N", .initial = "1",
+	  .help = "polling cores" },
+	{ "stripes", BOTH, KIND(ONE), AT(stripes), .argument = "N", .initial = "1",
+	  .help = "lanes of one transfer" },
+	{ "cores", BOTH, KIND(CORES), AT(cores), .argument = "LIST",
+	  .help = "pin lanes to these CPUs, as in 2,4-6 (default: they float over all allowed ones)" },
+	{ "vlan", BOTH, KIND(NUMBER), AT(vlan), BETWEEN(1, 4094), .argument = "ID",
+	  .help = "VLAN tag of the DPDK port (default: none)" },
+	{ "connect-timeout", BOTH, KIND(TIME), AT(connect_timeout_ns),
+	  BETWEEN(DPS_NS_PER_MS, 365 * DAY_NS),
+	  .argument = "TIME", .initial = "30s", .help = "how long to try to reach the peer" },
+	{ "reconnect-timeout", BOTH, KIND(TIME_OR_FOREVER), AT(reconnect_timeout_ns),
+	  BETWEEN(0, 365 * DAY_NS), .argument = "TIME|forever", .initial = "30s",
+	  .help = "how long to try again when the peer is lost" },
+	{ "idle-timeout", BOTH, KIND(TIME), AT(idle_timeout_ns),
+	  BETWEEN(100 * DPS_NS_PER_MS, 365 * DAY_NS), .argument = "TIME", .initial = "60s",
+	  .help = "give up when nothing advances for so long" },
+	{ "grace", BOTH, KIND(TIME), AT(grace_ns), BETWEEN(0, DAY_NS), .argument = "TIME",
+	  .initial = "5s", .help = "how long a clean stop may take" },
+	{ "state", BOTH, KIND(TEXT), AT(state), .argument = "DIR",
+	  .help = "where keys and trusted peers will be kept; this version keeps nothing yet "
+		  "(default: /var/lib/dpdk-streamd for root, else $XDG_STATE_HOME/dpdk-streamd)" },
+	{ "clear", BOTH, KIND(FLAG), AT(is_clear),
+	  .help = "do not encrypt data, as this version never does; both sides or refused" },
+	{ "trust-on-first-use", BOTH, KIND(FLAG), AT(trusts_on_first_use),
+	  .help = "accept and remember the key of a peer that is not known yet" },
+	{ "json", BOTH, KIND(FLAG), AT(is_json),
+	  .help = "events on standard output, one JSON object a line" },
+	{ "quiet", .letter = 'q', BOTH, KIND(FLAG), AT(is_quiet),
+	  .help = "no progress line and no final summary" },
+	{ "log-level", BOTH, KIND(LOG_LEVEL), .argument = "[NAME:]LEVEL",
+	  .help = "error, warning, notice (the default), info or debug; may be repeated" },
+	{ "stats-file", BOTH, KIND(TEXT), AT(stats_file), .argument = "FILE",
+	  .help = "counters in a mapped file, readable after a crash" },
+	{ "impair", BOTH, KIND(TEXT), AT(impair), .argument = "FAULTS",
+	  .help = "for testing, with commas between: loss=P dup=P reorder=P corrupt=P delay=T "
+		  "blackout=START+LENGTH hold=T seed=N" },
+	{ "peer-key", BOTH, KIND(LATER), .argument = "sha256:HEX" },
+	{ "config", BOTH, KIND(LATER), .argument = "FILE" },
+	{ .name = NULL },
+};
+/* clang-format on */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Piece digests: a file's digest from those of its pieces, which come in any order. */
+#pragma once
+#include "drivers/digest/digest.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Those that came too early wait here; as many as a lane may hold chunks of a file. */
+struct dps_piece_wait {
+	uint64_t number;
+	struct dps_digest digest;
+};
+
+struct dps_piece_digests {
+	struct dps_file_digest file;
+	struct dps_piece_wait *waiting;
+	uint32_t waiting_count;
+	uint32_t waiting_room;
+	uint32_t chunk_bytes;
+	uint64_t next_number; /* pieces below it are in the digest */
+	uint64_t pieces_count;
+};
+
+/* chunk_bytes: what every piece but the last has. */
+void dps_piece_digests_init(struct dps_piece_digests *digests, uint64_t size_bytes,
+			    uint32_t chunk_bytes);
+void dps_piece_digests_fini(struct dps_piece_digests *digests);
+
+/* A piece that starts at this offset of the file; one that came before is ignored. -ENOMEM. */
+int dps_piece_digests_add(struct dps_piece_digests *digests, uint64_t offset,
+			  const struct dps_digest *digest);
+
+bool dps_piece_digests_is_whole(const struct dps_piece_digests *digests);
+struct dps_digest dps_piece_digests_finish(const struct dps_piece_digests *digests);

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/report.h"
+#include "apps/dpdk-streamd/report_text.h"
+#include "drivers/control/encoding.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum {
+	COLUMNS_DEFAULT = 80,
+};
+
+void dps_report_init(struct dps_report *report, FILE *out, FILE *err, bool is_json, bool is_quiet)
+{
+	*report = (struct dps_report){ .out = out,
+				       .err = err,
+				       .is_json = is_json,
+				       .is_quiet = is_quiet,
+				       .is_terminal = isatty(fileno(err)) == 1,
+				       .columns = COLUMNS_DEFAULT,
+				       .due_at_ns = DPS_NEVER_NS };
+}
+
+static json_t *hex(const uint8_t *bytes, size_t length)
+{
+	char text[2 * 16 + 1];
+
+	dps_hex_encode(bytes, length, text);
+	return json_string(text);
+}
+
+/* Totals that nobody knows are null. */
+static json_t *number(uint64_t value)
+{
+	return value > INT64_MAX ? json_null() : json_integer((json_int_t)value);
+}
+
+static json_t *text_or_null(const char *text)
+{
+	json_t *value = text ? json_string(text) : NULL;
+
+	return value ? value : json_null(); /* NULL, too, for what is not UTF-8 */
+}
+
+static json_t *begin(const char *event)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "event", json_string(event));
+	return object;
+}
+
+/* Takes value. A name or number that there is no memory for is left out of the line. */
+static void add(json_t *object, const char *name, json_t *value)
+{
+	json_object_set_new(object, name, value);
+}
+
+static void add_transfer(json_t *object, const struct dps_transfer_id *transfer)
+{
+	add(object, "transfer", hex(transfer->bytes, sizeof(transfer->bytes)));
+}
+
+static void add_path(json_t *object, const struct dps_report_file *file)
+{
+	json_t *path = json_stringn(file->path, file->path_bytes); /* NULL: not UTF-8 */
+	char *base64;
+
+	if (path) {
+		add(object, "path", path);
+		return;
+	}
+	base64 = malloc(dps_base64_bytes(file->path_bytes) + 1);
+	if (!base64)
+		return;
+	dps_base64_encode((const uint8_t *)file->path, file->path_bytes, base64);
+	add(object, "path_b64", json_string(base64));
+	free(base64);
+}
+
+static void add_limits(json_t *object, const struct dps_report_limits *limits)
+{
+	uint64_t sum_ns = dps_report_limits_ns(limits);
+	json_t *shares = json_object();
+
+	for (unsigned int i = 0; i < limits->count; i++)
+		add(shares, limits->items[i].name,
+		    json_real(dps_report_share(limits->items[i].ns, sum_ns)));
+	add(object, "limited_by", shares);
+}
+
+/* Writes and frees one line. */
+static void print(struct dps_report *report, json_t *object)
+{
+	if (!report->has_failed &&
+	    (json_dumpf(object, report->out, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0 ||
+	     fputc('\n', report->out) == EOF || fflush(report->out) != 0))
+		report->has_failed = true;
+	json_decref(object);
+}
+
+void dps_report_on_hello(struct dps_report *report, const struct dps_report_hello *hello)
+{
+	json_t *object;
+
+	if (!report->is_json)
+		return;
+	object = begin("hello");
+	add(object, "peer", text_or_null(hello->peer));
+	add(object, "software", text_or_null(hello->software));
+	add(object, "role", text_or_null(hello->role));
+	add(object, "seal", text_or_null(hello->seal));
+	add(object, "version", number(hello->version));
+	add(object, "payload_bytes", number(hello->payload_bytes));
+	print(report, object);
+}
+
+static void print_offer(struct dps_report *report, const char *event,
+			const struct dps_report_offer *offer)
+{
+	json_t *object;
+
+	if (!report->is_json)
+		return;
+	object = begin(event);
+	add_transfer(object, &offer->transfer);
+	add(object, "files", number(offer->files));
+	add(object, "bytes", number(offer->bytes));
+	print(report, object);
+}
+
+void dps_report_on_offer(struct dps_report *report, const struct dps_report_offer *offer)
+{
+	print_offer(report, "offer", offer);
+}
+
+void dps_report_on_accepted(struct dps_report *report, const struct dps_report_offer *offer)
+{
+	print_offer(report, "accepted", offer);
+}
+
+static json_t *begin_file(const char *event, const struct dps_report_file *file)
+{
+	json_t *object = begin(event);
+
+	add_transfer(object, &file->transfer);
+	add(object, "file", number(file->file));
+	add_path(object, file);
+	add(object, "bytes", number(file->bytes));
+	return object;
+}
+
+void dps_report_on_file_stored(struct dps_report *report, const struct dps_report_file *file)
+{
+	json_t *object;
+
+	if (!report->is_json)
+		return;
+	object = begin_file("file_stored", file);
+	if (file->digest)
+		add(object, "digest", hex(file->digest->bytes, DPS_DIGEST_BYTES));
+	add(object, "already_stored", json_boolean(file->was_stored));
+	print(report, object);
+}
+
+void dps_report_on_file_failed(struct dps_report *report, const struct dps_report_file *file)
+{
+	json_t *object;
+
+	if (!report->is_json)
+		return;
+	object = begin_file("file_failed", file);
+	add(object, "code", text_or_null(file->code));
+	add(object, "text", text_or_null(file->text));
+	print(report, object);
+}
+
+static json_t *begin_pause(const char *event, const struct dps_report_pause *pause)
+{
+	json_t *object = begin(event);
+
+	add_transfer(object, &pause->transfer);
+	add(object, "bytes", number(pause->bytes));
+	return object;
+}
+
+void dps_report_on_parked(struct dps_report *report, const struct dps_report_pause *pause)
+{
+	json_t *object;
+
+	if (!report->is_json)
+		return;
+	object = begin_pause("parked", pause);
+	add(object, "text", text_or_null(pause->text));
+	print(report, object);
+}
+
+void dps_report_on_resumed(struct dps_report *report, const struct dps_report_pause *pause)
+{
+	json_t *object;
+
+	if (!report->is_json)
+		return;
+	object = begin_pause("resumed", pause);
+	add(object, "after_seconds", json_real((double)pause->after_ns / 1e9));
+	print(report, object);
+}
+
+static bool shows_line(const struct dps_report *report)
+{
+	return report->is_terminal && !report->is_quiet;
+}
+
+void dps_report_start(struct dps_report *report, uint64_t now_ns)
+{
+	report->started_at_ns = now_ns;
+	report->sampled_at_ns = now_ns;
+	report->sampled_bytes = 0;
+	report->rate_bytes_per_s = -1;
+	if (report->is_json || shows_line(report))
+		report->due_at_ns = now_ns + DPS_REPORT_INTERVAL_NS;
+}
+
+uint64_t dps_report_deadline_ns(const struct dps_report *report)
+{
+	return report->due_at_ns;
+}
+
+/* Takes a sample: what is shown as "now" follows the rate within a few seconds. */
+static struct dps_report_rates measure(struct dps_report *report,
+				       const struct dps_report_progress *progress, uint64_t now_ns)
+{
+	uint64_t elapsed_ns = now_ns - report->sampled_at_ns;
+	uint64_t bytes = progress->bytes - report->sampled_bytes;
+	double sample = elapsed_ns ? (double)bytes * 1e9 / (double)elapsed_ns : 0;
+	struct dps_report_rates rates = { .eta_seconds = -1 };
+	double rest;
+
+	if (progress->bytes < report->sampled_bytes) /* a resume may begin again further back */
+		sample = 0;
+	report->rate_bytes_per_s = report->rate_bytes_per_s < 0
+					   ? sample
+					   : 0.5 * report->rate_bytes_per_s + 0.5 * sample;
+	report->sampled_at_ns = now_ns;
+	report->sampled_bytes = progress->bytes;
+	rates.seconds = (double)(now_ns - report->started_at_ns) / 1e9;
+	rates.now_gbps = sample * 8 / 1e9;
+	rates.mean_gbps = dps_report_gbps(progress->bytes, now_ns - report->started_at_ns);
+	if (progress->bytes_total != DPS_REPORT_UNKNOWN && report->rate_bytes_per_s >= 1) {
+		rest = progress->bytes < progress->bytes_total
+			       ? (double)(progress->bytes_total - progress->bytes)
+			       : 0;
+		rates.eta_seconds = rest / report->rate_bytes_per_s;
+	}
+	return rates;
+}
+
+static void print_progress(struct dps_report *report, const struct dps_report_progress *progress,
+			   const struct dps_report_rates *rates)
+{
+	json_t *object = begin("progress");
+
+	add_transfer(object, &progress->transfer);
+	add(object, "seconds", json_real(rates->seconds));
+	add(object, "bytes", number(progress->bytes));
+	add(object, "total_bytes", number(progress->bytes_total));
+	add(object, "files", number(progress->files));
+	add(object, "total_files", number(progress->files_total));
+	add(object, "gbps", json_real(rates->now_gbps));
+	add(object, "mean_gbps", json_real(rates->mean_gbps));
+	add(object, "eta_seconds",
+	    rates->eta_seconds < 0 ? json_null() : json_real(rates->eta_seconds));
+	add(object, "data_packets", number(progress->data_packets));
+	add(object, "retransmitted_packets", number(progress->retransmitted_packets));
+	add_limits(object, &progress->limits);
+	print(report, object);
+}
+
+static void show_line(struct dps_report *report, const struct dps_report_progress *progress,
+		      const struct dps_report_rates *rates)
+{
+	char line[DPS_REPORT_LINE_BYTES];
+	struct winsize size;
+
+	if (ioctl(fileno(report->err), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		report->columns = size.ws_col;
+	dps_report_format_progress(line, progress, rates);
+	/* One column is left free: a full line would make some terminals go to the next. */
+	fprintf(report->err, "\r%.*s\033[K", (int)report->columns - 1, line);
+	fflush(report->err);
+	report->is_line_shown = true;
+}
+
+void dps_report_on_progress(struct dps_report *report, const struct dps_report_progress *progress,
+			    uint64_t now_ns)
+{
+	struct dps_report_rates rates;
+
+	if (now_ns < report->due_at_ns)
+		return;
+	rates = measure(report, progress, now_ns);
+	/* After a stall there is one report, not one for each second missed. */
+	report->due_at_ns +=
+		(now_ns - report->due_at_ns) / DPS_REPORT_INTERVAL_NS * DPS_REPORT_INTERVAL_NS +
+		DPS_REPORT_INTERVAL_NS;
+	if (report->is_json)
+		print_progress(report, progress, &rates);
+	if (shows_line(report))
+		show_line(report, progress, &rates);
+}
+
+void dps_report_clear_line(struct dps_report *report)
+{
+	if (!report->is_line_shown)
+		return;
+	fputs("\r\033[K", report->err);
+	fflush(report->err);
+	report->is_line_shown = false;
+}
+
+static void print_summary(struct dps_report *report, const struct dps_report_summary *summary)
+{
+	json_t *object = begin("summary");
+
+	add(object, "files", number(summary->files));
+	add(object, "failed_files", number(summary->files_failed));
+	add(object, "skipped_files", number(summary->files_skipped));
+	add(object, "already_stored_files", number(summary->files_already_stored));
+	add(object, "bytes", number(summary->bytes));
+	add(object, "seconds", json_real((double)summary->duration_ns / 1e9));
+	add(object, "goodput_gbps",
+	    json_real(dps_report_gbps(summary->bytes, summary->duration_ns)));
+	add(object, "data_packets", number(summary->data_packets));
+	add(object, "retransmitted_packets", number(summary->retransmitted_packets));
+	add(object, "impaired_packets", number(summary->impaired_packets));
+	add(object, "resent_bytes", number(summary->resent_bytes));
+	add(object, "peak_rss_bytes", number(summary->peak_rss_bytes));
+	add_limits(object, &summary->limits);
+	add(object, "stored", json_boolean(summary->is_stored));
+	add(object, "verified", json_boolean(summary->is_verified));
+	print(report, object);
+}
+
+void dps_report_finish(struct dps_report *report, const struct dps_report_summary *summary)
+{
+	dps_report_clear_line(report);
+	report->due_at_ns = DPS_NEVER_NS;
+	if (report->is_json) {
+		print_summary(report, summary);
+		return;
+	}
+	if (report->is_quiet || report->has_failed)
+		return;
+	dps_report_print_summary(report->out, summary);
+	if (fflush(report->out) != 0)
+		report->has_failed = true;
+}
+
+uint64_t dps_report_peak_rss_bytes(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	unsigned long long kib = 0;
+	char line[256];
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmHWM: %llu kB", &kib) == 1)
+			break;
+	fclose(file);
+	return kib * 1024;
+}

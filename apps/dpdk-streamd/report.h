@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Report: what a run tells while it goes on and at its end, as JSON lines or for people. */
+#pragma once
+#include <dps/types.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define DPS_REPORT_UNKNOWN UINT64_MAX		  /* a total that is not known yet */
+#define DPS_REPORT_INTERVAL_NS (1 * DPS_NS_PER_S) /* between two reports of progress */
+
+/* How long something kept the transfer from being faster; only the proportions count. */
+struct dps_report_limit {
+	const char *name; /* "disk", "credit", ... */
+	uint64_t ns;
+};
+
+struct dps_report_limits {
+	const struct dps_report_limit *items;
+	unsigned int count;
+};
+
+struct dps_report_hello {
+	const char *peer; /* address of its control connection */
+	const char *software;
+	const char *role; /* the peer's: export or collect */
+	const char *seal;
+	uint32_t version; /* spoken from now on */
+	uint32_t payload_bytes;
+};
+
+struct dps_report_offer {
+	struct dps_transfer_id transfer;
+	uint64_t files; /* DPS_REPORT_UNKNOWN */
+	uint64_t bytes; /* DPS_REPORT_UNKNOWN */
+};
+
+struct dps_report_file {
+	struct dps_transfer_id transfer;
+	uint32_t file; /* index in its transfer */
+	const char *path;
+	uint32_t path_bytes;
+	uint64_t bytes;
+	const struct dps_digest *digest; /* NULL: not known */
+	bool was_stored;		 /* already, before this transfer: nothing was sent */
+	const char *code;		 /* failed: the word for it ... */
+	const char *text;		 /* ... and a sentence */
+};
+
+struct dps_report_pause {
+	struct dps_transfer_id transfer;
+	uint64_t bytes;	   /* done so far */
+	const char *text;  /* parked: why */
+	uint64_t after_ns; /* resumed: how long it was parked */
+};
+
+struct dps_report_progress {
+	struct dps_transfer_id transfer;
+	uint64_t bytes;	      /* done: acknowledged or written */
+	uint64_t bytes_total; /* DPS_REPORT_UNKNOWN */
+	uint64_t files;
+	uint64_t files_total; /* DPS_REPORT_UNKNOWN */
+	uint64_t data_packets;
+	uint64_t retransmitted_packets;
+	struct dps_report_limits limits; /* since the last report */
+};
+
+struct dps_report_summary {
+	uint64_t files; /* stored, or stored already */
+	uint64_t files_failed;
+	uint64_t files_skipped; /* symlinks and special files that stayed behind */
+	uint64_t files_already_stored;
+	uint64_t bytes;	      /* of files */
+	uint64_t duration_ns; /* from the offer to the end */
+	uint64_t data_packets;
+	uint64_t retransmitted_packets;
+	uint64_t impaired_packets;
+	uint64_t resent_bytes;
+	uint64_t peak_rss_bytes;
+	struct dps_report_limits limits; /* of the whole transfer */
+	bool is_stored;			 /* all that was asked for */
+	bool is_verified;
+};
+
+/*
+ * Results and JSON go to out, the progress line to err, and only if that is a terminal. A reader
+ * that went away is noted in has_failed and written to no more (SIGPIPE is ignored elsewhere).
+ *
+ * Owner: control core. Nothing is kept of what is passed in.
+ */
+struct dps_report {
+	FILE *out;
+	FILE *err;
+	bool is_json;
+	bool is_quiet;
+	bool is_terminal;
+	bool is_line_shown; /* the cursor stands behind a progress line */
+	bool has_failed;
+	unsigned int columns; /* of the terminal */
+	uint64_t started_at_ns;
+	uint64_t due_at_ns; /* the next report of progress */
+	uint64_t sampled_at_ns;
+	uint64_t sampled_bytes;
+	double rate_bytes_per_s; /* now, smoothed over a few samples */
+};
+
+void dps_report_init(struct dps_report *report, FILE *out, FILE *err, bool is_json, bool is_quiet);
+
+/* Events as they happen; each is one line with --json and nothing without. */
+void dps_report_on_hello(struct dps_report *report, const struct dps_report_hello *hello);
+void dps_report_on_offer(struct dps_report *report, const struct dps_report_offer *offer);
+void dps_report_on_accepted(struct dps_report *report, const struct dps_report_offer *offer);
+void dps_report_on_file_stored(struct dps_report *report, const struct dps_report_file *file);
+void dps_report_on_file_failed(struct dps_report *report, const struct dps_report_file *file);
+void dps_report_on_parked(struct dps_report *report, const struct dps_report_pause *pause);
+void dps_report_on_resumed(struct dps_report *report, const struct dps_report_pause *pause);
+
+/* Bytes begin to move: rates count from here, progress is due one interval later. */
+void dps_report_start(struct dps_report *report, uint64_t now_ns);
+
+/* When progress is due; DPS_NEVER_NS before start and when nobody wants it. */
+uint64_t dps_report_deadline_ns(const struct dps_report *report);
+
+/* Reports progress if it is due. */
+void dps_report_on_progress(struct dps_report *report, const struct dps_report_progress *progress,
+			    uint64_t now_ns);
+
+/* Takes the progress line away, before something else is written to the terminal. */
+void dps_report_clear_line(struct dps_report *report);
+
+/* The last word: always one JSON object, or some lines for people unless quiet. */
+void dps_report_finish(struct dps_report *report, const struct dps_report_summary *summary);
+
+/* Most memory that the process had resident so far (VmHWM); 0 where the kernel does not say. */
+uint64_t dps_report_peak_rss_bytes(void);
