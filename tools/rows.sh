@@ -135,12 +135,14 @@ rows_meson='
 	def name: (.name | sub("^[^:]*:"; "") | sub(" / "; "/"));
 	def reason: [(.stdout // "") | scan("(?m)^skip:? *(.*)$") | .[0]] | last // "it gives no reason";
 	def inner: [(.stdout // "") | scan("(?m)^\\[  SKIPPED \\] ([A-Za-z_0-9]+)$") | .[0]] | unique[];
+	def broken: ([((.stdout // "") + (.stderr // "")) | scan("(?m)^\\[  FAILED  \\] ([A-Za-z_0-9]+)$") | .[0]]
+		| unique | if length > 0 then " in " + join(", ") else "" end);
 	((.stdout // "") | scan("(?m)^note: .*$")),
 	if .result == "OK" then "ok \(name)", (. as $t | inner | "skip \($t | name)/\(.): \($t | reason)")
 	elif .result == "SKIP" then "skip \(name): \(reason)"
 	else
 		"==== \(name)\n\(.stdout // "")\(.stderr // "")",
-		"not ok \(name): \(.result | ascii_downcase), exit status \(.returncode)"
+		"not ok \(name): \(.result | ascii_downcase), exit status \(.returncode)\(broken)"
 	end'
 
 suites() {
