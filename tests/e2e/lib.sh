@@ -49,7 +49,9 @@ run_case() {
 	log=$(mktemp)
 	(
 		shell_begin
-		set -e
+		set -eE
+		# No case ends without a word: what failed of itself is named.
+		trap 'echo "failed: line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND" >&2' ERR
 		"$@"
 	) >"$log" 2>&1 &
 	case_process=$!
@@ -64,7 +66,7 @@ run_case() {
 	*)
 		# Indented, so that nothing in it counts as a verdict.
 		sed 's/^/    /' "$log"
-		echo "not ok $name: $(sed -n 's/^failed: //p' "$log" | tail -n 1 | grep . ||
+		echo "not ok $name: $(sed -n 's/^failed: //p' "$log" | head -n 1 | grep . ||
 			echo "exit status $status")"
 		cases_failed=$((cases_failed + 1))
 		;;
