@@ -291,7 +291,9 @@ int dps_engine_announce(struct dps_engine *engine, uint32_t channel_index,
 		return -ENOENT;
 	if (channel->is_last || (config->bytes > 0 && config->offset % DPS_PAGE_BYTES != 0) ||
 	    config->offset < channel->announced_end || config->offset > DPS_OFFSET_MAX ||
-	    config->bytes > DPS_OFFSET_MAX - config->offset)
+	    config->bytes > DPS_OFFSET_MAX - config->offset ||
+	    config->file_offset % engine->limits.chunk_bytes != 0 ||
+	    (config->file_offset > 0 && config->offset % engine->limits.chunk_bytes != 0))
 		return -EINVAL;
 	/* A small file never straddles a chunk, a large one starts on one. */
 	if (config->bytes > 0 && config->offset % engine->limits.chunk_bytes != 0 &&
@@ -304,6 +306,7 @@ int dps_engine_announce(struct dps_engine *engine, uint32_t channel_index,
 	extent = &engine->extents.items[index];
 	extent->start = config->offset;
 	extent->end = extent->skip_from = config->offset + config->bytes;
+	extent->file_start = config->file_offset;
 	extent->file_index = config->file_index;
 	extent->file = config->file;
 	if (channel->last_extent == DPS_EXTENT_NONE)

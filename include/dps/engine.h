@@ -71,8 +71,9 @@ struct dps_extent_config {
 	uint64_t
 		offset; /* in the channel, page-aligned if it has bytes, not below the last's end */
 	uint64_t bytes; /* may be 0: done at once */
-	uint32_t file_index; /* of the transfer; comes back in events */
-	uint32_t file;	     /* the disk's name of it */
+	uint64_t file_offset; /* where the stretch lies in its file: 0, or a multiple of a chunk */
+	uint32_t file_index;  /* of the transfer; comes back in events */
+	uint32_t file;	      /* the disk's name of it */
 };
 
 /* Errors: -EAGAIN no room now (an extent will be done), -EINVAL, -ENOENT. */

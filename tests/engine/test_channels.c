@@ -94,6 +94,56 @@ static void announce__refuses_what_breaks_the_layout(void **state)
 	pair_close(&pair);
 }
 
+/* What is there of a file is neither read nor sent nor written again, and its end comes all the
+ * same. */
+static void announce__of_the_rest_of_a_file_moves_only_that(void **state)
+{
+	struct dps_engine_counters counters;
+	struct pair_transfer *transfer;
+	struct pair pair;
+
+	(void)state;
+	open_quiet(&pair);
+	transfer = pair_add_transfer(&pair, 0);
+	pair_add_file(&pair, transfer, 6 * CHUNK + 5);
+	pair_hold_file(transfer, 4 * CHUNK);
+	pair_add_file(&pair, transfer, 3 * CHUNK);
+	pair_add_file(&pair, transfer, 5 * CHUNK);
+	pair_hold_file(transfer, 5 * CHUNK); /* nothing is left of it */
+	pair_add_file(&pair, transfer, 100);
+	pair_open_channel(&pair, transfer, 0);
+	pair_open_channel(&pair, transfer, 1);
+	pair_run(&pair, 20 * DPS_NS_PER_MS);
+	pair_expect_written(&pair);
+	counters = pair_counters(&pair, 0);
+	assert_int_equal(counters.data_bytes - counters.retransmitted_bytes,
+			 2 * CHUNK + 5 + 3 * CHUNK + 100);
+	pair_close(&pair);
+}
+
+static void announce__refuses_a_rest_that_is_not_on_a_chunk(void **state)
+{
+	struct dps_engine *engine;
+	struct pair pair;
+	uint32_t channel;
+
+	(void)state;
+	engine = open_quiet(&pair);
+	channel = (uint32_t)open_channel(engine, 1, false);
+	assert_int_equal(
+		dps_engine_announce(engine, channel,
+				    &(struct dps_extent_config){ .offset = CHUNK,
+								 .bytes = CHUNK,
+								 .file_offset = CHUNK - 4096 }),
+		-EINVAL);
+	assert_int_equal(dps_engine_announce(engine, channel,
+					     &(struct dps_extent_config){ .offset = CHUNK + 4096,
+									  .bytes = 4096,
+									  .file_offset = CHUNK }),
+			 -EINVAL);
+	pair_close(&pair);
+}
+
 static void announce__of_empty_files_alone_is_done_at_once(void **state)
 {
 	struct pair_transfer *transfer;
@@ -170,6 +220,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(open__refuses_what_cannot_be),
 		cmocka_unit_test(announce__refuses_what_breaks_the_layout),
+		cmocka_unit_test(announce__of_the_rest_of_a_file_moves_only_that),
+		cmocka_unit_test(announce__refuses_a_rest_that_is_not_on_a_chunk),
 		cmocka_unit_test(announce__of_empty_files_alone_is_done_at_once),
 		cmocka_unit_test(close__leaves_its_slot_to_the_next_in_line),
 		cmocka_unit_test(close__a_younger_channel_is_not_reached_by_the_remains),

@@ -226,6 +226,14 @@ void pair_add_file(struct pair *pair, struct pair_transfer *transfer, uint64_t b
 		calloc(1, (size_t)(bytes / DPS_PAGE_BYTES + 1));
 }
 
+void pair_hold_file(struct pair_transfer *transfer, uint64_t held_bytes)
+{
+	struct pair_file *file = &transfer->files[transfer->files_count - 1];
+
+	file->held_bytes = held_bytes;
+	memset(file->writes, 1, (size_t)(held_bytes / DPS_PAGE_BYTES));
+}
+
 void pair_skip(struct pair *pair, struct pair_transfer *transfer, unsigned int which, uint32_t file,
 	       uint64_t from)
 {
@@ -255,8 +263,9 @@ static void announce(struct pair *pair, struct pair_transfer *transfer, unsigned
 	while (transfer->announced[which] < transfer->files_count) {
 		uint32_t index = transfer->announced[which];
 		const struct dps_extent_config extent = {
-			.offset = transfer->files[index].offset,
-			.bytes = transfer->files[index].bytes,
+			.offset = transfer->files[index].offset + transfer->files[index].held_bytes,
+			.bytes = transfer->files[index].bytes - transfer->files[index].held_bytes,
+			.file_offset = transfer->files[index].held_bytes,
 			.file_index = index,
 			.file = (uint32_t)(transfer - pair->transfers) << 16 | index,
 		};

@@ -40,6 +40,7 @@ struct pair_options {
 struct pair_file {
 	uint64_t offset;
 	uint64_t bytes;
+	uint64_t held_bytes;	/* of its start: there from an earlier life of the transfer */
 	uint8_t *writes;	/* per page: how often; NULL of an endless file */
 	unsigned int done[2];	/* FILE_DONE events at each side */
 	unsigned int refetches; /* asked for */
@@ -142,6 +143,8 @@ struct pair_transfer *pair_add_transfer(struct pair *pair, unsigned int from);
 void pair_open_channel(struct pair *pair, struct pair_transfer *transfer, unsigned int which);
 void pair_close_channel(struct pair *pair, struct pair_transfer *transfer, unsigned int which);
 void pair_add_file(struct pair *pair, struct pair_transfer *transfer, uint64_t bytes);
+/* The file added last is partly there already: whole chunks of it. */
+void pair_hold_file(struct pair_transfer *transfer, uint64_t held_bytes);
 /* One that is larger than memory, and must not be written. */
 void pair_add_endless_file(struct pair *pair, struct pair_transfer *transfer, uint64_t bytes);
 
