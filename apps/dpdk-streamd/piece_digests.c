@@ -12,13 +12,37 @@ void dps_piece_digests_init(struct dps_piece_digests *digests, uint64_t size_byt
 	digests->chunk_bytes = chunk_bytes;
 	digests->next_number = 0;
 	digests->pieces_count = (size_bytes + chunk_bytes - 1) / chunk_bytes;
+	digests->fresh = NULL;
+	digests->fresh_count = digests->fresh_room = 0;
+	digests->keeps_fresh = false;
 	dps_file_digest_init(&digests->file);
 }
 
 void dps_piece_digests_fini(struct dps_piece_digests *digests)
 {
 	free(digests->waiting);
+	free(digests->fresh);
 	digests->waiting = NULL;
+	digests->fresh = NULL;
+}
+
+/* The next piece in order. */
+static int take_next(struct dps_piece_digests *digests, const struct dps_digest *digest)
+{
+	if (digests->keeps_fresh && digests->fresh_count == digests->fresh_room) {
+		uint32_t room = digests->fresh_room ? digests->fresh_room * 2 : 8;
+		void *fresh = realloc(digests->fresh, room * sizeof(*digests->fresh));
+
+		if (!fresh)
+			return -ENOMEM;
+		digests->fresh = fresh;
+		digests->fresh_room = room;
+	}
+	if (digests->keeps_fresh)
+		digests->fresh[digests->fresh_count++] = *digest;
+	dps_file_digest_add(&digests->file, digest);
+	digests->next_number++;
+	return 0;
 }
 
 /* Keeps one for later, sorted so that the next is last. */
@@ -56,18 +80,36 @@ int dps_piece_digests_add(struct dps_piece_digests *digests, uint64_t offset,
 		return 0;
 	if (number > digests->next_number)
 		return keep(digests, number, digest);
-	dps_file_digest_add(&digests->file, digest);
-	digests->next_number++;
+	if (take_next(digests, digest) < 0)
+		return -ENOMEM;
 	while (digests->waiting_count > 0) {
 		const struct dps_piece_wait *wait = &digests->waiting[digests->waiting_count - 1];
 
 		if (wait->number != digests->next_number)
 			break;
-		dps_file_digest_add(&digests->file, &wait->digest);
-		digests->next_number++;
+		if (take_next(digests, &wait->digest) < 0)
+			return -ENOMEM;
 		digests->waiting_count--;
 	}
 	return 0;
+}
+
+struct dps_piece_run dps_piece_digests_take_fresh(struct dps_piece_digests *digests)
+{
+	const struct dps_piece_run run = { .first = digests->next_number - digests->fresh_count,
+					   .digests = digests->fresh,
+					   .count = digests->fresh_count };
+
+	digests->fresh = NULL;
+	digests->fresh_count = digests->fresh_room = 0;
+	return run;
+}
+
+uint64_t dps_piece_digests_prefix_bytes(const struct dps_piece_digests *digests,
+					uint64_t size_bytes)
+{
+	return dps_piece_digests_is_whole(digests) ? size_bytes
+						   : digests->next_number * digests->chunk_bytes;
 }
 
 bool dps_piece_digests_is_whole(const struct dps_piece_digests *digests)

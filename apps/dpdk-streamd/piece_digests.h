@@ -19,6 +19,17 @@ struct dps_piece_digests {
 	uint32_t chunk_bytes;
 	uint64_t next_number; /* pieces below it are in the digest */
 	uint64_t pieces_count;
+	struct dps_digest *fresh; /* with keeps_fresh: the last of those, for a journal */
+	uint32_t fresh_count;
+	uint32_t fresh_room;
+	bool keeps_fresh;
+};
+
+/* A run of pieces, without a gap. */
+struct dps_piece_run {
+	uint64_t first;
+	struct dps_digest *digests; /* to be freed */
+	uint32_t count;
 };
 
 /* chunk_bytes: what every piece but the last has. */
@@ -29,6 +40,13 @@ void dps_piece_digests_fini(struct dps_piece_digests *digests);
 /* A piece that starts at this offset of the file; one that came before is ignored. -ENOMEM. */
 int dps_piece_digests_add(struct dps_piece_digests *digests, uint64_t offset,
 			  const struct dps_digest *digest);
+
+/* The pieces that came in order since the last call, if keeps_fresh was set. count may be 0. */
+struct dps_piece_run dps_piece_digests_take_fresh(struct dps_piece_digests *digests);
+
+/* How much of a file of that size is in the digest, from its start. */
+uint64_t dps_piece_digests_prefix_bytes(const struct dps_piece_digests *digests,
+					uint64_t size_bytes);
 
 bool dps_piece_digests_is_whole(const struct dps_piece_digests *digests);
 struct dps_digest dps_piece_digests_finish(const struct dps_piece_digests *digests);

@@ -2,6 +2,7 @@
 #include "apps/dpdk-streamd/piece_digests.h"
 #include "engine/random.h"
 #include "tests/support/cmocka.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum { CHUNK = 4096, PIECES = 64 };
@@ -56,6 +57,35 @@ static void add__any_order_gives_the_digest_of_the_file(void **state)
 	}
 }
 
+static void take_fresh__gives_each_piece_once_and_in_order(void **state)
+{
+	static const uint64_t order[] = { 1, 0, 4, 2, 3, 5 };
+	struct dps_piece_digests digests;
+	uint64_t next = 0;
+
+	(void)state;
+	dps_piece_digests_init(&digests, 6 * CHUNK - 7, CHUNK);
+	digests.keeps_fresh = true;
+	for (unsigned int i = 0; i < 6; i++) {
+		const struct dps_digest digest = digest_of_piece(order[i]);
+		struct dps_piece_run run;
+
+		assert_int_equal(dps_piece_digests_add(&digests, order[i] * CHUNK, &digest), 0);
+		run = dps_piece_digests_take_fresh(&digests);
+		assert_int_equal(run.first, next);
+		for (uint32_t k = 0; k < run.count; k++, next++) {
+			const struct dps_digest expected = digest_of_piece(next);
+
+			assert_memory_equal(&run.digests[k], &expected, sizeof(expected));
+		}
+		free(run.digests);
+		assert_int_equal(dps_piece_digests_prefix_bytes(&digests, 6 * CHUNK - 7),
+				 next == 6 ? 6 * CHUNK - 7 : next * CHUNK);
+	}
+	assert_int_equal(next, 6);
+	dps_piece_digests_fini(&digests);
+}
+
 static void is_whole__an_empty_file_is_at_once(void **state)
 {
 	const struct dps_digest nothing = dps_digest_of("", 0);
@@ -86,6 +116,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(add__any_order_gives_the_digest_of_the_file),
+		cmocka_unit_test(take_fresh__gives_each_piece_once_and_in_order),
 		cmocka_unit_test(is_whole__an_empty_file_is_at_once),
 		cmocka_unit_test(add__a_piece_behind_the_end_is_ignored),
 	};
