@@ -17,6 +17,14 @@ enum dps_control_code {
 	DPS_CODE_SHUTTING_DOWN, /* the program is stopping */
 	DPS_CODE_IDLE,		/* nothing advanced for the idle timeout */
 	DPS_CODE_INTERNAL,	/* a fault of the side that says it */
+	DPS_CODE_SUPERSEDED,	/* a newer connection took the transfer over */
+	/* A resume. */
+	DPS_CODE_UNKNOWN,	   /* a transfer that was never heard of, or is forgotten */
+	DPS_CODE_FINISHED,	   /* it has ended */
+	DPS_CODE_IDENTITY_CHANGED, /* what lies there is not what it was; also one file */
+	DPS_CODE_WRONG_FILE,	   /* a stream: not the file it is at */
+	DPS_CODE_OUT_OF_WINDOW,	   /* a stream: bytes that are not held any more */
+	DPS_CODE_AHEAD_OF_SENT,	   /* a stream: bytes that were never sent */
 	/* One file, or an offer because of one file. */
 	DPS_CODE_SPACE,		 /* not enough room on the disk */
 	DPS_CODE_TARGET_EXISTS,	 /* with other content, and it may not be replaced */

@@ -159,6 +159,23 @@ static const struct dps_field blocked_fields[] = {
 	{ .name = NULL },
 };
 
+static const struct dps_field resume_fields[] = {
+	{ "transfer", DPS_FIELD_TRANSFER, AT(resume.transfer) },
+	CHANNEL(resume.channel),
+	{ "chunk_bytes", DPS_FIELD_POWER, AT(resume.chunk_bytes),
+	  BETWEEN(DPS_PAGE_BYTES, DPS_MESSAGE_CHUNK_BYTES_MAX) },
+	{ "files", DPS_FIELD_U32, AT(resume.files), UP_TO(DPS_FILES_MAX) },
+	{ .name = NULL },
+};
+
+static const struct dps_field resumed_fields[] = {
+	{ "transfer", DPS_FIELD_TRANSFER, AT(resumed.transfer) },
+	CHANNEL(resumed.channel),
+	{ "files_end", DPS_FIELD_U32, AT(resumed.files_end), UP_TO(DPS_FILES_MAX) },
+	{ "partial", DPS_FIELD_HOLDS, AT(resumed.holds), COUNT_AT(resumed.holds_count) },
+	{ .name = NULL },
+};
+
 static const struct dps_field cancel_fields[] = {
 	CHANNEL(cancel.channel),
 	CODE(cancel.code),
@@ -194,6 +211,8 @@ static const struct {
 	[DPS_MESSAGE_BLOCKED] = { "blocked", blocked_fields },
 	[DPS_MESSAGE_CANCEL] = { "cancel", cancel_fields },
 	[DPS_MESSAGE_DONE] = { "done", done_fields },
+	[DPS_MESSAGE_RESUME] = { "resume", resume_fields },
+	[DPS_MESSAGE_RESUMED] = { "resumed", resumed_fields },
 	[DPS_MESSAGE_ERROR] = { "error", error_fields },
 };
 

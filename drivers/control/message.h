@@ -42,6 +42,8 @@ enum dps_message_type {
 	DPS_MESSAGE_BLOCKED,
 	DPS_MESSAGE_CANCEL,
 	DPS_MESSAGE_DONE,
+	DPS_MESSAGE_RESUME,
+	DPS_MESSAGE_RESUMED,
 	DPS_MESSAGE_ERROR,
 	DPS_MESSAGE_TYPES_COUNT,
 };
@@ -189,6 +191,32 @@ struct dps_message_blocked {
 	uint32_t why; /* enum dps_blocked_why */
 };
 
+/* In place of an offer: goes on with a transfer whose connection was lost. */
+struct dps_message_resume {
+	struct dps_transfer_id transfer;
+	uint32_t channel; /* on this connection */
+	uint32_t chunk_bytes;
+	uint32_t files; /* how many the exporter has offered, or would */
+};
+
+/* The first bytes of a file, verified, on disk and journalled: they need not come again. */
+struct dps_message_hold {
+	uint32_t file;
+	uint64_t bytes;
+};
+
+/*
+ * The answer, after stored, file_failed and accept have said what became of files that ended or
+ * wait for same or different: files below files_end were accepted, and these are partly there.
+ */
+struct dps_message_resumed {
+	struct dps_transfer_id transfer;
+	uint32_t channel;
+	uint32_t files_end;
+	uint32_t holds_count;
+	const struct dps_message_hold *holds;
+};
+
 /* cancel ends a transfer, error the connection. */
 struct dps_message_end {
 	uint32_t channel; /* cancel only */
@@ -214,6 +242,8 @@ struct dps_message {
 		struct dps_message_file_error skip;
 		struct dps_message_refetch refetch;
 		struct dps_message_blocked blocked;
+		struct dps_message_resume resume;
+		struct dps_message_resumed resumed;
 		struct dps_message_end cancel;
 		struct dps_message_end error;
 	};

@@ -21,6 +21,7 @@ enum dps_field_kind {
 	DPS_FIELD_FILES,
 	DPS_FIELD_ITEMS,
 	DPS_FIELD_RANGES,
+	DPS_FIELD_HOLDS,
 };
 
 struct dps_field {

@@ -78,6 +78,21 @@ static bool read_range(struct dps_reader *reader, const json_t *value, void *to)
 	return true;
 }
 
+static bool read_hold(struct dps_reader *reader, const json_t *value, void *to)
+{
+	struct dps_message_hold *hold = to;
+	int64_t file, bytes;
+
+	if (!dps_read_integer(reader, dps_object_get(value, "file"), "file", 0, DPS_FILES_MAX - 1,
+			      &file) ||
+	    !dps_read_integer(reader, dps_object_get(value, "bytes"), "bytes", 1,
+			      (int64_t)DPS_OFFSET_MAX - 1, &bytes))
+		return false;
+	hold->file = (uint32_t)file;
+	hold->bytes = (uint64_t)bytes;
+	return true;
+}
+
 static bool read_feature(struct dps_reader *reader, const json_t *value, void *to)
 {
 	return dps_read_text(reader, value, "feature", DPS_MESSAGE_WORD_BYTES_MAX, to);
@@ -125,6 +140,15 @@ static json_t *write_range(const void *from)
 	return json_pack("[I, I]", (json_int_t)range->first, (json_int_t)range->last);
 }
 
+static json_t *write_hold(const void *from)
+{
+	const struct dps_message_hold *hold = from;
+
+	DPS_ASSERT(hold->file < DPS_FILES_MAX && hold->bytes > 0 && hold->bytes < DPS_OFFSET_MAX);
+	return json_pack("{s:I, s:I}", "file", (json_int_t)hold->file, "bytes",
+			 (json_int_t)hold->bytes);
+}
+
 static json_t *write_feature(const void *from)
 {
 	return json_string(*(const char *const *)from);
@@ -148,6 +172,9 @@ static const struct list_kind *list_kind(enum dps_field_kind kind)
 	static const struct list_kind ranges = { read_range, write_range,
 						 sizeof(struct dps_message_range),
 						 DPS_MESSAGE_ITEMS_MAX };
+	static const struct list_kind holds = { read_hold, write_hold,
+						sizeof(struct dps_message_hold),
+						DPS_MESSAGE_ITEMS_MAX };
 	static const struct list_kind features = { read_feature, write_feature,
 						   sizeof(const char *), DPS_MESSAGE_FEATURES_MAX };
 
@@ -158,6 +185,8 @@ static const struct list_kind *list_kind(enum dps_field_kind kind)
 		return &items;
 	case DPS_FIELD_RANGES:
 		return &ranges;
+	case DPS_FIELD_HOLDS:
+		return &holds;
 	default:
 		DPS_ASSERT(kind == DPS_FIELD_FEATURES);
 		return &features;

@@ -291,6 +291,7 @@ static void stored_same_different__carry_ranges(void **state)
 
 static void small_messages__survive_the_round_trip(void **state)
 {
+	static const struct dps_message_hold holds[] = { { 3, 262144 }, { 6, 1 } };
 	static const struct {
 		struct dps_message message;
 		const char *json;
@@ -329,6 +330,22 @@ static void small_messages__survive_the_round_trip(void **state)
 		    .cancel = { .channel = 1, .code = DPS_CODE_CANCELLED, .text = "SIGINT" } },
 		  "{\"type\":\"cancel\",\"channel\":1,\"code\":\"cancelled\",\"text\":"
 		  "\"SIGINT\"}" },
+		{ { .type = DPS_MESSAGE_RESUME,
+		    .resume = { .transfer = { { 1 } },
+				.channel = 2,
+				.chunk_bytes = 262144,
+				.files = 7 } },
+		  "{\"type\":\"resume\",\"transfer\":\"01000000000000000000000000000000\","
+		  "\"channel\":2,\"chunk_bytes\":262144,\"files\":7}" },
+		{ { .type = DPS_MESSAGE_RESUMED,
+		    .resumed = { .transfer = { { 1 } },
+				 .channel = 2,
+				 .files_end = 7,
+				 .holds_count = 2,
+				 .holds = holds } },
+		  "{\"type\":\"resumed\",\"transfer\":\"01000000000000000000000000000000\","
+		  "\"channel\":2,\"files_end\":7,\"partial\":[{\"file\":3,\"bytes\":262144},"
+		  "{\"file\":6,\"bytes\":1}]}" },
 		{ { .type = DPS_MESSAGE_ERROR,
 		    .error = { .code = DPS_CODE_PROTOCOL, .text = "what?" } },
 		  "{\"type\":\"error\",\"code\":\"protocol\",\"text\":\"what?\"}" },
@@ -353,7 +370,7 @@ static void decode__ignores_what_a_later_version_may_say(void **state)
 	struct dps_message message;
 
 	(void)state;
-	decode_text(&message, "{\"type\":\"resume\",\"channel\":\"?\"}");
+	decode_text(&message, "{\"type\":\"teleport\",\"channel\":\"?\"}");
 	assert_int_equal(message.type, DPS_MESSAGE_UNKNOWN);
 	dps_message_fini(&message);
 	decode_text(&message,

@@ -67,6 +67,12 @@ static void decode__names_what_is_wrong(void **state)
 		{ "{\"type\":\"last\",\"channel\":0,\"files\":9223372036854775808}", "not JSON" },
 		{ "{\"type\":\"last\",\"channel\":0,\"files\":1,\"bytes\":4611686018427387904}",
 		  "bytes is out of range" },
+		{ "{\"type\":\"resume\",\"transfer\":\"0\",\"channel\":0,"
+		  "\"chunk_bytes\":4096,\"files\":0}",
+		  "resume: transfer" },
+		{ "{\"type\":\"resumed\",\"transfer\":\"00000000000000000000000000000000\","
+		  "\"channel\":0,\"files_end\":1,\"partial\":[{\"file\":0,\"bytes\":0}]}",
+		  "resumed: partial[0].bytes is out of range" },
 		{ "{\"type\":\"refetch\",\"channel\":0,\"offset\":0,\"bytes\":0}",
 		  "bytes is out of range" },
 		{ "{\"type\":\"stored\",\"channel\":0,\"batch\":1,\"files\":{}}",
