@@ -30,7 +30,7 @@ enum {
 	SLOTS_COUNT = 64,
 	SLOT_BYTES = 16384,
 	HEAD_BYTES = 56,
-	LIFE_S = 120, /* never left behind */
+	LIFE_S = 400, /* never left behind */
 };
 
 struct peer {

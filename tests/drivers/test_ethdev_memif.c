@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 enum {
-	START_S = 30,
-	STEP_S = 30,
+	START_S = 60,
+	STEP_S = 90, /* a machine that others use may stand still for long */
 	NOBODY = 65534,
 };
 
