@@ -5,6 +5,7 @@
  * packet can not reach a younger channel.
  */
 #pragma once
+#include "engine/credit_window.h"
 #include "engine/extent.h"
 #include "engine/replay_ring.h"
 #include <stdbool.h>
@@ -21,9 +22,9 @@ struct dps_channel {
 	uint32_t generation; /* of this record, so that what belongs to an earlier user is known */
 	bool is_open;
 	bool is_sender;
-	bool is_last;	  /* no extent follows */
-	bool is_reported; /* CHANNEL_DONE was said */
-	uint64_t window_bytes;
+	bool is_last;	       /* no extent follows */
+	bool is_reported;      /* CHANNEL_DONE was said */
+	uint64_t window_bytes; /* receiver: the most that may be held at once */
 
 	/* The transfer's files that are announced and not done, in order of their offsets. */
 	uint32_t first_extent;
@@ -46,9 +47,11 @@ struct dps_channel {
 
 	/* Receiver. */
 	uint64_t reported_credit; /* what the last ACK said */
-	uint64_t gap_start;	  /* the longest stretch below made_offset ... */
-	uint64_t gap_end;	  /* ... without data and not stored yet */
-	bool is_dirty;		  /* in the path's queue of channels to report */
+	uint32_t promised_chunks; /* granted, and nothing of them has come: they have no slot yet */
+	struct dps_credit_window credit_window; /* how many bytes may be promised */
+	uint64_t gap_start;			/* the longest stretch below made_offset ... */
+	uint64_t gap_end;			/* ... without data and not stored yet */
+	bool is_dirty;				/* in the path's queue of channels to report */
 
 	/* Lists: a path's channels in a circle; channels to report; channels that want chunks. */
 	uint32_t next_in_path;

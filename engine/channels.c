@@ -174,6 +174,7 @@ int dps_engine_open_channel(struct dps_engine *engine, const struct dps_channel_
 	channel->make_extent = channel->send_extent = DPS_EXTENT_NONE;
 	channel->extra_chunk = DPS_CHUNK_NONE;
 	channel->is_open = true;
+	dps_credit_open(engine, channel);
 	dps_channel_table_add(&engine->table, engine->channels, index);
 	link_to_path(engine, &engine->paths[config->path], index);
 	engine->senders_count += channel->is_sender;

@@ -133,6 +133,8 @@ static void leave_channel(struct dps_engine *engine, struct dps_channel *channel
 	} else {
 		dps_replay_ring_remove(&channel->ring, dps_chunk_number(engine, chunk->start));
 	}
+	if (!channel->is_sender && chunk->slot == DPS_SLOT_NONE)
+		channel->promised_chunks--;
 	DPS_ASSERT(channel->chunks_count > 0);
 	if (--channel->chunks_count == 0)
 		engine->active_channels--;

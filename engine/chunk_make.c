@@ -66,8 +66,9 @@ static bool may_make(const struct dps_engine *engine, const struct dps_channel *
 	if (channel->is_sender)
 		return channel->made_offset < channel->credit &&
 		       channel->unsent_chunks < read_ahead_chunks(engine, path);
-	/* Credit is for what can be kept: in slots now, and on disk until it is stored. */
-	return held_bytes < channel->window_bytes &&
+	/* Credit is for what can be kept: in slots now, and on disk until it is stored; and for
+	 * what the way can hold. */
+	return held_bytes < channel->window_bytes && !dps_credit_is_full(engine, channel) &&
 	       unstored_bytes(channel) < DPS_ENGINE_UNSTORED_BYTES_MAX + channel->window_bytes;
 }
 
@@ -150,6 +151,7 @@ static void start_chunk(struct dps_engine *engine, struct dps_channel *channel, 
 		return;
 	}
 	chunk->state = DPS_CHUNK_RECEIVING;
+	channel->promised_chunks++;
 	dps_slots_reserve(&engine->slots);
 	if (chunk->done_bytes == chunk->needed_bytes) /* all of it skipped: nothing will come */
 		dps_chunk_complete(engine, index);
@@ -220,7 +222,8 @@ static void report_credit(struct dps_engine *engine, struct dps_channel *channel
 	if (moved == 0)
 		return;
 	dps_channel_report(engine, channel);
-	if (moved >= channel->window_bytes / 4 || channel->reported_credit <= channel->contiguous ||
+	if (moved >= channel->credit_window.window_bytes / 4 ||
+	    channel->reported_credit <= channel->contiguous ||
 	    channel->made_offset == channel->announced_end)
 		engine->paths[channel->path].ack.is_now = true;
 	dps_path_touch(engine, &engine->paths[channel->path]);

@@ -19,7 +19,7 @@ static void add_ranges(struct dps_ack *ack, const struct dps_ranges *received)
 static void add_channel(struct dps_engine *engine, struct dps_ack *ack, struct dps_channel *channel)
 {
 	dps_channel_advance_contiguous(engine, channel);
-	channel->reported_credit = channel->made_offset;
+	dps_credit_on_told(engine, channel);
 	ack->channels[ack->channels_count++] = (struct dps_ack_channel){
 		.channel = channel->number,
 		.credit = channel->made_offset,

@@ -173,13 +173,25 @@ static void post(struct dps_engine *engine, struct dps_path *path, const struct 
 	}
 }
 
+/* Whether the receiver's credit ends with this packet, and is what keeps us from going on. */
+static bool uses_up_credit(const struct choice *choice)
+{
+	const struct dps_channel *channel = choice->channel;
+	uint64_t end = choice->offset + choice->bytes;
+
+	if (end >= choice->chunk->data_end)
+		end = choice->chunk->end;
+	return end >= channel->credit && channel->credit < channel->announced_end;
+}
+
 static void build(struct dps_engine *engine, struct dps_path *path, const struct choice *choice,
 		  struct dps_packet_out *out, uint8_t *head, uint64_t now_ns)
 {
 	struct dps_header header = {
 		.type = DPS_PACKET_DATA,
 		.flags = (uint8_t)((choice->is_resend ? DPS_PACKET_RESENT : 0) |
-				   (choice->has_digest ? DPS_PACKET_DIGEST : 0)),
+				   (choice->has_digest ? DPS_PACKET_DIGEST : 0) |
+				   (uses_up_credit(choice) ? DPS_PACKET_BLOCKED : 0)),
 		.offset = choice->offset,
 		.channel = choice->channel->number,
 	};

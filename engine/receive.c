@@ -103,6 +103,7 @@ static void untake_slot(struct dps_engine *engine, const struct dps_placement *p
 	dps_slots_drop(&engine->slots, chunk->slot);
 	dps_slots_reserve(&engine->slots);
 	chunk->slot = DPS_SLOT_NONE;
+	engine->channels[chunk->channel].promised_chunks++;
 }
 
 static void note_number(struct dps_path_ack *ack, uint64_t number)

@@ -77,8 +77,10 @@ bool dps_place_data(struct dps_engine *engine, struct dps_path *path,
 		/* Bytes of a piece that is asked for again have to wait until the others are
 		 * written. */
 		return dps_ranges_has_all(&chunk->done, placement->offset, end);
-	if (chunk->slot == DPS_SLOT_NONE)
+	if (chunk->slot == DPS_SLOT_NONE) {
 		chunk->slot = dps_slots_take_reserved(&engine->slots);
+		channel->promised_chunks--;
+	}
 	/*
 	 * Only bytes that nobody has vouched for may be overwritten before the seal is checked. The
 	 * digest stands in front of its data, so that packet goes through scratch too.
@@ -124,6 +126,7 @@ bool dps_recv_data(struct dps_engine *engine, struct dps_path *path,
 	uint64_t fill_end = end;
 	struct dps_channel *channel = &engine->channels[placement->channel];
 	struct dps_chunk *chunk;
+	bool is_first;
 	int64_t added;
 
 	engine->counters.data_packets_received++;
@@ -147,9 +150,12 @@ bool dps_recv_data(struct dps_engine *engine, struct dps_path *path,
 			fill_end = dps_piece_fill_end(engine, chunk, extent);
 		}
 	}
+	is_first = chunk->done_bytes == 0;
 	added = dps_chunk_add_done(chunk, start, end, fill_end);
 	if (added < 0)
 		return false;
+	dps_credit_on_data(engine, channel, end, (uint64_t)added, is_first,
+			   placement->flags & DPS_PACKET_BLOCKED);
 	if (added == 0)
 		engine->counters.duplicate_packets++;
 	if (chunk->done_bytes == chunk->needed_bytes)

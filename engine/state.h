@@ -116,6 +116,16 @@ void dps_channel_advance_contiguous(struct dps_engine *engine, struct dps_channe
 uint64_t dps_channel_written(const struct dps_engine *engine, const struct dps_channel *channel);
 uint32_t dps_channel_index(const struct dps_engine *engine, const struct dps_channel *channel);
 
+/* ---- credit.c: of receivers ---- */
+void dps_credit_open(const struct dps_engine *engine, struct dps_channel *channel);
+/* As much is promised, and nothing of it has come, as the window allows. */
+bool dps_credit_is_full(const struct dps_engine *engine, const struct dps_channel *channel);
+/* An ACK tells of the channel's credit. */
+void dps_credit_on_told(const struct dps_engine *engine, struct dps_channel *channel);
+/* Data came up to an offset; is_blocked: the sender says that its credit is used up. */
+void dps_credit_on_data(struct dps_engine *engine, struct dps_channel *channel, uint64_t end,
+			uint64_t new_bytes, bool is_first_of_chunk, bool is_blocked);
+
 /* ---- chunk_make.c ---- */
 /* Whether a slot is left for a channel to read into, or to promise. */
 bool dps_channel_may_have_slot(const struct dps_engine *engine, const struct dps_channel *channel);

@@ -55,8 +55,8 @@ struct dps_channel_config {
 	uint32_t path;
 	uint32_t number; /* on the wire; both sides know it, unique per path and direction */
 	bool is_sender;
-	uint64_t window_bytes; /* receiver: most credit beyond what is done; sender: most read ahead
-				*/
+	uint64_t window_bytes; /* receiver: the most that may be granted and not done; credit
+				  follows what the way can hold up to it. Sender: any but 0 */
 };
 
 /* Returns the channel's index. Errors: -ENOSPC, -EEXIST, -ENOENT (path), -EINVAL. */
@@ -65,6 +65,12 @@ int dps_engine_open_channel(struct dps_engine *engine, const struct dps_channel_
 /* Forgets a channel and gives back all it holds; late packets, reads and writes of it move nothing.
  */
 void dps_engine_close_channel(struct dps_engine *engine, uint32_t channel);
+
+/*
+ * Changes a channel's window while it lives. What was granted stays granted.
+ * Errors: -ENOENT, -EINVAL (0).
+ */
+int dps_engine_set_window(struct dps_engine *engine, uint32_t channel, uint64_t window_bytes);
 
 /* A file, or the next stretch of one, at its place in the channel (engine/layout.h). */
 struct dps_extent_config {

@@ -11,6 +11,7 @@
 static const char *check_slots(const struct dps_engine *engine)
 {
 	uint32_t reserved = 0, held = 0, in_use = 0, counted = 0;
+	uint32_t orphans = 0, promised = 0;
 
 	for (uint32_t i = 0; i < engine->chunks.count; i++) {
 		const struct dps_chunk *chunk = &engine->chunks.items[i];
@@ -18,6 +19,7 @@ static const char *check_slots(const struct dps_engine *engine)
 		if (chunk->state == DPS_CHUNK_FREE)
 			continue;
 		reserved += chunk->slot == DPS_SLOT_NONE;
+		orphans += chunk->slot == DPS_SLOT_NONE && chunk->is_orphan;
 		held += !chunk->is_orphan;
 		HOLDS(chunk->done_bytes <= chunk->needed_bytes);
 		HOLDS(chunk->done.count <= DPS_CHUNK_RANGES + DPS_CHUNK_RANGES_SPARE);
@@ -25,9 +27,14 @@ static const char *check_slots(const struct dps_engine *engine)
 	}
 	for (uint32_t i = 0; i < engine->slots.count; i++)
 		in_use += engine->slots.references[i] > 0;
-	for (uint32_t i = 0; i < engine->limits.channels; i++)
-		counted += engine->channels[i].is_open ? engine->channels[i].chunks_count : 0;
+	for (uint32_t i = 0; i < engine->limits.channels; i++) {
+		if (!engine->channels[i].is_open)
+			continue;
+		counted += engine->channels[i].chunks_count;
+		promised += engine->channels[i].promised_chunks;
+	}
 	HOLDS(reserved == engine->slots.reserved);
+	HOLDS(promised + orphans == reserved);
 	HOLDS(engine->slots.reserved <= engine->slots.free_count);
 	HOLDS(in_use + engine->slots.free_count == engine->slots.count);
 	HOLDS(counted == held);
