@@ -62,6 +62,7 @@ struct dps_channel {
 	bool is_sendable; /* in the path's queue of channels with something to send */
 	bool is_hungry;
 	bool is_starved;
+	bool is_fed; /* a slot is kept for it until it is served */
 };
 
 /* Finds channels; open addressing, linear probing, in memory for twice as many places. */

@@ -16,36 +16,6 @@ static struct dps_channel *find_open(struct dps_engine *engine, uint32_t index)
 	return &engine->channels[index];
 }
 
-void dps_channel_want(struct dps_engine *engine, struct dps_channel *channel)
-{
-	uint32_t index = dps_channel_index(engine, channel);
-
-	if (channel->is_hungry || channel->is_starved)
-		return;
-	channel->is_hungry = true;
-	channel->next_hungry = DPS_CHANNEL_NONE;
-	if (engine->last_hungry == DPS_CHANNEL_NONE)
-		engine->first_hungry = index;
-	else
-		engine->channels[engine->last_hungry].next_hungry = index;
-	engine->last_hungry = index;
-}
-
-void dps_channel_starve(struct dps_engine *engine, struct dps_channel *channel)
-{
-	uint32_t index = dps_channel_index(engine, channel);
-
-	if (channel->is_hungry || channel->is_starved)
-		return;
-	channel->is_starved = true;
-	channel->next_hungry = DPS_CHANNEL_NONE;
-	if (engine->last_starved == DPS_CHANNEL_NONE)
-		engine->first_starved = index;
-	else
-		engine->channels[engine->last_starved].next_hungry = index;
-	engine->last_starved = index;
-}
-
 void dps_channel_sendable(struct dps_engine *engine, struct dps_channel *channel)
 {
 	struct dps_path *path = &engine->paths[channel->path];
@@ -93,20 +63,6 @@ void dps_channel_report(struct dps_engine *engine, struct dps_channel *channel)
 		if ((last_) == (index_))                                                           \
 			(last_) = previous_;                                                       \
 	} while (0)
-
-void dps_channel_feed_starved(struct dps_engine *engine)
-{
-	uint32_t index = engine->first_starved;
-
-	while (index != DPS_CHANNEL_NONE &&
-	       !dps_channel_may_have_slot(engine, &engine->channels[index]))
-		index = engine->channels[index].next_hungry;
-	if (index == DPS_CHANNEL_NONE)
-		return;
-	UNLINK(engine, engine->first_starved, engine->last_starved, next_hungry, index);
-	engine->channels[index].is_starved = false;
-	dps_channel_want(engine, &engine->channels[index]);
-}
 
 static void link_to_path(struct dps_engine *engine, struct dps_path *path, uint32_t index)
 {
@@ -202,10 +158,7 @@ void dps_channel_close(struct dps_engine *engine, struct dps_channel *channel)
 			dps_chunk_discard(engine, i);
 	DPS_ASSERT(channel->chunks_count == 0);
 	free_extents(engine, channel);
-	if (channel->is_hungry)
-		UNLINK(engine, engine->first_hungry, engine->last_hungry, next_hungry, index);
-	if (channel->is_starved)
-		UNLINK(engine, engine->first_starved, engine->last_starved, next_hungry, index);
+	dps_channel_forget_hunger(engine, channel);
 	if (channel->is_sendable) {
 		UNLINK(engine, path->first_sendable, path->last_sendable, next_sendable, index);
 		path->send_quantum = 0;
@@ -215,8 +168,7 @@ void dps_channel_close(struct dps_engine *engine, struct dps_channel *channel)
 	unlink_from_path(engine, path, index);
 	dps_channel_table_remove(&engine->table, engine->channels, index);
 	engine->senders_count -= channel->is_sender;
-	channel->is_open = channel->is_hungry = false;
-	channel->is_starved = channel->is_dirty = channel->is_sendable = false;
+	channel->is_open = channel->is_dirty = channel->is_sendable = false;
 	dps_channel_feed_starved(engine); /* a slot may have been on its way to this one */
 }
 

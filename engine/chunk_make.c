@@ -7,8 +7,7 @@
 #include "engine/state.h"
 
 enum {
-	TURN_CHUNKS = 4, /* one channel's share of a visit, so that a long queue moves on */
-	READ_AHEAD_CHUNKS_MIN = 3,
+	TURN_CHUNKS = 4,   /* one channel's share of a visit, so that a long queue moves on */
 	READ_AHEAD_MS = 4, /* of the pacing rate */
 };
 
@@ -23,7 +22,7 @@ static uint32_t read_ahead_chunks(const struct dps_engine *engine, const struct 
 	if (rate != UINT64_MAX)
 		bytes = dps_min_u64(bytes,
 				    dps_min_u64(rate, UINT64_C(1) << 40) / 1000 * READ_AHEAD_MS);
-	return READ_AHEAD_CHUNKS_MIN +
+	return DPS_ENGINE_READ_AHEAD_CHUNKS_MIN +
 	       (uint32_t)dps_min_u64(bytes >> engine->chunk_shift, engine->limits.slots);
 }
 
@@ -70,20 +69,6 @@ static bool may_make(const struct dps_engine *engine, const struct dps_channel *
 	 * what the way can hold. */
 	return held_bytes < channel->window_bytes && !dps_credit_is_full(engine, channel) &&
 	       unstored_bytes(channel) < DPS_ENGINE_UNSTORED_BYTES_MAX + channel->window_bytes;
-}
-
-/*
- * Credit promises slots that stay promised until the other side has sent. If two lanes promised
- * each other all they have, neither could read what it is to send: some are for senders only,
- * whose slots always come back, as they send within the credit of the other side.
- */
-bool dps_channel_may_have_slot(const struct dps_engine *engine, const struct dps_channel *channel)
-{
-	uint32_t kept = 0;
-
-	if (!channel->is_sender)
-		kept = (uint32_t)dps_min_u64(READ_AHEAD_CHUNKS_MIN, engine->limits.slots / 4);
-	return dps_slots_available(&engine->slots) > kept;
 }
 
 /* Moves make_extent to the first that reaches beyond made_offset. */
@@ -198,6 +183,7 @@ static bool make_one(struct dps_engine *engine, struct dps_channel *channel)
 		dps_channel_starve(engine, channel);
 		return false;
 	}
+	dps_channel_unfeed(engine, channel); /* a claim is for one slot */
 	engine->chunks.items[index].channel = dps_channel_index(engine, channel);
 	engine->chunks.items[index].start = start;
 	engine->chunks.items[index].end = end;
@@ -240,8 +226,8 @@ static void serve(struct dps_engine *engine, struct dps_channel *channel)
 	dps_channel_settle(engine, channel);
 	if (made == TURN_CHUNKS)
 		dps_channel_want(engine, channel);
-	else
-		dps_channel_feed_starved(engine); /* what this one leaves, another may take */
+	dps_channel_unfeed(engine, channel);
+	dps_channel_feed_starved(engine); /* what this one leaves, another may take */
 	if (made > 0)
 		dps_path_touch(engine, &engine->paths[channel->path]);
 }
@@ -250,16 +236,11 @@ void dps_make_chunks(struct dps_engine *engine)
 {
 	/* Whoever still wants more goes behind; one round gives each its turn. */
 	uint32_t last = engine->last_hungry;
-	uint32_t index;
+	struct dps_channel *channel;
 
-	do {
-		index = engine->first_hungry;
-		if (index == DPS_CHANNEL_NONE)
+	while ((channel = dps_channel_take_hungry(engine))) {
+		serve(engine, channel);
+		if (dps_channel_index(engine, channel) == last)
 			return;
-		engine->first_hungry = engine->channels[index].next_hungry;
-		if (engine->first_hungry == DPS_CHANNEL_NONE)
-			engine->last_hungry = DPS_CHANNEL_NONE;
-		engine->channels[index].is_hungry = false;
-		serve(engine, &engine->channels[index]);
-	} while (index != last);
+	}
 }

@@ -24,7 +24,8 @@ enum {
 	DPS_ENGINE_BODY_BYTES = 1280, /* of one without, head included, padding of probes aside */
 	DPS_ENGINE_SENT_SPARE = 64,   /* packet numbers that data leaves for acknowledgements */
 	DPS_ENGINE_EVENTS_SPARE = 1024,
-	DPS_ENGINE_QUANTUM_BYTES = 64 << 10, /* a channel's turn on its path */
+	DPS_ENGINE_READ_AHEAD_CHUNKS_MIN = 3, /* by a sender */
+	DPS_ENGINE_QUANTUM_BYTES = 64 << 10,  /* a channel's turn on its path */
 	DPS_ENGINE_UNSTORED_BYTES_MAX = 128 << 20,
 };
 
@@ -45,6 +46,8 @@ struct dps_engine {
 
 	uint32_t active_channels; /* those that hold chunks: they share the slots */
 	uint32_t senders_count;	  /* open channels that send */
+	uint32_t starved_senders; /* of those that wait for a slot */
+	uint32_t fed_count;	  /* channels that a slot is kept for */
 
 	/* Queues through the records. */
 	uint32_t first_touched, last_touched; /* paths that may have something to emit */
@@ -92,11 +95,6 @@ void dps_path_validate(struct dps_engine *engine, struct dps_path *path, uint32_
 void dps_path_free(struct dps_engine *engine, struct dps_path *path);
 
 /* ---- channels.c ---- */
-/* The channel may be able to make chunks. */
-void dps_channel_want(struct dps_engine *engine, struct dps_channel *channel);
-/* A slot may be free: the first who starves and may have it goes on. */
-void dps_channel_feed_starved(struct dps_engine *engine);
-void dps_channel_starve(struct dps_engine *engine, struct dps_channel *channel);
 /* A sender may have something to send. */
 void dps_channel_sendable(struct dps_engine *engine, struct dps_channel *channel);
 /* The peer should hear of the channel's offsets in the next ACK. */
@@ -126,9 +124,22 @@ void dps_credit_on_told(const struct dps_engine *engine, struct dps_channel *cha
 void dps_credit_on_data(struct dps_engine *engine, struct dps_channel *channel, uint64_t end,
 			uint64_t new_bytes, bool is_first_of_chunk, bool is_blocked);
 
-/* ---- chunk_make.c ---- */
+/* ---- hunger.c ---- */
+/* The channel may be able to make chunks. */
+void dps_channel_want(struct dps_engine *engine, struct dps_channel *channel);
+/* The next that wants; NULL when none does. */
+struct dps_channel *dps_channel_take_hungry(struct dps_engine *engine);
 /* Whether a slot is left for a channel to read into, or to promise. */
 bool dps_channel_may_have_slot(const struct dps_engine *engine, const struct dps_channel *channel);
+/* None is: the channel waits behind the others. */
+void dps_channel_starve(struct dps_engine *engine, struct dps_channel *channel);
+/* Slots may be free: those who wait longest and may have them go on, each with a claim to one. */
+void dps_channel_feed_starved(struct dps_engine *engine);
+/* The claim was used, or is not needed. */
+void dps_channel_unfeed(struct dps_engine *engine, struct dps_channel *channel);
+void dps_channel_forget_hunger(struct dps_engine *engine, struct dps_channel *channel);
+
+/* ---- chunk_make.c ---- */
 /* Serves the hungry: chunks to read for senders, credit for receivers. */
 void dps_make_chunks(struct dps_engine *engine);
 

@@ -3,7 +3,7 @@
 #include "tests/support/engine_pair.h"
 #include <errno.h>
 
-enum { CHUNK = 64 << 10 };
+enum { CHUNK = 64 << 10, TRANSFERS = 8 };
 
 static struct dps_engine *open_quiet(struct pair *pair)
 {
@@ -172,6 +172,8 @@ static void close__leaves_its_slot_to_the_next_in_line(void **state)
 	engine = open_quiet(&pair);
 	first = (uint32_t)open_channel(engine, 1, true);
 	second = (uint32_t)open_channel(engine, 2, true);
+	while (dps_slots_available(&engine->slots) > 1)
+		dps_slots_reserve(&engine->slots);
 	dps_channel_starve(engine, &engine->channels[first]);
 	dps_channel_starve(engine, &engine->channels[second]);
 	dps_channel_feed_starved(engine);
@@ -181,6 +183,8 @@ static void close__leaves_its_slot_to_the_next_in_line(void **state)
 	assert_false(engine->channels[second].is_starved);
 	assert_true(engine->channels[second].is_hungry);
 	dps_engine_close_channel(engine, second);
+	while (engine->slots.reserved > 0)
+		dps_slots_unreserve(&engine->slots);
 	pair_close(&pair);
 }
 
@@ -196,14 +200,14 @@ static void close__a_younger_channel_is_not_reached_by_the_remains(void **state)
 	options.disk_ns = 3 * DPS_NS_PER_MS;
 	options.hold_ns = 3 * DPS_NS_PER_MS;
 	pair_open(&pair, &options);
-	for (unsigned int i = 0; i < PAIR_TRANSFERS_MAX; i++) {
+	for (unsigned int i = 0; i < TRANSFERS; i++) {
 		struct pair_transfer *transfer = pair_add_transfer(&pair, 0);
 
 		pair_open_channel(&pair, transfer, 0);
 		pair_open_channel(&pair, transfer, 1);
 		assert_int_equal(transfer->channel[0], 0); /* the same record again */
 		pair_add_file(&pair, transfer, 20 * CHUNK);
-		if (i + 1 == PAIR_TRANSFERS_MAX)
+		if (i + 1 == TRANSFERS)
 			break;
 		pair_run_for(&pair, (20 + i) * DPS_NS_PER_MS);
 		transfer->is_given_up = true;

@@ -11,7 +11,7 @@
 static const char *check_slots(const struct dps_engine *engine)
 {
 	uint32_t reserved = 0, held = 0, in_use = 0, counted = 0;
-	uint32_t orphans = 0, promised = 0;
+	uint32_t orphans = 0, promised = 0, starved_senders = 0, fed = 0;
 
 	for (uint32_t i = 0; i < engine->chunks.count; i++) {
 		const struct dps_chunk *chunk = &engine->chunks.items[i];
@@ -32,9 +32,12 @@ static const char *check_slots(const struct dps_engine *engine)
 			continue;
 		counted += engine->channels[i].chunks_count;
 		promised += engine->channels[i].promised_chunks;
+		starved_senders += engine->channels[i].is_starved && engine->channels[i].is_sender;
+		fed += engine->channels[i].is_fed;
 	}
 	HOLDS(reserved == engine->slots.reserved);
 	HOLDS(promised + orphans == reserved);
+	HOLDS(starved_senders == engine->starved_senders && fed == engine->fed_count);
 	HOLDS(engine->slots.reserved <= engine->slots.free_count);
 	HOLDS(in_use + engine->slots.free_count == engine->slots.count);
 	HOLDS(counted == held);
@@ -99,6 +102,7 @@ const char *engine_check_empty(const struct dps_engine *engine)
 	HOLDS(engine->active_channels == 0 && engine->senders_count == 0);
 	HOLDS(engine->first_hungry == DPS_CHANNEL_NONE);
 	HOLDS(engine->first_starved == DPS_CHANNEL_NONE);
+	HOLDS(engine->starved_senders == 0 && engine->fed_count == 0);
 	HOLDS(engine->first_io == DPS_CHUNK_NONE);
 	return NULL;
 }

@@ -10,7 +10,7 @@
 #include <dps/layout.h>
 
 enum {
-	PAIR_TRANSFERS_MAX = 8,
+	PAIR_TRANSFERS_MAX = 1024,
 	PAIR_PENDING_MAX = 1024, /* reads and writes, held packets, control messages: of each */
 	PAIR_FLIGHT_MAX = 8192,	 /* datagrams; what is more is lost */
 };
