@@ -17,7 +17,8 @@
  *   -EUCLEAN  the file is damaged
  *   -EBUSY    another process has kept it for busy_ms
  *   -ENOMEM
- * After a write failed, roll back; a new begin may succeed once the disk has room again.
+ * A write that failed, for whatever reason, dooms what was begun: commit then rolls back and
+ * answers that error. A new begin may succeed once the disk has room again.
  *
  * Owner: the store thread. Every call may wait for the disk. Memory that a callback or a find lends
  * is good until the callback returns, or until the next call with this journal. A callback returns
