@@ -69,16 +69,26 @@ static int errno_of_system(int error)
 	}
 }
 
-static int errno_of(sqlite3 *db, int code)
+/*
+ * A commit that fails leaves nothing in sqlite3_system_errno (3.40), but errno is what its last
+ * system call that failed made it.
+ */
+static int errno_of_file(sqlite3 *db, int seen)
+{
+	int error = errno_of_system(seen);
+
+	return error != -EIO || seen == EIO ? error : errno_of_system(sqlite3_system_errno(db));
+}
+
+static int errno_of(sqlite3 *db, int code, int seen)
 {
 	switch (code & 0xff) {
 	case SQLITE_FULL:
 		return -ENOSPC;
 	case SQLITE_IOERR:
-		return code == SQLITE_IOERR_NOMEM ? -ENOMEM
-						  : errno_of_system(sqlite3_system_errno(db));
+		return code == SQLITE_IOERR_NOMEM ? -ENOMEM : errno_of_file(db, seen);
 	case SQLITE_CANTOPEN:
-		return errno_of_system(sqlite3_system_errno(db));
+		return errno_of_file(db, seen);
 	case SQLITE_READONLY:
 		return -EROFS;
 	case SQLITE_PERM:
@@ -99,14 +109,18 @@ static int errno_of(sqlite3 *db, int code)
 
 int dps_journal_fail_sqlite(struct dps_journal *journal, int code)
 {
-	return dps_journal_fail(journal, errno_of(journal->db, code), sqlite3_errmsg(journal->db));
+	int seen = errno;
+
+	return dps_journal_fail(journal, errno_of(journal->db, code, seen),
+				sqlite3_errmsg(journal->db));
 }
 
 int dps_journal_step(struct dps_journal *journal, sqlite3_stmt *statement)
 {
-	int code = sqlite3_step(statement);
-	int result;
+	int code, result;
 
+	errno = 0;
+	code = sqlite3_step(statement);
 	if (code == SQLITE_ROW)
 		return 1;
 	result = code == SQLITE_DONE ? 0 : dps_journal_fail_sqlite(journal, code);

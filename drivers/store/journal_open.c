@@ -15,10 +15,10 @@ enum {
 	WAL_BYTES_KEPT = 16 << 20,
 };
 
-/* What is refused is not changed: not by a checkpoint at its closing either. */
-static void set_checkpoint_at_close(struct dps_journal *journal, bool is_wanted)
+/* The checkpoint at closing would change what is refused, and delete its WAL. */
+static void keep_wal_at_close(struct dps_journal *journal, bool is_kept)
 {
-	sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_wanted ? 0 : 1, NULL);
+	sqlite3_db_config(journal->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_kept ? 1 : 0, NULL);
 }
 
 static int connect_file(struct dps_journal *journal, const struct dps_journal_config *config)
@@ -27,6 +27,7 @@ static int connect_file(struct dps_journal *journal, const struct dps_journal_co
 	int code;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", journal->folder_fd, config->name);
+	errno = 0;
 	code = sqlite3_open_v2(path, &journal->db,
 			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 				       SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
@@ -35,7 +36,8 @@ static int connect_file(struct dps_journal *journal, const struct dps_journal_co
 		return dps_journal_fail(journal, -ENOMEM, NULL);
 	if (code != SQLITE_OK)
 		return dps_journal_fail_sqlite(journal, code);
-	set_checkpoint_at_close(journal, false);
+	/* An empty one that opening makes is taken away again. */
+	keep_wal_at_close(journal, journal->has_wal);
 	sqlite3_db_config(journal->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(journal->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_limit(journal->db, SQLITE_LIMIT_LENGTH, ROW_BYTES_MAX);
@@ -54,6 +56,7 @@ static int set_modes(struct dps_journal *journal, enum dps_journal_sync sync)
 	snprintf(text, sizeof(text),
 		 "PRAGMA synchronous=%s;PRAGMA journal_mode=WAL;PRAGMA journal_size_limit=%d",
 		 sync == DPS_JOURNAL_SYNC_FULL ? "FULL" : "NORMAL", WAL_BYTES_KEPT);
+	errno = 0;
 	code = sqlite3_exec(journal->db, text, NULL, NULL, NULL);
 	return code == SQLITE_OK ? 0 : dps_journal_fail_sqlite(journal, code);
 }
@@ -76,7 +79,7 @@ static int open_journal(struct dps_journal *journal, const struct dps_journal_co
 	if (err == 0)
 		err = dps_journal_prepare_statements(journal);
 	if (err == 0)
-		set_checkpoint_at_close(journal, true);
+		keep_wal_at_close(journal, false);
 	return err;
 }
 

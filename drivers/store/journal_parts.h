@@ -39,6 +39,7 @@ struct dps_journal {
 	sqlite3 *db;
 	sqlite3_stmt *statements[DPS_JOURNAL_STATEMENTS];
 	int folder_fd; /* SQLite opens its files through it, by /proc/self/fd */
+	bool has_wal;  /* commits were in it when it was opened */
 	bool is_begun;
 	int failure;	 /* of the first write since begin that failed, or 0 */
 	uint8_t *key;	 /* what a find lends */
@@ -65,7 +66,7 @@ int dps_journal_prepare_statements(struct dps_journal *journal);
 int dps_journal_fail(struct dps_journal *journal, int error, const char *detail);
 /* -EUCLEAN: what was read can not have been written by us. */
 int dps_journal_fail_damaged(struct dps_journal *journal, const char *what);
-/* The same for what SQLite answered. */
+/* The same for what SQLite has just answered; errno is still what it made it. */
 int dps_journal_fail_sqlite(struct dps_journal *journal, int code);
 
 /* A statement with its first parameter, the transfer. */

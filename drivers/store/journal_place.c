@@ -157,8 +157,9 @@ int dps_journal_prepare_place(struct dps_journal *journal, const char *name)
 	index_bytes = look_beside(folder_fd, name, "-shm");
 	if (index_bytes < 0 && index_bytes != -ENOENT)
 		return dps_journal_fail(journal, (int)index_bytes, "its -shm file");
+	journal->has_wal = wal_bytes > 0;
 	bytes = look_at(folder_fd, name);
-	if (bytes == -ENOENT && wal_bytes <= 0) {
+	if (bytes == -ENOENT && !journal->has_wal) {
 		int err = make_journal(folder_fd, name);
 
 		return err < 0 ? dps_journal_fail(journal, err, "could not be made") : 0;
@@ -167,10 +168,11 @@ int dps_journal_prepare_place(struct dps_journal *journal, const char *name)
 		return dps_journal_fail_damaged(journal, "it is gone, and its -wal file is not");
 	if (bytes < 0)
 		return dps_journal_fail(journal, (int)bytes, NULL);
-	/* SQLite takes no file for a new one and deletes its WAL, and fills up half a page. */
-	if (bytes == 0)
-		return dps_journal_fail_damaged(journal, "it is empty");
-	if (bytes % DPS_JOURNAL_PAGE_BYTES != 0 && wal_bytes <= 0)
+	/* SQLite would take it for a new one, and delete its WAL. */
+	if (bytes < DPS_JOURNAL_PAGE_BYTES)
+		return dps_journal_fail_damaged(journal, "all but its beginning is gone");
+	/* It would fill up the last page with zeros. A WAL may have that page. */
+	if (bytes % DPS_JOURNAL_PAGE_BYTES != 0 && !journal->has_wal)
 		return dps_journal_fail_damaged(journal, "its end was cut off");
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct dps_transfer_id id_one = { { 1, 2, 3 } }, id_two = { { 0xff, 0 } };
 
@@ -202,6 +203,80 @@ static void forget__may_be_said_twice(void **state)
 	assert_int_equal(transfers_of(fixture->journal), 1);
 }
 
+/* In place of the library's, also for SQLite's own calls. */
+static unsigned int syncs;
+static int sync_error;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	errno = sync_error;
+	return sync_error != 0 ? -1 : fsync(fd);
+}
+
+static void commit__costs_one_sync(void **state)
+{
+	struct journals_fixture *fixture = *state;
+
+	for (int i = 0; i < 5; i++) {
+		syncs = 0;
+		assert_int_equal(dps_journal_begin(fixture->journal), 0);
+		journals_put_transfer(fixture->journal, &id_one, "a", i);
+		journals_put_transfer(fixture->journal, &id_two, "b", i);
+		assert_int_equal(syncs, 0);
+		assert_int_equal(dps_journal_commit(fixture->journal), 0);
+		/* The first one has the WAL's header and its folder to sync as well. */
+		assert_int_equal(syncs, i == 0 ? 3 : 1);
+	}
+}
+
+static void commit__costs_no_sync_in_a_mirror(void **state)
+{
+	struct journals_fixture *fixture = *state;
+	const struct dps_journal_config config = {
+		.folder_fd = fixture->disk.fd,
+		.folder = fixture->disk.path,
+		.name = "mirror",
+		.sync = DPS_JOURNAL_SYNC_NORMAL,
+	};
+	char sentence[DPS_JOURNAL_SENTENCE_BYTES];
+	struct dps_journal *mirror;
+
+	assert_int_equal(dps_journal_open(&mirror, &config, sentence), 0);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(dps_journal_begin(mirror), 0);
+		journals_put_transfer(mirror, &id_one, "a", i);
+		syncs = 0;
+		assert_int_equal(dps_journal_commit(mirror), 0);
+		/* But for a new WAL, whose header and folder are synced. */
+		assert_int_equal(syncs, i == 0 ? 2 : 0);
+	}
+	dps_journal_close(mirror);
+}
+
+static void commit__says_that_the_disk_failed(void **state)
+{
+	static const struct {
+		int error;
+		int expected;
+	} failures[] = { { EIO, -EIO }, { ENOSPC, -ENOSPC }, { EDQUOT, -ENOSPC } };
+	struct journals_fixture *fixture = *state;
+
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		assert_int_equal(dps_journal_begin(fixture->journal), 0);
+		journals_put_transfer(fixture->journal, &id_one, "a", 1);
+		sync_error = failures[i].error;
+		assert_int_equal(dps_journal_commit(fixture->journal), failures[i].expected);
+		sync_error = 0;
+		assert_non_null(strstr(dps_journal_trouble(fixture->journal), "the disk"));
+		assert_int_equal(transfers_of(fixture->journal), 0);
+	}
+	assert_int_equal(dps_journal_begin(fixture->journal), 0);
+	journals_put_transfer(fixture->journal, &id_one, "a", 1);
+	assert_int_equal(dps_journal_commit(fixture->journal), 0);
+	assert_int_equal(transfers_of(fixture->journal), 1);
+}
+
 #define CASE(function)                                                                             \
 	cmocka_unit_test_setup_teardown(function, journals_set_up, journals_tear_down)
 
@@ -217,6 +292,9 @@ int main(void)
 		CASE(commit__refuses_what_a_failed_write_left_half),
 		CASE(put__takes_the_longest_key),
 		CASE(forget__may_be_said_twice),
+		CASE(commit__costs_one_sync),
+		CASE(commit__costs_no_sync_in_a_mirror),
+		CASE(commit__says_that_the_disk_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
