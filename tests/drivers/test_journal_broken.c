@@ -11,7 +11,7 @@
 
 enum {
 	COMMITS = 2,
-	FLIPS = 900,
+	FLIPS = 600,
 };
 
 static const struct dps_transfer_id id = { { 9, 9 } };
