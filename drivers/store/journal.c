@@ -23,8 +23,8 @@ static const char *advice_of(int error)
 		return "it may not be read and written by this user; change its owner or mode, or "
 		       "the folder's";
 	case -EUCLEAN:
-		return "it is damaged, and left as it is; move it away, and NAME-wal with it, to "
-		       "start over: transfers that were not finished begin anew";
+		return "it is damaged, and left as it is; move it away, and its -wal file "
+		       "with it, to start over: transfers that were not finished begin anew";
 	case -EBUSY:
 		return "another process keeps it locked; wait for that one or end it";
 	case -EPROTONOSUPPORT:

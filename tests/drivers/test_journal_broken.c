@@ -197,6 +197,32 @@ static void open__refuses_a_file_of_every_other_length(void **state)
 	}
 }
 
+/* The end of a long key: what is cut off it reads as zeros, and SQLite sees nothing wrong. */
+static void open__refuses_a_cut_key(void **state)
+{
+	struct images *images = *state;
+	char sentence[DPS_JOURNAL_SENTENCE_BYTES], key[8000];
+	struct dps_journal *journal;
+	struct image image;
+	int err;
+
+	lay_out(images, NULL, 0, NULL, 0);
+	memset(key, 'k', sizeof(key));
+	key[sizeof(key) - 1] = '\0';
+	journal = journals_open(&images->disk);
+	assert_int_equal(dps_journal_begin(journal), 0);
+	journals_put_transfer(journal, &id, key, 1);
+	assert_int_equal(dps_journal_commit(journal), 0);
+	dps_journal_close(journal);
+	image = read_image(&images->disk, JOURNALS_NAME);
+	for (size_t cut = 1; cut < 4096; cut += 63) {
+		lay_out(images, image.bytes, image.count - cut, NULL, 0);
+		err = journals_try(&images->disk, &journal, sentence);
+		assert_refused(images, err, sentence, image.bytes, image.count - cut, NULL, 0);
+	}
+	free(image.bytes);
+}
+
 /* The WAL may hold every page that was cut off. */
 static void open__takes_nothing_less_with_a_cut_file_and_its_wal(void **state)
 {
@@ -346,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(open__takes_a_wal_of_every_length),
 		CASE(open__refuses_a_file_of_every_other_length),
+		CASE(open__refuses_a_cut_key),
 		CASE(open__takes_nothing_less_with_a_cut_file_and_its_wal),
 		CASE(open__makes_no_new_one_beside_a_wal),
 		CASE(open__lives_with_flipped_bytes),

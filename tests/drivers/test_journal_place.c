@@ -17,6 +17,30 @@
 
 static const struct dps_transfer_id id = { { 7 } };
 
+/* The folder's name may come to mean another folder while the journal is open. */
+static void open__stays_in_the_folder_that_it_was_given(void **state)
+{
+	char moved[300];
+	struct scratch disk;
+	struct dps_journal *journal;
+
+	(void)state;
+	scratch_create(&disk, SCRATCH_DISK);
+	journal = journals_open(&disk);
+	snprintf(moved, sizeof(moved), "%s-moved", disk.path);
+	assert_int_equal(rename(disk.path, moved), 0);
+	assert_int_equal(mkdir(disk.path, 0700), 0);
+	assert_int_equal(dps_journal_begin(journal), 0);
+	journals_put_transfer(journal, &id, "key", 1);
+	assert_int_equal(dps_journal_commit(journal), 0);
+	dps_journal_close(journal);
+	assert_int_equal(faccessat(disk.fd, JOURNALS_NAME "-wal", F_OK, 0), -1);
+	/* Nothing came to the other one. */
+	assert_int_equal(rmdir(disk.path), 0);
+	assert_int_equal(rename(moved, disk.path), 0);
+	scratch_remove(&disk);
+}
+
 struct report {
 	int error;
 	char sentence[DPS_JOURNAL_SENTENCE_BYTES];
@@ -278,6 +302,7 @@ static void commit__says_that_the_disk_is_full_and_goes_on_later(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(open__stays_in_the_folder_that_it_was_given),
 		cmocka_unit_test(open__says_who_may_not_write),
 		cmocka_unit_test(open__says_that_the_disk_is_read_only),
 		cmocka_unit_test(commit__says_that_a_limit_is_reached),

@@ -75,6 +75,7 @@ static void open__refuses_what_we_did_not_write(void **state)
 		{ "PRAGMA user_version=0", -EUCLEAN, "no format" },
 		{ "PRAGMA user_version=-1", -EUCLEAN, "no format" },
 		{ "PRAGMA application_id=5", -EUCLEAN, "another program" },
+		{ "INSERT INTO pieces VALUES(x'00',0,0,zeroblob(16))", -EUCLEAN, "CHECK" },
 		{ "DROP TABLE pieces", -EUCLEAN, "tables" },
 		{ "CREATE TABLE notes(x)", -EUCLEAN, "tables" },
 		{ "ALTER TABLE files ADD COLUMN x INTEGER", -EUCLEAN, "tables" },
