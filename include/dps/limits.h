@@ -17,7 +17,14 @@ struct dps_limits {
 enum dps_limits_defaults {
 	DPS_CHUNK_BYTES_DEFAULT = 256 << 10,
 	DPS_WINDOW_BYTES_DEFAULT = 64 << 20,
+	DPS_RING_BYTES_DEFAULT = 64 << 20,	 /* never less than window, one chunk, envelope */
+	DPS_RING_BYTES_LIVE_DEFAULT = 256 << 20, /* of a source that cannot be read again */
 };
+
+/* How long a transfer waits for what, unless it is told otherwise. */
+#define DPS_CREDIT_WAIT_NS_DEFAULT (UINT64_C(30) * 1000000000)
+#define DPS_RECONNECT_NS_DEFAULT (UINT64_C(30) * 1000000000)
+#define DPS_IDLE_NS_DEFAULT (UINT64_C(60) * 1000000000)
 
 /* What one lane of a program needs for a window and a chunk size, with room for 64 paths. */
 void dps_limits_init(struct dps_limits *limits, uint64_t window_bytes, uint32_t chunk_bytes);
