@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One ring, and every thread that may touch it at once: a producer, a lane that loses, parks and
+ * resumes, a reader of snapshots, two that cancel. Run under ThreadSanitizer by tools/test.
+ */
+#include "drivers/wait/wait.h"
+#include "engine/random.h"
+#include "tests/support/transfer_rig.h"
+#include <dps/registry.h>
+#include <pthread.h>
+#include <sched.h>
+
+enum { CHUNKS = 3000, CHUNK_BYTES = 256, ROUNDS = 8, HELD = 8, SLICES = 4 };
+
+/* cmocka's asserts are for the test's own thread: the others note what they saw. */
+#define EXPECT(stage, condition)                                                                   \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			atomic_store(&(stage)->wrong, __LINE__);                                   \
+	} while (0)
+
+struct stage {
+	struct transfer_rig rig;
+	struct dps_clock clock;
+	struct dps_wait wait;
+	struct dps_registry *registry;
+	struct dps_transfer_id id;
+	struct dps_handle handle;
+	uint64_t seed;
+	uint64_t cancel_at; /* posted bytes; UINT64_MAX: never */
+
+	uint64_t have; /* the lane's model of the far side */
+	bool has_end;
+
+	atomic_int wrong; /* line; writers: any */
+	atomic_int is_over;
+	atomic_int cancels;
+};
+
+static bool is_over(struct stage *stage)
+{
+	return atomic_load(&stage->is_over) != 0;
+}
+
+/* Waits as a program would, until there is room. */
+static int wait_for_room(struct stage *stage, uint64_t bytes)
+{
+	uint64_t deadline_ns = dps_clock_now_ns(&stage->clock) + DPS_CREDIT_WAIT_NS_DEFAULT;
+	int error = dps_wait_credit(&stage->wait, bytes, deadline_ns);
+
+	if (error == -ENOTCONN)
+		error = dps_wait_reconnect(&stage->wait, deadline_ns);
+	return error;
+}
+
+static int post(struct stage *stage, uint64_t offset, uint64_t bytes, uint32_t flags)
+{
+	struct dps_transfer *transfer = stage->rig.transfer;
+	uint8_t *room;
+	int error;
+
+	while ((error = dps_transfer_reserve(transfer, bytes, &room)) == -EAGAIN)
+		if ((error = wait_for_room(stage, bytes)) != 0)
+			return error;
+	if (error != 0)
+		return error;
+	for (uint64_t i = 0; i < bytes; i++)
+		room[i] = rig_byte(offset + i);
+	return dps_transfer_commit(transfer, offset, bytes, flags, dps_clock_now_ns(&stage->clock));
+}
+
+static void *produce(void *argument)
+{
+	struct stage *stage = argument;
+	struct dps_random random;
+	uint64_t offset = 0;
+	int error = 0;
+
+	dps_random_init(&random, stage->seed);
+	for (unsigned int i = 0; i < CHUNKS && error == 0; i++) {
+		uint64_t bytes = dps_random_below(&random, CHUNK_BYTES + 1);
+
+		error = post(stage, offset, bytes, i + 1 == CHUNKS ? DPS_CHUNK_END : 0);
+		offset += bytes;
+	}
+	EXPECT(stage, error == 0 || error == -ECANCELED);
+	EXPECT(stage, error == 0 || stage->cancel_at != UINT64_MAX);
+	return NULL;
+}
+
+static void receive(struct stage *stage, const struct dps_slice *slice)
+{
+	if (slice->offset > stage->have)
+		return;
+	for (uint32_t i = 0; i < slice->bytes; i++)
+		EXPECT(stage, slice->memory[i] == rig_byte(slice->offset + i));
+	if (slice->offset + slice->bytes > stage->have)
+		stage->have = slice->offset + slice->bytes;
+	if ((slice->flags & DPS_CHUNK_END) != 0 && slice->offset + slice->bytes == stage->have)
+		stage->has_end = true;
+}
+
+static void acknowledge(struct stage *stage, uint64_t epoch)
+{
+	struct dps_transfer_ack ack = {
+		.epoch = epoch,
+		.received = stage->have,
+		.file_index = DPS_FILE_NONE,
+		.has_end = stage->has_end,
+	};
+
+	dps_transfer_on_ack(stage->rig.transfer, &ack, dps_clock_now_ns(&stage->clock));
+}
+
+static uint64_t reconnect(struct stage *stage, uint64_t epoch, bool is_parked_first)
+{
+	struct dps_transfer_resume request = { .epoch = epoch + 1,
+					       .offset = stage->have,
+					       .file_index = DPS_FILE_NONE };
+	struct dps_transfer_resumed answer;
+	uint64_t now_ns = dps_clock_now_ns(&stage->clock);
+	enum dps_resume_code code;
+
+	if (is_parked_first)
+		EXPECT(stage, dps_transfer_park(stage->rig.transfer, epoch, now_ns) == 0);
+	dps_wait_on_turn(&stage->wait);
+	code = dps_transfer_resume(stage->rig.transfer, &request, &answer, now_ns);
+	EXPECT(stage, code == DPS_RESUME_OK || code == DPS_RESUME_CANCELLED);
+	return code == DPS_RESUME_OK ? epoch + 1 : epoch;
+}
+
+/* Holds what it sent for a few turns, as a port does, and reads it only then. */
+static void *turn(void *argument)
+{
+	struct stage *stage = argument;
+	struct dps_transfer *transfer = stage->rig.transfer;
+	struct dps_slice held[HELD * SLICES], slices[SLICES];
+	struct dps_random random;
+	struct dps_transfer_snapshot snapshot = { .state = DPS_TRANSFER_ATTACHED };
+	unsigned int held_count = 0, count;
+	uint64_t epoch = 1;
+
+	dps_random_init(&random, stage->seed + 1);
+	do {
+		uint32_t bytes_max = 1 + (uint32_t)dps_random_below(&random, CHUNK_BYTES);
+
+		count = held_count > (HELD - 1) * SLICES
+				? 0
+				: dps_transfer_emit_slices(transfer, epoch, slices, SLICES,
+							   bytes_max);
+		for (unsigned int i = 0; i < count; i++)
+			held[held_count++] = slices[i];
+		if (held_count > 0 && (count == 0 || dps_random_chance(&random, 1, 2))) {
+			bool is_lost = dps_random_chance(&random, 1, 50);
+
+			if (!is_lost && held[0].epoch == epoch)
+				receive(stage, &held[0]);
+			dps_transfer_on_released(transfer, held[0].chunk);
+			memmove(held, held + 1, --held_count * sizeof(held[0]));
+			if (is_lost)
+				dps_transfer_replay(transfer, epoch, stage->have);
+		}
+		if (dps_random_chance(&random, 1, 4))
+			acknowledge(stage, epoch);
+		if (dps_random_chance(&random, 1, 500))
+			epoch = reconnect(stage, epoch, dps_random_chance(&random, 1, 2));
+		if (dps_random_chance(&random, 1, 100))
+			dps_transfer_set_window(transfer, dps_random_below(&random, 2049));
+		dps_wait_on_turn(&stage->wait);
+		if (count == 0) {
+			/* What was lost behind the last of it nobody misses but the far side. */
+			dps_transfer_replay(transfer, epoch, stage->have);
+			sched_yield();
+		}
+		/* The producer may have been stopped in the middle of its change: then next turn.
+		 */
+		dps_transfer_read(transfer, &snapshot);
+	} while (snapshot.state == DPS_TRANSFER_ATTACHED || snapshot.state == DPS_TRANSFER_PARKED);
+	dps_wait_on_turn(&stage->wait);
+	while (held_count > 0)
+		dps_transfer_on_released(transfer, held[--held_count].chunk);
+	atomic_store(&stage->is_over, 1);
+	return NULL;
+}
+
+static void *watch(void *argument)
+{
+	struct stage *stage = argument;
+	struct dps_transfer_snapshot before = { 0 }, now = { 0 };
+
+	while (!is_over(stage)) {
+		struct dps_transfer *transfer;
+		struct dps_handle handle;
+
+		if (!dps_registry_find(stage->registry, &stage->id, &handle))
+			continue;
+		transfer = dps_registry_get(stage->registry, handle, NULL);
+		if (transfer == NULL || !dps_transfer_read(transfer, &now))
+			continue;
+		EXPECT(stage, now.acknowledged <= now.posted && now.sent_max <= now.posted);
+		EXPECT(stage, now.lowest <= now.posted && now.sent <= now.sent_max);
+		EXPECT(stage, now.acknowledged >= before.acknowledged);
+		EXPECT(stage, now.posted >= before.posted && now.epoch >= before.epoch);
+		EXPECT(stage, now.chunks_released <= now.chunks_posted);
+		EXPECT(stage, now.resumes + 1 == now.epoch);
+		EXPECT(stage,
+		       (now.state == DPS_TRANSFER_PARKED) == (now.parks == now.resumes + 1) ||
+			       now.state == DPS_TRANSFER_CANCELLED);
+		before = now;
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void *cancel(void *argument)
+{
+	struct stage *stage = argument;
+	struct dps_transfer_snapshot now = { 0 };
+
+	while (!is_over(stage) && now.posted < stage->cancel_at) {
+		dps_transfer_read(stage->rig.transfer, &now);
+		sched_yield();
+	}
+	if (now.posted >= stage->cancel_at &&
+	    dps_transfer_cancel(stage->rig.transfer, "by a thread"))
+		atomic_fetch_add(&stage->cancels, 1);
+	return NULL;
+}
+
+/* The registry's writer: others come and go all the while. */
+static void churn(struct stage *stage)
+{
+	struct dps_transfer_id id = { { 0 } };
+	struct dps_handle handle;
+	unsigned int i = 0;
+
+	while (!is_over(stage)) {
+		id.bytes[15] = (uint8_t)(1 + i++ % 255);
+		if (dps_registry_register(stage->registry, &id, stage, &handle) == 0)
+			dps_registry_unregister(stage->registry, handle);
+		sched_yield();
+	}
+}
+
+static void run(struct stage *stage, uint64_t seed, uint64_t cancel_at)
+{
+	void *(*const roles[])(void *) = { produce, turn, watch, cancel, cancel };
+	pthread_t threads[5];
+	void *memory = aligned_alloc(64, (dps_registry_bytes(8) + 63) / 64 * 64);
+
+	memset(stage, 0, sizeof(*stage));
+	rig_open_small(&stage->rig, 2048, CHUNK_BYTES);
+	dps_clock_init_real(&stage->clock);
+	assert_int_equal(dps_wait_init(&stage->wait, stage->rig.transfer, &stage->clock, true), 0);
+	assert_non_null(memory);
+	stage->registry = dps_registry_init(memory, 8, seed);
+	stage->id.bytes[0] = 1;
+	assert_int_equal(dps_registry_register(stage->registry, &stage->id, stage->rig.transfer,
+					       &stage->handle),
+			 0);
+	stage->seed = seed;
+	stage->cancel_at = cancel_at;
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, roles[i], stage), 0);
+	churn(stage);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	dps_transfer_on_turn(stage->rig.transfer);
+	assert_int_equal(atomic_load(&stage->wrong), 0);
+	dps_wait_fini(&stage->wait);
+	free(memory);
+}
+
+static void threads__move_a_transfer_to_its_end(void **state)
+{
+	static struct stage stage;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
+		run(&stage, seed, UINT64_MAX);
+		assert_int_equal(rig_read(&stage.rig).state, DPS_TRANSFER_FINISHED);
+		assert_int_equal(stage.have, rig_posted(&stage.rig));
+		assert_true(stage.has_end);
+		assert_int_equal(rig_held(&stage.rig), 0);
+		rig_close(&stage.rig);
+	}
+}
+
+/* Of two that cancel one is the first; the producer hears of it wherever it is; nothing leaks. */
+static void threads__end_together_when_one_cancels(void **state)
+{
+	static struct stage stage;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
+		run(&stage, seed, seed * 10000);
+		assert_int_equal(atomic_load(&stage.cancels), 1);
+		assert_int_equal(rig_read(&stage.rig).state, DPS_TRANSFER_CANCELLED);
+		assert_int_equal(rig_held(&stage.rig), 0);
+		rig_close(&stage.rig);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threads__move_a_transfer_to_its_end),
+		cmocka_unit_test(threads__end_together_when_one_cancels),
+	};
+
+	return cmocka_run_group_tests_name("transfer_threads", tests, NULL, NULL);
+}
