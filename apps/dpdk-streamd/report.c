@@ -176,34 +176,31 @@ void dps_report_on_file_failed(struct dps_report *report, const struct dps_repor
 	print(report, object);
 }
 
-static json_t *begin_pause(const char *event, const struct dps_report_pause *pause)
-{
-	json_t *object = begin(event);
-
-	add_transfer(object, &pause->transfer);
-	add(object, "bytes", number(pause->bytes));
-	return object;
-}
-
-void dps_report_on_parked(struct dps_report *report, const struct dps_report_pause *pause)
+void dps_report_on_parked(struct dps_report *report, const struct dps_report_parked *parked)
 {
 	json_t *object;
 
 	if (!report->is_json)
 		return;
-	object = begin_pause("parked", pause);
-	add(object, "text", text_or_null(pause->text));
+	object = begin("parked");
+	add_transfer(object, &parked->transfer);
+	add(object, "reason", text_or_null(parked->reason));
+	add(object, "bytes", number(parked->bytes));
 	print(report, object);
 }
 
-void dps_report_on_resumed(struct dps_report *report, const struct dps_report_pause *pause)
+void dps_report_on_resumed(struct dps_report *report, const struct dps_report_resumed *resumed)
 {
 	json_t *object;
 
 	if (!report->is_json)
 		return;
-	object = begin_pause("resumed", pause);
-	add(object, "after_seconds", json_real((double)pause->after_ns / 1e9));
+	object = begin("resumed");
+	add_transfer(object, &resumed->transfer);
+	add(object, "from_bytes", number(resumed->from_bytes));
+	if (resumed->resent_bytes != DPS_REPORT_UNKNOWN)
+		add(object, "resent_bytes", number(resumed->resent_bytes));
+	add(object, "parked_seconds", json_real((double)resumed->parked_ns / 1e9));
 	print(report, object);
 }
 

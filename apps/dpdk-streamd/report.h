@@ -47,11 +47,18 @@ struct dps_report_file {
 	const char *text;		 /* ... and a sentence */
 };
 
-struct dps_report_pause {
+/* The connection of a transfer is lost; it waits for another one. */
+struct dps_report_parked {
 	struct dps_transfer_id transfer;
-	uint64_t bytes;	   /* done so far */
-	const char *text;  /* parked: why */
-	uint64_t after_ns; /* resumed: how long it was parked */
+	const char *reason;
+	uint64_t bytes; /* that need not come again, as far as is known */
+};
+
+struct dps_report_resumed {
+	struct dps_transfer_id transfer;
+	uint64_t from_bytes;   /* that need not come again */
+	uint64_t resent_bytes; /* sent before and sent again; DPS_REPORT_UNKNOWN: not said */
+	uint64_t parked_ns;
 };
 
 struct dps_report_progress {
@@ -112,8 +119,8 @@ void dps_report_on_offer(struct dps_report *report, const struct dps_report_offe
 void dps_report_on_accepted(struct dps_report *report, const struct dps_report_offer *offer);
 void dps_report_on_file_stored(struct dps_report *report, const struct dps_report_file *file);
 void dps_report_on_file_failed(struct dps_report *report, const struct dps_report_file *file);
-void dps_report_on_parked(struct dps_report *report, const struct dps_report_pause *pause);
-void dps_report_on_resumed(struct dps_report *report, const struct dps_report_pause *pause);
+void dps_report_on_parked(struct dps_report *report, const struct dps_report_parked *parked);
+void dps_report_on_resumed(struct dps_report *report, const struct dps_report_resumed *resumed);
 
 /* Bytes begin to move: rates count from here, progress is due one interval later. */
 void dps_report_start(struct dps_report *report, uint64_t now_ns);

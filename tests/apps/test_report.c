@@ -123,12 +123,16 @@ static void events__are_one_json_object_a_line(void **state)
 	dps_report_on_file_failed(&bench.report, &file);
 	assert_line(&bench, "{\"event\":\"file_failed\"," ID ",\"file\":3,\"path_b64\":\"/w==\","
 			    "\"bytes\":7,\"code\":\"space\",\"text\":\"disk full\"}\n");
-	dps_report_on_parked(&bench.report,
-			     &(struct dps_report_pause){ id, 100, "both silent", 0 });
+	dps_report_on_parked(&bench.report, &(struct dps_report_parked){ id, "both silent", 100 });
 	assert_line(&bench,
-		    "{\"event\":\"parked\"," ID ",\"bytes\":100,\"text\":\"both silent\"}\n");
-	dps_report_on_resumed(&bench.report, &(struct dps_report_pause){ id, 100, NULL, S / 2 });
-	assert_line(&bench, "{\"event\":\"resumed\"," ID ",\"bytes\":100,\"after_seconds\":0.5}\n");
+		    "{\"event\":\"parked\"," ID ",\"reason\":\"both silent\",\"bytes\":100}\n");
+	dps_report_on_resumed(&bench.report, &(struct dps_report_resumed){ id, 90, 10, S / 2 });
+	assert_line(&bench, "{\"event\":\"resumed\"," ID ",\"from_bytes\":90,"
+			    "\"resent_bytes\":10,\"parked_seconds\":0.5}\n");
+	dps_report_on_resumed(&bench.report,
+			      &(struct dps_report_resumed){ id, 90, DPS_REPORT_UNKNOWN, S / 2 });
+	assert_line(&bench, "{\"event\":\"resumed\"," ID ",\"from_bytes\":90,"
+			    "\"parked_seconds\":0.5}\n");
 	close_bench(&bench);
 }
 
