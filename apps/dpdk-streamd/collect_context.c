@@ -1,8 +1,69 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/collect_context.h"
+#include "apps/dpdk-streamd/intake.h"
 #include <dps/assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+
+enum {
+	LANE_FILES_MAX = 4032,
+	OPEN_FILES_MAX = 16384,
+	OTHER_FILES = 192, /* descriptors for everything but files */
+};
+
+void dps_collect_context_set_budgets(struct dps_collect_context *context)
+{
+	struct rlimit limit;
+	uint32_t chunk_files = context->chunk_bytes / DPS_PAGE_BYTES;
+	uint64_t files = OPEN_FILES_MAX;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < files + OTHER_FILES)
+		files = limit.rlim_cur > 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES
+							 : OTHER_FILES;
+	context->open_files_max = (uint32_t)files;
+	context->lane_files_max =
+		(uint32_t)files / 2 < LANE_FILES_MAX ? (uint32_t)files / 2 : LANE_FILES_MAX;
+	if (context->lane_files_max < chunk_files)
+		context->lane_files_max = chunk_files;
+	/* Each has to be able to fill a chunk with the smallest files, or all might wait for all.
+	 */
+	context->channels_max = context->lane_files_max / (chunk_files ? chunk_files : 1);
+	if (context->channels_max > 2)
+		context->channels_max--;
+}
+
+struct dps_intake *dps_collect_context_find(const struct dps_collect_context *context,
+					    const struct dps_transfer_id *id)
+{
+	struct dps_intake *intake = context->intakes;
+
+	while (intake && memcmp(&intake->id, id, sizeof(*id)) != 0)
+		intake = intake->next;
+	return intake;
+}
+
+struct dps_intake *dps_collect_context_of_serial(const struct dps_collect_context *context,
+						 uint64_t serial)
+{
+	struct dps_intake *intake = context->intakes;
+
+	while (intake && intake->serial != serial)
+		intake = intake->next;
+	return intake;
+}
+
+struct dps_intake *dps_collect_context_of_channel(const struct dps_collect_context *context,
+						  const struct dps_event *event)
+{
+	struct dps_intake *intake = context->intakes;
+
+	while (intake &&
+	       !(intake->channel_state == DPS_INTAKE_CHANNEL_OPEN &&
+		 intake->channel == event->channel && intake->generation == event->generation))
+		intake = intake->next;
+	return intake;
+}
 
 void dps_collect_context_note_fd(struct dps_collect_context *context, int fd,
 				 struct dps_intake_open *open)

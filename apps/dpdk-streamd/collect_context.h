@@ -37,6 +37,17 @@ struct dps_collect_context {
 	bool is_stopping; /* nothing new is begun */
 };
 
+/* How many files and channels there may be: descriptors are taken out of what others leave. */
+void dps_collect_context_set_budgets(struct dps_collect_context *context);
+
+/* The transfer that is in memory, or that the lane means; NULL for none. */
+struct dps_intake *dps_collect_context_find(const struct dps_collect_context *context,
+					    const struct dps_transfer_id *id);
+struct dps_intake *dps_collect_context_of_serial(const struct dps_collect_context *context,
+						 uint64_t serial);
+struct dps_intake *dps_collect_context_of_channel(const struct dps_collect_context *context,
+						  const struct dps_event *event);
+
 /* Notes whose descriptor it is, until it is taken. */
 void dps_collect_context_note_fd(struct dps_collect_context *context, int fd,
 				 struct dps_intake_open *open);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/collect_session.h"
+#include "apps/dpdk-streamd/collect_offers.h"
 #include "apps/dpdk-streamd/collect_words.h"
 #include "apps/dpdk-streamd/intake.h"
 #include "drivers/log/log.h"
@@ -26,27 +27,33 @@ static struct dps_intake *next_of(const struct dps_collect_session *session,
 	return intake;
 }
 
+/* Also one that it wants to go on with. */
 static struct dps_intake *find(const struct dps_collect_session *session, uint32_t number)
 {
-	struct dps_intake *intake = next_of(session, session->context->intakes);
+	struct dps_intake *intake = session->context->intakes;
 
-	while (intake && intake->number != number)
-		intake = next_of(session, intake->next);
+	while (intake && !(intake->link == &session->link && intake->number == number) &&
+	       !(intake->wish.link == &session->link && intake->wish.number == number))
+		intake = intake->next;
 	return intake;
 }
 
 bool dps_collect_session_has_work(const struct dps_collect_session *session)
 {
-	struct dps_intake *intake = next_of(session, session->context->intakes);
+	struct dps_intake *intake = session->context->intakes;
 
-	while (intake && intake->state >= DPS_INTAKE_LEAVING)
-		intake = next_of(session, intake->next);
+	while (intake && intake->wish.link != &session->link &&
+	       !(intake->link == &session->link && intake->state < DPS_INTAKE_LEAVING))
+		intake = intake->next;
 	return intake != NULL;
 }
 
 static void lose_transfers(struct dps_collect_session *session, enum dps_control_code code,
 			   const char *why, uint64_t now_ns)
 {
+	for (struct dps_intake *intake = session->context->intakes; intake; intake = intake->next)
+		if (intake->wish.link == &session->link)
+			intake->wish.link = NULL;
 	for (struct dps_intake *intake = next_of(session, session->context->intakes); intake;
 	     intake = next_of(session, intake->next))
 		dps_intake_lose_link(intake, code, why, now_ns);
@@ -130,6 +137,10 @@ static void on_violation(struct dps_collect_session *session, const char *what, 
 
 	snprintf(text, sizeof(text), "the exporter breaks the protocol: %s", what);
 	dps_log_limited("collect", DPS_LOG_WARNING, "%s: %s", session->peer, text);
+	/* It would do the same again: nothing waits for it. */
+	for (struct dps_intake *intake = next_of(session, session->context->intakes); intake;
+	     intake = next_of(session, intake->next))
+		dps_intake_leave(intake, DPS_CODE_PROTOCOL, text, now_ns);
 	dps_collect_session_end(session, DPS_CODE_PROTOCOL, text, now_ns);
 }
 
@@ -197,103 +208,6 @@ static void on_hello(struct dps_collect_session *session, const struct dps_messa
 	try_path(session, now_ns);
 }
 
-/* ---- offers ---- */
-
-static bool was_used(const struct dps_collect_session *session, uint32_t number)
-{
-	for (uint32_t i = 0; i < session->numbers_count; i++)
-		if (session->numbers[i] == number)
-			return true;
-	return false;
-}
-
-static void note_number(struct dps_collect_session *session, uint32_t number)
-{
-	uint32_t count = session->numbers_count;
-
-	if ((count & (count - 1)) == 0) { /* it grows at powers of two */
-		void *numbers = realloc(session->numbers,
-					(count ? 2 * count : 1) * sizeof(*session->numbers));
-
-		if (!numbers)
-			abort(); /* out of memory */
-		session->numbers = numbers;
-	}
-	session->numbers[session->numbers_count++] = number;
-}
-
-static bool is_under_way(const struct dps_collect_context *context,
-			 const struct dps_transfer_id *id)
-{
-	for (const struct dps_intake *intake = context->intakes; intake; intake = intake->next)
-		if (memcmp(&intake->id, id, sizeof(*id)) == 0)
-			return true;
-	return false;
-}
-
-static void refuse_offer(struct dps_collect_session *session, uint32_t channel,
-			 enum dps_control_code code, const char *text)
-{
-	const struct dps_message message = {
-		.type = DPS_MESSAGE_REFUSE,
-		.refuse = { .code = code,
-			    .channel = channel,
-			    .text = text,
-			    .needed_bytes = DPS_NUMBER_NONE,
-			    .available_bytes = DPS_NUMBER_NONE },
-	};
-
-	dps_log("collect", DPS_LOG_WARNING, "refused a transfer of %s: %s", session->peer, text);
-	dps_peer_link_say(&session->link, &message);
-}
-
-static const char *take_offer(struct dps_collect_session *session,
-			      const struct dps_message_offer *offer, uint64_t now_ns)
-{
-	struct dps_collect_context *context = session->context;
-	struct dps_intake *intake =
-		dps_intake_create(context, &session->link, session->path, offer, now_ns);
-
-	if (!intake)
-		abort(); /* out of memory */
-	intake->next = context->intakes;
-	context->intakes = intake;
-	context->intakes_count++;
-	session->idle_at_ns = DPS_NEVER_NS;
-	return dps_intake_offer(intake, offer, true, now_ns);
-}
-
-static const char *on_offer(struct dps_collect_session *session,
-			    const struct dps_message_offer *offer, uint64_t now_ns)
-{
-	struct dps_collect_context *context = session->context;
-
-	if (was_used(session, offer->channel))
-		return "a channel is used a second time";
-	if (session->numbers_count == DPS_COLLECT_NUMBERS_MAX)
-		return "too many transfers on one connection";
-	note_number(session, offer->channel);
-	if (context->is_stopping)
-		refuse_offer(session, offer->channel, DPS_CODE_SHUTTING_DOWN,
-			     "the collector is stopping");
-	else if (!session->has_path)
-		refuse_offer(session, offer->channel, DPS_CODE_UNREACHABLE,
-			     "the data path of this connection is closed");
-	else if (offer->chunk_bytes != context->chunk_bytes)
-		refuse_offer(session, offer->channel, DPS_CODE_LIMIT,
-			     "the transfer has chunks of another size; give both sides the same "
-			     "--chunk");
-	else if (is_under_way(context, &offer->transfer))
-		refuse_offer(session, offer->channel, DPS_CODE_BUSY,
-			     "this transfer is under way already; try again when it has ended");
-	else if (context->intakes_count >= DPS_COLLECT_TRANSFERS_MAX)
-		refuse_offer(session, offer->channel, DPS_CODE_BUSY,
-			     "the collector has too many transfers under way; try again later");
-	else
-		return take_offer(session, offer, now_ns);
-	return NULL;
-}
-
 /* ---- messages ---- */
 
 static uint32_t channel_of(const struct dps_message *message)
@@ -333,7 +247,7 @@ static const char *on_transfer_message(struct dps_collect_session *session,
 	if (intake)
 		return dps_intake_on_message(intake, message, now_ns);
 	/* One that has ended is not known any more, but what is said of it may be on its way. */
-	return was_used(session, channel) ? NULL : "a channel that was not offered";
+	return dps_collect_was_used(session, channel) ? NULL : "a channel that was not offered";
 }
 
 static const char *on_open_message(struct dps_collect_session *session,
@@ -341,7 +255,9 @@ static const char *on_open_message(struct dps_collect_session *session,
 {
 	switch (message->type) {
 	case DPS_MESSAGE_OFFER:
-		return on_offer(session, &message->offer, now_ns);
+		return dps_collect_on_offer(session, &message->offer, now_ns);
+	case DPS_MESSAGE_RESUME:
+		return dps_collect_on_resume(session, &message->resume, now_ns);
 	case DPS_MESSAGE_HELLO:
 		return "a second hello";
 	default:
@@ -385,10 +301,7 @@ static void on_closed(void *context, const char *why, uint64_t now_ns)
 	bool has_work = dps_collect_session_has_work(session);
 	char text[TEXT_BYTES];
 
-	snprintf(text, sizeof(text),
-		 "the exporter %s is gone (%s); run the same command there "
-		 "again",
-		 session->peer, why);
+	snprintf(text, sizeof(text), "the exporter %s is gone (%s)", session->peer, why);
 	if (session->state == DPS_COLLECT_SESSION_GREETING)
 		dps_log("collect", DPS_LOG_INFO, "%s closed without a word: %s", session->peer,
 			why);

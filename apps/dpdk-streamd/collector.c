@@ -12,13 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum {
 	STOP_MS = 4000, /* to leave within 5 s of a signal */
-	LANE_FILES_MAX = 4032,
-	OPEN_FILES_MAX = 16384,
-	OTHER_FILES = 192, /* descriptors for everything but files */
 	STATUS_STORED = 0,
 	STATUS_NOT_STORED = 1,
 	STATUS_USAGE = 2,
@@ -73,7 +69,9 @@ static void step_sessions(struct dps_collector *collector, uint64_t now_ns)
 
 		if (collector->context.is_stopping && !dps_collect_session_has_work(session))
 			dps_collect_session_end(session, DPS_CODE_SHUTTING_DOWN,
-						"the collector is stopping", now_ns);
+						"the collector is stopping; run the same "
+						"command again when it is back",
+						now_ns);
 		dps_collect_session_step(session, now_ns);
 		if (session->state != DPS_COLLECT_SESSION_CLOSED) {
 			link = &session->next;
@@ -146,41 +144,20 @@ static void step_transfers(struct dps_collector *collector, uint64_t now_ns)
 	}
 }
 
-static struct dps_intake *intake_of_channel(struct dps_collector *collector,
-					    const struct dps_event *event)
-{
-	struct dps_intake *intake = collector->context.intakes;
-
-	while (intake &&
-	       !(intake->channel_state == DPS_INTAKE_CHANNEL_OPEN &&
-		 intake->channel == event->channel && intake->generation == event->generation))
-		intake = intake->next;
-	return intake;
-}
-
-static struct dps_intake *intake_of_serial(struct dps_collector *collector, uint64_t serial)
-{
-	struct dps_intake *intake = collector->context.intakes;
-
-	while (intake && intake->serial != serial)
-		intake = intake->next;
-	return intake;
-}
-
 /* The report follows one transfer at a time: the first that is under way. */
 static void report_progress(struct dps_collector *collector, uint64_t now_ns)
 {
 	if (!collector->shown) {
 		const struct dps_intake *intake = collector->context.intakes;
 
-		while (intake && intake->state != DPS_INTAKE_ACTIVE)
+		while (intake && (intake->state != DPS_INTAKE_ACTIVE || intake->is_parked))
 			intake = intake->next;
 		if (!intake)
 			return;
 		collector->shown = intake;
 		dps_report_start(&collector->report, now_ns);
 	}
-	if (collector->shown->state == DPS_INTAKE_ACTIVE)
+	if (collector->shown->state == DPS_INTAKE_ACTIVE && !collector->shown->is_parked)
 		dps_collect_report_progress(collector->shown, now_ns);
 	else
 		collector->shown = NULL;
@@ -202,7 +179,7 @@ static void on_engine_event(struct dps_collector *collector, const struct dps_ev
 			dps_collect_session_on_path_lost(session, (uint32_t)event->error, now_ns);
 		return;
 	}
-	intake = intake_of_channel(collector, event);
+	intake = dps_collect_context_of_channel(&collector->context, event);
 	if (intake)
 		dps_intake_on_event(intake, event, now_ns);
 }
@@ -212,7 +189,8 @@ static void on_refused(struct dps_collector *collector, const struct dps_lane_ev
 		       uint64_t now_ns)
 {
 	struct dps_intake_open *open = dps_collect_context_take_fd(&collector->context, event->fd);
-	struct dps_intake *intake = intake_of_channel(collector, &event->engine);
+	struct dps_intake *intake =
+		dps_collect_context_of_channel(&collector->context, &event->engine);
 
 	if (!open && intake && event->engine.file_index < intake->manifest.count)
 		open = intake->manifest.files[event->engine.file_index].open;
@@ -232,7 +210,7 @@ static void on_lane_event(void *context, const struct dps_lane_event *event, uin
 		on_engine_event(collector, &event->engine, now_ns);
 		break;
 	case DPS_LANE_CHANNEL_OPENED:
-		intake = intake_of_serial(collector, event->cookie);
+		intake = dps_collect_context_of_serial(&collector->context, event->cookie);
 		if (intake)
 			dps_intake_on_channel_opened(intake, event, now_ns);
 		break;
@@ -303,28 +281,6 @@ static void on_statistics(void *context, uint64_t now_ns)
 }
 
 /* ---- the run ---- */
-
-/* Files take their descriptors out of what others leave. */
-static void set_budgets(struct dps_collect_context *context)
-{
-	struct rlimit limit;
-	uint32_t chunk_files = context->chunk_bytes / DPS_PAGE_BYTES;
-	uint64_t files = OPEN_FILES_MAX;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < files + OTHER_FILES)
-		files = limit.rlim_cur > 2 * OTHER_FILES ? limit.rlim_cur - OTHER_FILES
-							 : OTHER_FILES;
-	context->open_files_max = (uint32_t)files;
-	context->lane_files_max =
-		(uint32_t)files / 2 < LANE_FILES_MAX ? (uint32_t)files / 2 : LANE_FILES_MAX;
-	if (context->lane_files_max < chunk_files)
-		context->lane_files_max = chunk_files;
-	/* Each has to be able to fill a chunk with the smallest files, or all might wait for all.
-	 */
-	context->channels_max = context->lane_files_max / (chunk_files ? chunk_files : 1);
-	if (context->channels_max > 2)
-		context->channels_max--;
-}
 
 static int fail_start(const char *why)
 {
@@ -504,7 +460,7 @@ int dps_collector_run(struct dps_node *node)
 		.chunk_bytes = dps_node_chunk_bytes(node),
 		.next_serial = 1,
 	};
-	set_budgets(&collector->context);
+	dps_collect_context_set_budgets(&collector->context);
 	dps_report_init(&collector->report, stdout, stderr, options->is_json, options->is_quiet);
 	run(collector);
 	status = collector->status;

@@ -76,6 +76,7 @@ void dps_intake_leave(struct dps_intake *intake, enum dps_control_code code, con
 {
 	if (intake->state >= DPS_INTAKE_LEAVING)
 		return;
+	dps_intake_refuse_wish(intake, code, text);
 	intake->state = DPS_INTAKE_LEAVING;
 	intake->end_code = code;
 	intake->ended_at_ns = now_ns;
@@ -112,20 +113,12 @@ void dps_intake_cancel(struct dps_intake *intake, enum dps_control_code code, co
 	dps_intake_leave(intake, code, text, now_ns);
 }
 
-void dps_intake_lose_link(struct dps_intake *intake, enum dps_control_code code, const char *why,
-			  uint64_t now_ns)
-{
-	intake->link = NULL;
-	dps_intake_leave(intake, code, why, now_ns);
-	dps_intake_close_channel(intake);
-}
-
 bool dps_intake_is_stored(const struct dps_intake *intake)
 {
 	return intake->is_complete && intake->files_failed == 0;
 }
 
-static void complete(struct dps_intake *intake, uint64_t now_ns)
+void dps_intake_complete(struct dps_intake *intake, uint64_t now_ns)
 {
 	const struct dps_message done = {
 		.type = DPS_MESSAGE_DONE,
@@ -143,7 +136,7 @@ static void complete(struct dps_intake *intake, uint64_t now_ns)
 	dps_intake_release_promise(intake, intake->promised_bytes);
 }
 
-static bool has_everything(const struct dps_intake *intake)
+bool dps_intake_has_everything(const struct dps_intake *intake)
 {
 	return intake->has_last && !intake->checks && !intake->opens && !intake->is_opening &&
 	       !intake->is_checkpointing && intake->manifest.count == intake->offered_end &&
@@ -191,18 +184,21 @@ static void step_active(struct dps_intake *intake, uint64_t now_ns)
 {
 	dps_intake_flow(intake, now_ns);
 	dps_intake_store(intake, now_ns);
-	if (intake->state == DPS_INTAKE_ACTIVE)
-		watch_idle(intake, now_ns);
 	if (intake->state != DPS_INTAKE_ACTIVE)
 		return;
-	if (has_everything(intake))
-		complete(intake, now_ns);
+	if (intake->is_parked) {
+		dps_intake_step_parked(intake, now_ns);
+		return;
+	}
+	watch_idle(intake, now_ns);
+	if (intake->state != DPS_INTAKE_ACTIVE)
+		return;
+	if (dps_intake_has_everything(intake))
+		dps_intake_complete(intake, now_ns);
 	else if (intake->context->is_stopping && !intake->is_checkpointing &&
 		 intake->ready_count == 0)
-		dps_intake_cancel(intake, DPS_CODE_SHUTTING_DOWN,
-				  "the collector is stopping; run the same command again when "
-				  "it is back",
-				  now_ns);
+		dps_intake_lose_link(intake, DPS_CODE_SHUTTING_DOWN, "the collector is stopping",
+				     now_ns);
 }
 
 void dps_intake_step(struct dps_intake *intake, uint64_t now_ns)
@@ -226,12 +222,13 @@ void dps_intake_step(struct dps_intake *intake, uint64_t now_ns)
 
 uint64_t dps_intake_deadline_ns(const struct dps_intake *intake)
 {
-	uint64_t store_ns, idle_ns;
+	uint64_t store_ns, other_ns;
 
 	if (intake->state == DPS_INTAKE_ACTIVE) {
 		store_ns = dps_intake_store_deadline_ns(intake);
-		idle_ns = idle_deadline_ns(intake);
-		return store_ns < idle_ns ? store_ns : idle_ns;
+		other_ns = intake->is_parked ? dps_intake_parked_deadline_ns(intake)
+					     : idle_deadline_ns(intake);
+		return store_ns < other_ns ? store_ns : other_ns;
 	}
 	if (intake->state == DPS_INTAKE_LEAVING && intake->channel_state == DPS_INTAKE_CHANNEL_OPEN)
 		return intake->close_channel_at_ns;
@@ -246,6 +243,7 @@ static void on_cancel(struct dps_intake *intake, const struct dps_message_end *c
 	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
 
 	snprintf(text, sizeof(text), "the exporter gave it up: %s", cancel->text);
+	intake->wish.link = NULL;
 	dps_intake_leave(intake, cancel->code, text, now_ns);
 }
 
@@ -254,6 +252,8 @@ const char *dps_intake_on_message(struct dps_intake *intake, const struct dps_me
 {
 	if (intake->state >= DPS_INTAKE_LEAVING)
 		return NULL; /* it may not have heard yet */
+	if (intake->is_parked && message->type != DPS_MESSAGE_CANCEL)
+		return "it goes on before its resume is answered";
 	intake->active_at_ns = now_ns;
 	switch (message->type) {
 	case DPS_MESSAGE_OFFER_MORE:
@@ -334,6 +334,8 @@ void dps_intake_give_up_file(struct dps_intake *intake, uint32_t index, enum dps
 	if (!dps_manifest_settle(&intake->manifest, index, DPS_MANIFEST_FAILED))
 		return;
 	dps_name_show(file->name, file->name_bytes, shown, sizeof(shown));
+	if (dps_manifest_note_failure(&intake->manifest, index, code, text) < 0)
+		abort(); /* out of memory */
 	if (intake->files_failed++ == 0)
 		snprintf(intake->first_failure, sizeof(intake->first_failure), "%s %.200s", shown,
 			 text);

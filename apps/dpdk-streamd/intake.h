@@ -2,8 +2,9 @@
 /*
  * Intake: one transfer as the collector sees it, from its offer until every file is stored, was
  * there already, or failed. intake.c is its life; intake_offer.c what the exporter offers,
- * intake_flow.c the files that data come for, intake_lane.c what the lane does for
- * them, intake_store.c how they get to disk.
+ * intake_flow.c the files that data come for, intake_files.c what is said of them, intake_lane.c
+ * what the lane does for them, intake_store.c how they get to disk, intake_park.c how it waits
+ * without a connection, intake_resume.c how it goes on with another.
  *
  * Owner: the control core.
  */
@@ -11,6 +12,7 @@
 #include "apps/dpdk-streamd/checkpoint.h"
 #include "apps/dpdk-streamd/collect_context.h"
 #include "apps/dpdk-streamd/file_opening.h"
+#include "apps/dpdk-streamd/file_past.h"
 #include "apps/dpdk-streamd/manifest.h"
 #include "apps/dpdk-streamd/name_table.h"
 #include "apps/dpdk-streamd/peer_link.h"
@@ -31,7 +33,8 @@ struct dps_intake_open {
 	struct dps_intake_open *previous;
 	struct dps_intake *intake;
 	struct dps_staged_file staged;
-	uint64_t offset; /* in the channel */
+	uint64_t offset;	 /* in the channel */
+	uint64_t received_bytes; /* of the file, by this connection and those before */
 	uint32_t file;
 	bool is_in_lane;  /* announced, and not done */
 	bool has_lane_fd; /* the lane has the descriptor */
@@ -59,6 +62,15 @@ enum dps_intake_channel {
 
 struct dps_offer_check;
 
+/* An exporter that wants to go on with a transfer; answered when the old connection has let go. */
+struct dps_intake_wish {
+	struct dps_peer_link *link; /* NULL: nobody asks */
+	uint32_t path;
+	uint32_t number; /* of the channel */
+	uint32_t files;	 /* that the exporter has offered, or would */
+	uint64_t at_ns;
+};
+
 struct dps_intake {
 	struct dps_intake *next; /* in the collector's list */
 	struct dps_collect_context *context;
@@ -73,6 +85,13 @@ struct dps_intake {
 	bool is_complete;		/* done was said */
 	enum dps_control_code end_code; /* why it did not come to its end */
 	char end_text[DPS_MESSAGE_TEXT_BYTES_MAX];
+
+	/* Parked: accepted, and its connection is gone. */
+	bool is_parked;
+	bool was_resumed; /* what is said may have been said before */
+	uint64_t parked_at_ns;
+	struct dps_intake_wish wish;
+	struct dps_intake_open *next_again; /* to be announced on this channel, with what follows */
 
 	/* What is offered. */
 	struct dps_manifest manifest;
@@ -158,12 +177,21 @@ uint64_t dps_intake_deadline_ns(const struct dps_intake *intake);
 void dps_intake_cancel(struct dps_intake *intake, enum dps_control_code code, const char *text,
 		       uint64_t now_ns);
 
-/* The control connection is gone, or not to be used any more. */
+/* The control connection is gone, or not to be used any more: what was accepted is parked. */
 void dps_intake_lose_link(struct dps_intake *intake, enum dps_control_code code, const char *why,
 			  uint64_t now_ns);
 
 /* Whether it came to its end with every file stored, or there already. */
 bool dps_intake_is_stored(const struct dps_intake *intake);
+
+/*
+ * An exporter wants to go on with it; the link is borrowed as in dps_intake_create. It must be
+ * parked, with nobody else asking. The exporter is answered, or refused, in a later step.
+ */
+void dps_intake_wish(struct dps_intake *intake, const struct dps_intake_wish *wish);
+
+/* How many bytes are kept of it: they need not come again. */
+uint64_t dps_intake_kept_bytes(const struct dps_intake *intake);
 
 /* ---- for the files that make it up ---- */
 
@@ -190,9 +218,26 @@ void dps_intake_fail_disk(struct dps_intake *intake, uint32_t file, int error, u
 void dps_intake_settle_file(struct dps_intake *intake, uint32_t file, enum dps_manifest_state state,
 			    const struct dps_digest *digest);
 
+/* It came to its end; without an exporter, all the same. */
+void dps_intake_complete(struct dps_intake *intake, uint64_t now_ns);
+bool dps_intake_has_everything(const struct dps_intake *intake);
+
+/* intake_park.c */
+void dps_intake_step_parked(struct dps_intake *intake, uint64_t now_ns);
+uint64_t dps_intake_parked_deadline_ns(const struct dps_intake *intake);
+
+/* intake_resume.c */
+void dps_intake_refuse_wish(struct dps_intake *intake, enum dps_control_code code,
+			    const char *text);
+void dps_intake_resume(struct dps_intake *intake, uint64_t now_ns);
+/* Announces files that were open before; false when some have to wait. */
+bool dps_intake_announce_again(struct dps_intake *intake);
+
 /* intake_offer.c */
 void dps_intake_push_check(struct dps_intake *intake);
 void dps_intake_drop_checks(struct dps_intake *intake);
+/* How many files the examiner is at. */
+uint32_t dps_intake_checked_files(const struct dps_intake *intake);
 const char *dps_intake_offer(struct dps_intake *intake, const struct dps_message_offer *offer,
 			     bool is_first, uint64_t now_ns);
 const char *dps_intake_on_file_end(struct dps_intake *intake,
@@ -203,19 +248,26 @@ const char *dps_intake_on_same(struct dps_intake *intake, const struct dps_messa
 
 /* intake_flow.c */
 void dps_intake_flow(struct dps_intake *intake, uint64_t now_ns);
+/* Whether the lane may be told of so many more files. */
+bool dps_intake_has_lane_room(const struct dps_intake *intake, uint32_t count);
+void dps_intake_free_open(struct dps_intake_open *open);
+
+/* intake_files.c */
 const char *dps_intake_on_digest(struct dps_intake *intake, const struct dps_message_items *digest);
 const char *dps_intake_on_skip(struct dps_intake *intake,
 			       const struct dps_message_file_error *skip);
 /* Nothing is awaited of it any more, perhaps: then it is ready. */
 void dps_intake_settle_open(struct dps_intake_open *open);
-void dps_intake_free_open(struct dps_intake_open *open);
 
 /* intake_lane.c */
 void dps_intake_open_channel(struct dps_intake *intake);
 void dps_intake_close_channel(struct dps_intake *intake);
 void dps_intake_on_channel_opened(struct dps_intake *intake, const struct dps_lane_event *event,
 				  uint64_t now_ns);
-/* A file that has its place among the lane's files; and all are announced, if they are. */
+/*
+ * A file that has its place among the lane's files, from the first byte on that is not there; and
+ * all are announced, if they are.
+ */
 void dps_intake_announce(struct dps_intake_open *open);
 void dps_intake_announce_last(struct dps_intake *intake);
 /* The rest of a file will not be kept. */
@@ -228,6 +280,8 @@ void dps_intake_leave_lane(struct dps_intake_open *open);
 
 /* intake_store.c */
 void dps_intake_store(struct dps_intake *intake, uint64_t now_ns);
+/* Whether a checkpoint would find something to do. */
+bool dps_intake_has_unstored(const struct dps_intake *intake);
 /* Closes and removes what is staged; true when nothing is left. */
 bool dps_intake_clean_up(struct dps_intake *intake, uint64_t now_ns);
 uint64_t dps_intake_store_deadline_ns(const struct dps_intake *intake);

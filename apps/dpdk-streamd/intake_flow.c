@@ -55,6 +55,8 @@ void dps_intake_free_open(struct dps_intake_open *open)
 		open->next->previous = open->previous;
 	else
 		intake->last_open = open->previous;
+	if (intake->next_again == open)
+		intake->next_again = open->next;
 	intake->opens_count--;
 	intake->context->open_files_count--;
 	intake->manifest.files[open->file].open = NULL;
@@ -62,37 +64,17 @@ void dps_intake_free_open(struct dps_intake_open *open)
 	free(open);
 }
 
-static void make_ready(struct dps_intake_open *open)
-{
-	open->is_ready = true;
-	open->intake->ready_count++;
-}
-
-void dps_intake_settle_open(struct dps_intake_open *open)
-{
-	struct dps_intake *intake = open->intake;
-	const struct dps_manifest_file *file = &intake->manifest.files[open->file];
-
-	if (open->is_ready || open->is_in_lane || open->has_lane_fd ||
-	    intake->state != DPS_INTAKE_ACTIVE)
-		return;
-	if (file->state == DPS_MANIFEST_FAILED || file->is_folder) {
-		make_ready(open);
-		return;
-	}
-	if (!open->has_wanted)
-		return;
-	open->digest = dps_piece_digests_finish(&open->pieces);
-	if (dps_piece_digests_is_whole(&open->pieces) &&
-	    memcmp(&open->digest, &open->wanted, sizeof(open->digest)) == 0)
-		make_ready(open);
-	else /* which makes it ready to be dropped */
-		dps_intake_fail_file(intake, open->file, DPS_CODE_DIGEST,
-				     "is not what the exporter read: its digest differs; send it "
-				     "again");
-}
-
 /* ---- opening ---- */
+
+/* What the exporter told before its turn came. */
+static void take_past(struct dps_intake_open *open, struct dps_manifest_file *file)
+{
+	if (file->past->has_told) {
+		open->has_wanted = true;
+		open->wanted = file->past->told;
+	}
+	dps_file_past_forget(file);
+}
 
 /* A staged file is there, or what stands for it: its data may come. */
 static void on_open(struct dps_intake *intake, const struct dps_file_opening_item *item,
@@ -105,8 +87,11 @@ static void on_open(struct dps_intake *intake, const struct dps_file_opening_ite
 	open->staged = item->staged;
 	open->offset = item->offset;
 	dps_intake_release_promise(intake, file->size_bytes);
+	if (file->past)
+		take_past(open, file);
 	is_wanted = file->state == DPS_MANIFEST_OPENING && intake->state == DPS_INTAKE_ACTIVE;
-	if (is_wanted && file->size_bytes > 0 &&
+	/* Parked meanwhile: its turn comes again. */
+	if (is_wanted && file->size_bytes > 0 && !intake->is_parked &&
 	    (open->staged.fd >= 0 || !intake->context->staging))
 		dps_intake_announce(open);
 	else
@@ -164,15 +149,21 @@ static uint32_t in_lane_max(const struct dps_collect_context *context)
 	return share < most ? share : most;
 }
 
+bool dps_intake_has_lane_room(const struct dps_intake *intake, uint32_t count)
+{
+	const struct dps_collect_context *context = intake->context;
+
+	return intake->in_lane_count + count < in_lane_max(context) &&
+	       context->lane_files_count < context->lane_files_max;
+}
+
 static bool has_room(const struct dps_intake *intake)
 {
 	const struct dps_collect_context *context = intake->context;
 	uint32_t count = intake->opening->count;
 
-	return count < DPS_FILE_OPENING_ITEMS_MAX &&
-	       intake->in_lane_count + count < in_lane_max(context) &&
+	return count < DPS_FILE_OPENING_ITEMS_MAX && dps_intake_has_lane_room(intake, count) &&
 	       intake->opens_count + count < OPENS_MAX &&
-	       context->lane_files_count < context->lane_files_max &&
 	       context->open_files_count < context->open_files_max;
 }
 
@@ -231,11 +222,11 @@ void dps_intake_flow(struct dps_intake *intake, uint64_t now_ns)
 {
 	struct dps_collect_context *context = intake->context;
 
-	if (context->is_stopping)
+	if (context->is_stopping || intake->is_parked)
 		return;
 	dps_intake_open_channel(intake);
 	if (intake->channel_state != DPS_INTAKE_CHANNEL_OPEN || intake->is_opening ||
-	    dps_peer_link_is_full(intake->link))
+	    dps_peer_link_is_full(intake->link) || !dps_intake_announce_again(intake))
 		return;
 	if (!intake->opening)
 		intake->opening = create_opening(intake);
@@ -252,62 +243,4 @@ void dps_intake_flow(struct dps_intake *intake, uint64_t now_ns)
 	}
 	if (intake->state == DPS_INTAKE_ACTIVE)
 		dps_intake_announce_last(intake);
-}
-
-/* ---- what the exporter says of files ---- */
-
-static const char *on_file_digest(struct dps_intake *intake, const struct dps_message_item *item)
-{
-	struct dps_manifest_file *file;
-	struct dps_digest empty;
-
-	if (item->file >= intake->manifest.count)
-		return "the digest of a file that was not accepted";
-	file = &intake->manifest.files[item->file];
-	if (file->is_folder || file->size_bytes != item->size_bytes)
-		return "the digest of what is not the file that was offered";
-	if (file->state >= DPS_MANIFEST_STORED)
-		return NULL;
-	if (file->open && !file->open->has_wanted) {
-		file->open->has_wanted = true;
-		file->open->wanted = item->digest;
-		dps_intake_settle_open(file->open);
-		return NULL;
-	}
-	if (file->size_bytes != 0 || file->has_digest || file->open)
-		return "the digest of a file that has not come";
-	/* All that can be said of an empty file may be said before its turn. */
-	empty = dps_digest_of("", 0);
-	if (memcmp(&empty, &item->digest, sizeof(empty)) != 0)
-		return "the digest of an empty file is not that of nothing";
-	file->has_digest = true;
-	return NULL;
-}
-
-const char *dps_intake_on_digest(struct dps_intake *intake, const struct dps_message_items *digest)
-{
-	for (uint32_t i = 0; i < digest->items_count; i++) {
-		const char *wrong = on_file_digest(intake, &digest->items[i]);
-
-		if (wrong)
-			return wrong;
-	}
-	return NULL;
-}
-
-const char *dps_intake_on_skip(struct dps_intake *intake, const struct dps_message_file_error *skip)
-{
-	struct dps_manifest_file *file;
-	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
-
-	if (skip->file >= intake->manifest.count)
-		return "skips a file that was not accepted";
-	file = &intake->manifest.files[skip->file];
-	if (file->size_bytes != DPS_NUMBER_NONE && skip->from_bytes > file->size_bytes)
-		return "skips what lies behind the end of a file";
-	if (file->open && file->open->is_ready)
-		return NULL; /* it was said to be whole */
-	snprintf(text, sizeof(text), "was given up by the exporter: %.900s", skip->text);
-	dps_intake_give_up_file(intake, skip->file, skip->code, text);
-	return NULL;
 }

@@ -35,7 +35,7 @@ void dps_intake_on_channel_opened(struct dps_intake *intake, const struct dps_la
 		intake->channel_state = DPS_INTAKE_CHANNEL_CLOSED;
 		intake->context->channels_count--;
 		/* -ENOENT: the path was lost, which is said by itself. */
-		if (event->engine.error != -ENOENT)
+		if (event->engine.error != -ENOENT && !intake->is_parked)
 			dps_intake_cancel(intake, DPS_CODE_BUSY,
 					  "the collector has no room for one more transfer now",
 					  now_ns);
@@ -44,7 +44,7 @@ void dps_intake_on_channel_opened(struct dps_intake *intake, const struct dps_la
 	intake->channel = event->engine.channel;
 	intake->generation = event->engine.generation;
 	intake->channel_state = DPS_INTAKE_CHANNEL_OPEN;
-	if (intake->state == DPS_INTAKE_LEAVING)
+	if (intake->state == DPS_INTAKE_LEAVING || intake->is_parked)
 		dps_intake_close_channel(intake);
 }
 
@@ -67,6 +67,7 @@ void dps_intake_announce(struct dps_intake_open *open)
 {
 	struct dps_intake *intake = open->intake;
 	const struct dps_manifest_file *file = &intake->manifest.files[open->file];
+	uint64_t from = dps_piece_digests_prefix_bytes(&open->pieces, file->size_bytes);
 
 	open->is_in_lane = true;
 	intake->in_lane_count++;
@@ -75,16 +76,18 @@ void dps_intake_announce(struct dps_intake_open *open)
 		intake->lane_fds_count++;
 		dps_collect_context_note_fd(intake->context, open->staged.fd, open);
 	}
-	dps_node_command(intake->context->node, &(struct dps_lane_command){
-							.type = DPS_COMMAND_ANNOUNCE,
-							.channel = intake->channel,
-							.generation = intake->generation,
-							.fd = open->staged.fd,
-							.is_direct = open->staged.is_direct,
-							.extent = { .offset = open->offset,
-								    .bytes = file->size_bytes,
-								    .file_index = open->file },
-						});
+	dps_node_command(intake->context->node,
+			 &(struct dps_lane_command){
+				 .type = DPS_COMMAND_ANNOUNCE,
+				 .channel = intake->channel,
+				 .generation = intake->generation,
+				 .fd = open->staged.fd,
+				 .is_direct = open->staged.is_direct,
+				 .extent = { .offset = open->offset + from,
+					     .bytes = file->size_bytes - from,
+					     .file_offset = from,
+					     .file_index = open->file },
+			 });
 }
 
 void dps_intake_announce_last(struct dps_intake *intake)
@@ -113,7 +116,8 @@ void dps_intake_skip_open(struct dps_intake_open *open)
 {
 	struct dps_intake *intake = open->intake;
 
-	/* From its start: nothing of it is kept, and what comes is acknowledged all the same. */
+	/* From what is announced of it on: nothing of it is kept, and what comes is acknowledged
+	 * all the same. */
 	if (open->is_in_lane && intake->channel_state == DPS_INTAKE_CHANNEL_OPEN)
 		dps_node_command(intake->context->node, &(struct dps_lane_command){
 								.type = DPS_COMMAND_SKIP,
@@ -134,6 +138,7 @@ static void on_piece(struct dps_intake_open *open, const struct dps_event *event
 	if (dps_piece_digests_add(&open->pieces, event->offset, &event->digest) < 0)
 		abort(); /* out of memory */
 	open->is_dirty = true;
+	open->received_bytes += event->bytes;
 	intake->dirty_bytes += event->bytes;
 	intake->bytes_received += event->bytes;
 }
@@ -141,7 +146,7 @@ static void on_piece(struct dps_intake_open *open, const struct dps_event *event
 static void on_file_done(struct dps_intake_open *open, int error)
 {
 	dps_intake_leave_lane(open);
-	if (error < 0)
+	if (error < 0 || !dps_piece_digests_is_whole(&open->pieces))
 		dps_intake_fail_file(open->intake, open->file, DPS_CODE_INTERNAL,
 				     "was not received whole");
 	dps_intake_settle_open(open);

@@ -11,7 +11,7 @@
 
 static void free_check(struct dps_offer_check *check)
 {
-	free(check->batch);
+	dps_manifest_batch_free(check->batch);
 	free(check->have);
 	free(check);
 }
@@ -73,6 +73,7 @@ static void begin(struct dps_intake *intake)
 
 static void accept_batch(struct dps_intake *intake, struct dps_offer_check *check)
 {
+	struct dps_manifest_batch *batch = check->batch;
 	struct dps_message message = {
 		.type = DPS_MESSAGE_ACCEPT,
 		.accept = { .transfer = intake->id,
@@ -81,11 +82,15 @@ static void accept_batch(struct dps_intake *intake, struct dps_offer_check *chec
 			    .items = check->have },
 	};
 
-	if (dps_manifest_append(&intake->manifest, check->batch) < 0)
+	if (dps_manifest_append(&intake->manifest, batch) < 0)
 		abort(); /* out of memory */
 	check->batch = NULL;
+	/* To be asked again on another connection. */
+	batch->have = check->have;
+	batch->have_count = check->have_count;
+	check->have = NULL;
 	for (uint32_t i = 0; i < check->have_count; i++)
-		intake->manifest.files[check->have[i].file].state = DPS_MANIFEST_HELD;
+		intake->manifest.files[batch->have[i].file].state = DPS_MANIFEST_HELD;
 	intake->held_count += check->have_count;
 	promise(intake, check->needed_bytes);
 	begin(intake);
@@ -98,7 +103,8 @@ void dps_intake_push_check(struct dps_intake *intake)
 {
 	struct dps_offer_check *check = intake->checks;
 
-	if (!check || intake->is_checking || dps_peer_link_is_full(intake->link))
+	if (!check || intake->is_checking || intake->is_parked ||
+	    dps_peer_link_is_full(intake->link))
 		return;
 	intake->is_checking = true;
 	/* What was accepted meanwhile counts. */
@@ -107,10 +113,21 @@ void dps_intake_push_check(struct dps_intake *intake)
 	dps_worker_push(intake->context->examiner, &check->job);
 }
 
+static uint64_t memory_of(const struct dps_manifest_batch *batch)
+{
+	return batch->bytes + batch->count * sizeof(struct dps_manifest_file);
+}
+
 static void count_memory(struct dps_intake *intake, uint64_t bytes)
 {
 	intake->manifest_bytes += bytes;
 	intake->context->manifest_bytes += bytes;
+}
+
+static void forget_memory(struct dps_intake *intake, uint64_t bytes)
+{
+	intake->manifest_bytes -= bytes;
+	intake->context->manifest_bytes -= bytes;
 }
 
 /* The examiner keeps the one it has. */
@@ -128,9 +145,15 @@ void dps_intake_drop_checks(struct dps_intake *intake)
 	while (check) {
 		struct dps_offer_check *following = check->following;
 
+		forget_memory(intake, memory_of(check->batch));
 		free_check(check);
 		check = following;
 	}
+}
+
+uint32_t dps_intake_checked_files(const struct dps_intake *intake)
+{
+	return intake->is_checking ? intake->checks->batch->count : 0;
 }
 
 static void on_checked(struct dps_job *job, uint64_t now_ns)
@@ -174,7 +197,7 @@ static void make_check(struct dps_intake *intake, const struct dps_message_offer
 		.chunk_bytes = context->chunk_bytes,
 		.may_overwrite = context->options->may_overwrite,
 	};
-	count_memory(intake, batch->bytes + batch->count * sizeof(struct dps_manifest_file));
+	count_memory(intake, memory_of(batch));
 	if (intake->last_check)
 		intake->last_check->following = check;
 	else
@@ -221,6 +244,8 @@ const char *dps_intake_on_file_end(struct dps_intake *intake,
 	if (end->file >= intake->manifest.count)
 		return "the size of a file that was not accepted";
 	file = &intake->manifest.files[end->file];
+	if (intake->was_resumed && file->size_bytes == end->size_bytes)
+		return NULL; /* once more */
 	if (file->size_bytes != DPS_NUMBER_NONE)
 		return "the size of a file that had one";
 	file->size_bytes = end->size_bytes;
@@ -286,9 +311,13 @@ const char *dps_intake_on_same(struct dps_intake *intake, const struct dps_messa
 		     index++) {
 			if (intake->state != DPS_INTAKE_ACTIVE)
 				return NULL;
-			if (index >= intake->manifest.count ||
-			    intake->manifest.files[index].state != DPS_MANIFEST_HELD)
+			if (index >= intake->manifest.count)
+				return "compares a file that was not accepted";
+			if (intake->manifest.files[index].state != DPS_MANIFEST_HELD) {
+				if (intake->was_resumed)
+					continue; /* once more */
 				return "compares a file that nobody asked about";
+			}
 			on_compared(intake, index, is_same, now_ns);
 		}
 	}

@@ -164,21 +164,25 @@ static void start_checkpoint(struct dps_intake *intake, bool is_last, uint64_t n
 	dps_worker_push(context->store, &checkpoint->job);
 }
 
+bool dps_intake_has_unstored(const struct dps_intake *intake)
+{
+	if (!intake->context->staging)
+		return false;
+	return intake->ready_count > 0 || intake->dirty_bytes > 0 ||
+	       intake->written > intake->stored;
+}
+
 /* Nobody waits for more than what is ready: the end of the transfer, or of the program. */
 static bool is_urgent(const struct dps_intake *intake)
 {
+	if (intake->is_parked)
+		return dps_intake_has_unstored(intake);
 	if (intake->ready_count == 0)
 		return false;
 	return intake->context->is_stopping || intake->ready_count >= CHECKPOINT_FILES ||
 	       (intake->has_last && !intake->is_opening &&
 		intake->next_file == intake->offered_end &&
 		intake->ready_count == intake->opens_count);
-}
-
-static bool has_work(const struct dps_intake *intake)
-{
-	return intake->ready_count > 0 || intake->dirty_bytes > 0 ||
-	       intake->written > intake->stored;
 }
 
 /* With --discard: verified is all there is to be. */
@@ -219,7 +223,7 @@ void dps_intake_store(struct dps_intake *intake, uint64_t now_ns)
 		say_blocked(intake,
 			    now_ns >= intake->checkpoint_at_ns + BLOCKED_MS * DPS_NS_PER_MS);
 	else if (is_urgent(intake) || intake->dirty_bytes >= CHECKPOINT_BYTES ||
-		 (has_work(intake) &&
+		 (dps_intake_has_unstored(intake) &&
 		  now_ns >= intake->checkpoint_at_ns + CHECKPOINT_MS * DPS_NS_PER_MS))
 		start_checkpoint(intake, false, now_ns);
 }
@@ -231,8 +235,9 @@ uint64_t dps_intake_store_deadline_ns(const struct dps_intake *intake)
 	if (intake->is_checkpointing)
 		return intake->said_blocked ? DPS_NEVER_NS
 					    : intake->checkpoint_at_ns + BLOCKED_MS * DPS_NS_PER_MS;
-	return has_work(intake) ? intake->checkpoint_at_ns + CHECKPOINT_MS * DPS_NS_PER_MS
-				: DPS_NEVER_NS;
+	return dps_intake_has_unstored(intake)
+		       ? intake->checkpoint_at_ns + CHECKPOINT_MS * DPS_NS_PER_MS
+		       : DPS_NEVER_NS;
 }
 
 bool dps_intake_clean_up(struct dps_intake *intake, uint64_t now_ns)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/manifest.h"
+#include "apps/dpdk-streamd/file_past.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { FAILURE_TEXT_BYTES = 256 };
 
 struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_offer *offer)
 {
@@ -20,6 +23,8 @@ struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_of
 	batch->first = offer->first;
 	batch->count = offer->files_count;
 	batch->bytes = bytes;
+	batch->have = NULL;
+	batch->have_count = 0;
 	text = (char *)&batch->files[batch->count];
 	for (uint32_t i = 0; i < batch->count; i++) {
 		const struct dps_message_file *from = &offer->files[i];
@@ -30,6 +35,14 @@ struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_of
 		text += from->path_bytes + 1;
 	}
 	return batch;
+}
+
+void dps_manifest_batch_free(struct dps_manifest_batch *batch)
+{
+	if (!batch)
+		return;
+	free(batch->have);
+	free(batch);
 }
 
 void dps_manifest_init(struct dps_manifest *manifest)
@@ -43,8 +56,13 @@ void dps_manifest_fini(struct dps_manifest *manifest)
 		struct dps_manifest_batch *batch = manifest->batches;
 
 		manifest->batches = batch->next;
-		free(batch);
+		dps_manifest_batch_free(batch);
 	}
+	for (uint32_t i = 0; i < manifest->count; i++)
+		dps_file_past_forget(&manifest->files[i]);
+	for (uint32_t i = 0; i < manifest->failures_count; i++)
+		free((char *)manifest->failures[i].text);
+	free(manifest->failures);
 	free(manifest->files);
 	*manifest = (struct dps_manifest){ 0 };
 }
@@ -92,4 +110,31 @@ bool dps_manifest_settle(struct dps_manifest *manifest, uint32_t index,
 	file->state = (uint8_t)state;
 	manifest->settled_count++;
 	return true;
+}
+
+int dps_manifest_note_failure(struct dps_manifest *manifest, uint32_t index,
+			      enum dps_control_code code, const char *text)
+{
+	uint32_t room = manifest->failures_room ? manifest->failures_room * 2 : 8;
+	char *copy = strndup(text, FAILURE_TEXT_BYTES);
+
+	if (copy && manifest->failures_count == manifest->failures_room) {
+		void *failures = realloc(manifest->failures, room * sizeof(*manifest->failures));
+
+		if (failures) {
+			manifest->failures = failures;
+			manifest->failures_room = room;
+		} else {
+			free(copy);
+			copy = NULL;
+		}
+	}
+	if (!copy)
+		return -ENOMEM;
+	manifest->failures[manifest->failures_count++] = (struct dps_manifest_failure){
+		.file = index,
+		.code = code,
+		.text = copy,
+	};
+	return 0;
 }

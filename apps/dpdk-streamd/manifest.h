@@ -21,11 +21,13 @@ enum dps_manifest_state {
 };
 
 struct dps_intake_open;
+struct dps_file_past;
 
 struct dps_manifest_file {
 	const char *name; /* ends with NUL */
 	struct dps_intake_open *open;
-	uint64_t size_bytes; /* DPS_NUMBER_NONE: not known yet */
+	struct dps_file_past *past; /* what is known of it before it is opened, or NULL */
+	uint64_t size_bytes;	    /* DPS_NUMBER_NONE: not known yet */
 	int64_t mtime_ns;
 	uint32_t name_bytes;
 	uint8_t state; /* enum dps_manifest_state */
@@ -38,19 +40,32 @@ struct dps_manifest_batch {
 	struct dps_manifest_batch *next;
 	uint32_t first;
 	uint32_t count;
-	size_t bytes; /* of all of it */
+	size_t bytes;		       /* of all of it */
+	struct dps_message_item *have; /* files that may be there already; to be freed */
+	uint32_t have_count;
 	struct dps_message_file files[];
 };
 
-/* NULL without memory. To be freed with free(). */
+/* Why a file failed, to be said again. */
+struct dps_manifest_failure {
+	uint32_t file;
+	uint32_t code;	  /* enum dps_control_code */
+	const char *text; /* to be freed */
+};
+
+/* NULL without memory. */
 struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_offer *offer);
+void dps_manifest_batch_free(struct dps_manifest_batch *batch);
 
 struct dps_manifest {
 	struct dps_manifest_file *files;
 	uint32_t count;
 	uint32_t room;
-	uint32_t settled_count; /* stored, same or failed */
-	struct dps_manifest_batch *batches;
+	uint32_t settled_count;		    /* stored, same or failed */
+	struct dps_manifest_batch *batches; /* the last first */
+	struct dps_manifest_failure *failures;
+	uint32_t failures_count;
+	uint32_t failures_room;
 };
 
 void dps_manifest_init(struct dps_manifest *manifest);
@@ -62,3 +77,7 @@ int dps_manifest_append(struct dps_manifest *manifest, struct dps_manifest_batch
 /* The end of a file; false when it had ended before. */
 bool dps_manifest_settle(struct dps_manifest *manifest, uint32_t index,
 			 enum dps_manifest_state state);
+
+/* Notes why a file failed; long texts are cut. -ENOMEM. */
+int dps_manifest_note_failure(struct dps_manifest *manifest, uint32_t index,
+			      enum dps_control_code code, const char *text);

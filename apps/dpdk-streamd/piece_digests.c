@@ -94,6 +94,11 @@ int dps_piece_digests_add(struct dps_piece_digests *digests, uint64_t offset,
 	return 0;
 }
 
+void dps_piece_digests_forget_waiting(struct dps_piece_digests *digests)
+{
+	digests->waiting_count = 0;
+}
+
 struct dps_piece_run dps_piece_digests_take_fresh(struct dps_piece_digests *digests)
 {
 	const struct dps_piece_run run = { .first = digests->next_number - digests->fresh_count,

@@ -41,6 +41,9 @@ void dps_piece_digests_fini(struct dps_piece_digests *digests);
 int dps_piece_digests_add(struct dps_piece_digests *digests, uint64_t offset,
 			  const struct dps_digest *digest);
 
+/* Those that came too early did not come: they are sent again. */
+void dps_piece_digests_forget_waiting(struct dps_piece_digests *digests);
+
 /* The pieces that came in order since the last call, if keeps_fresh was set. count may be 0. */
 struct dps_piece_run dps_piece_digests_take_fresh(struct dps_piece_digests *digests);
 

@@ -51,7 +51,7 @@ is_staged() {
 }
 
 nothing_is_staged() {
-	wait_for 5 is_clean || fail "staged files are left: $(ls -R "$scratch/into/.dpdk-streamd")"
+	wait_for 10 is_clean || fail "staged files are left: $(ls -R "$scratch/into/.dpdk-streamd")"
 }
 
 # What the lying exporter asserts it asserts itself: its last line says which lie was believed.
@@ -81,17 +81,23 @@ make_tree() {
 	make_capture "$1/large.pcap" 3000001
 }
 
+has_event() {
+	grep -q '"event": *"'"$2"'"' "$scratch/$1.out"
+}
+
 has_begun() {
 	grep -q '"event": *"accepted"' "$scratch/exporter.out"
 }
 
-an_exporter_that_is_killed_leaves_nothing() {
+an_exporter_that_stays_away_leaves_nothing() {
 	prepare
-	start_collector
+	start_collector --reconnect-timeout 2s
 	make_capture "$scratch/from/slow.pcap" $((32 << 20))
 	start_exporter --cc fixed --rate 20M "$scratch/from/slow.pcap"
 	wait_for 15 has_begun || fail_with "the transfer does not begin"
 	send KILL exporter
+	wait_for 5 has_event collector parked || fail_with "the transfer is not parked"
+	is_staged || fail "what came is given up at once"
 	nothing_is_staged
 	nothing_under "$scratch/into"
 	make_tree "$scratch/from/tree"
@@ -219,10 +225,10 @@ few_descriptors_are_enough() {
 	stored "$scratch/from/many"
 }
 
-for lie in silent refused offers messages digests crowd; do
+for lie in silent refused offers messages digests resumes crowd; do
 	run_case lies "$lie"
 done
-run_case an_exporter_that_is_killed_leaves_nothing
+run_case an_exporter_that_stays_away_leaves_nothing
 run_case a_collector_that_is_killed_begins_anew
 run_case a_stop_keeps_what_is_complete
 run_case many_exporters_at_once

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An exporter that speaks the control protocol and breaks it on purpose.
 
-usage: lying_exporter.py PORT silent|refused|offers|messages|digests|crowd
+usage: lying_exporter.py PORT silent|refused|offers|messages|digests|resumes|crowd
 Exit 0: the collector answered every lie as docs/control.md says; else the last line says which not.
 """
 import json
@@ -250,6 +250,76 @@ def digests():
     peer.close()
 
 
+def resume(transfer, **changes):
+    message = {"type": "resume", "transfer": transfer, "channel": 1, "chunk_bytes": CHUNK,
+               "files": 1}
+    message.update(changes)
+    return message
+
+
+def resumes():
+    """Transfers that are nobody's, somebody else's, or under way."""
+    nobody = "f" * 32
+    breaks("a resume before hello", Peer(), resume(nobody))
+    peer = greeted()
+    peer.say(resume(nobody), resume(nobody, channel=2), resume(nobody, channel=0xfffffffe))
+    for channel in (1, 2, 0xfffffffe):
+        expect("a transfer of nobody", peer.hear(), "refuse", code="unknown", channel=channel)
+    # Nothing has happened: the connection goes on.
+    peer.say(offer(file("a"), channel=3))
+    expect("the offer after it", peer.hear(), "accept", channel=3)
+    peer.close()
+    for what, changes in (("no channel", {"channel": 1 << 32}), ("no chunk", {"chunk_bytes": -1}),
+                          ("a chunk that is none", {"chunk_bytes": 3}),
+                          ("many files", {"files": 1 << 40}), ("an id", {"transfer": "12"})):
+        breaks("a resume with " + what, greeted(), dict(resume(nobody), **changes))
+    peer = greeted()
+    peer.say(resume(nobody, chunk_bytes=CHUNK * 2))
+    expect("chunks of another size", peer.hear(), "refuse", code="limit", channel=1)
+    breaks("a channel twice", peer, resume(nobody))
+    # What is under way here already.
+    peer = accepted(file("b"))
+    breaks("a resume of its own", peer, resume("%032x" % transfers, channel=2))
+    # What is under way on another connection: that one ends.
+    first = accepted(file("c", 1 << 20), file("d"))
+    mine = "%032x" % transfers
+    second = greeted()
+    second.say(resume(mine, files=2))
+    expect("the old connection", first.hear_until("error"), "error", code="superseded")
+    message = second.hear_until("resumed", "refuse", "error")
+    expect("the new connection", message, "resumed", channel=1, files_end=2, partial=[])
+    third = greeted()
+    third.say(resume(mine, files=1))
+    expect("the old connection again", second.hear_until("error"), "error", code="superseded")
+    expect("fewer files", third.hear_until("resumed", "refuse", "error"), "refuse",
+           code="identity_changed")
+    third.say(resume(mine, channel=2, files=5))
+    expect("the same once more", third.hear_until("resumed", "refuse", "error"), "resumed",
+           channel=2, files_end=2)
+    # It is a transfer like any other now, and ends like one.
+    third.say({"type": "cancel", "channel": 2, "code": "cancelled", "text": "changed my mind"})
+    third.say(resume(mine, channel=7, files=2))
+    message = third.hear_until("refuse", "resumed", "error")
+    if message is None or message["type"] != "refuse" or \
+            message["code"] not in ("cancelled", "unknown"):
+        sys.exit("a cancelled transfer is resumed: %s" % message)
+    first.close()
+    second.close()
+    third.close()
+    # What says more than it may before it is answered; whoever closes then leaves nothing behind.
+    first = accepted(file("e", 1 << 20))
+    mine = "%032x" % transfers
+    for _ in range(20):
+        peer = greeted()
+        peer.say(resume(mine))
+        peer.close()
+    peer = greeted()
+    peer.say(resume(mine), {"type": "last", "channel": 1, "files": 1})
+    peer.hear_until("error", "resumed")
+    peer.close()
+    first.close()
+
+
 def crowd():
     """More connections than are served: those above are told so, not left waiting."""
     peers = [greeted() for _ in range(48)]
@@ -271,4 +341,4 @@ def crowd():
 
 
 {"silent": silent, "refused": refused, "offers": offers, "messages": messages,
- "digests": digests, "crowd": crowd}[sys.argv[2]]()
+ "digests": digests, "resumes": resumes, "crowd": crowd}[sys.argv[2]]()
