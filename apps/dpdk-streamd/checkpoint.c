@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/checkpoint.h"
+#include "apps/dpdk-streamd/transfer_journal.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +116,8 @@ static void close_files(struct dps_checkpoint *checkpoint)
 
 		if (item->is_folder || item->wish == DPS_CHECKPOINT_SYNC)
 			continue;
-		if (item->wish == DPS_CHECKPOINT_DROP || item->error < 0)
+		if (item->wish == DPS_CHECKPOINT_DROP ||
+		    (item->wish == DPS_CHECKPOINT_PUBLISH && item->error < 0))
 			dps_staging_drop_file(&item->staged);
 		else
 			close(item->staged.fd);
@@ -123,14 +125,28 @@ static void close_files(struct dps_checkpoint *checkpoint)
 	}
 }
 
-static void remove_folder(struct dps_checkpoint *checkpoint)
+/* The journal knew nothing of them: they wait for another checkpoint, perhaps of another life. */
+static void keep_files(struct dps_checkpoint *checkpoint)
+{
+	for (uint32_t i = 0; i < checkpoint->count; i++) {
+		struct dps_checkpoint_item *item = &checkpoint->items[i];
+
+		if (item->wish == DPS_CHECKPOINT_PUBLISH && item->error == 0) {
+			item->wish = DPS_CHECKPOINT_CLOSE;
+			item->error = checkpoint->journal_error;
+		}
+	}
+}
+
+static void leave_folder(struct dps_checkpoint *checkpoint)
 {
 	struct dps_transfer_id id = checkpoint->folder->id;
 
 	if (checkpoint->folder->fd < 0)
 		return; /* never made */
 	dps_staging_close_folder(checkpoint->folder);
-	(void)dps_staging_remove(checkpoint->staging, &id);
+	if (!checkpoint->is_kept)
+		(void)dps_staging_remove(checkpoint->staging, &id);
 }
 
 void dps_checkpoint_run(struct dps_job *job)
@@ -139,8 +155,11 @@ void dps_checkpoint_run(struct dps_job *job)
 
 	finish_files(checkpoint);
 	sync_files(checkpoint);
+	checkpoint->journal_error = dps_transfer_journal_write(checkpoint);
+	if (checkpoint->journal_error < 0)
+		keep_files(checkpoint);
 	publish_files(checkpoint);
 	close_files(checkpoint);
 	if (checkpoint->is_last)
-		remove_folder(checkpoint);
+		leave_folder(checkpoint);
 }

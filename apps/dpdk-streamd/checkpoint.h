@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Checkpoint: what brings a transfer's data to disk at one moment: files that grow are synced,
- * whole ones get their size, time and final name, those that failed go away.
+ * whole ones get their size, time and final name, those that failed go away. In this order: data
+ * to disk, journal to disk, names to disk; so nothing has a name that the journal does not know.
  *
  * Owner: the control core; while the job is pushed, the store thread.
  */
 #pragma once
+#include "apps/dpdk-streamd/manifest.h"
+#include "apps/dpdk-streamd/piece_digests.h"
 #include "apps/dpdk-streamd/worker.h"
+#include "drivers/store/journal.h"
 #include "drivers/store/publish.h"
 #include "drivers/store/staging.h"
 
@@ -14,6 +18,7 @@ enum dps_checkpoint_wish {
 	DPS_CHECKPOINT_SYNC,	/* stays open, its data on disk */
 	DPS_CHECKPOINT_PUBLISH, /* closed afterwards, under its name or dropped */
 	DPS_CHECKPOINT_DROP,	/* closed and removed */
+	DPS_CHECKPOINT_CLOSE,	/* its data on disk, closed, and left for later */
 };
 
 struct dps_checkpoint_item {
@@ -22,8 +27,11 @@ struct dps_checkpoint_item {
 	uint64_t size_bytes;
 	int64_t mtime_ns;
 	struct dps_staged_file staged;
-	int error; /* out: 0 or -errno */
+	struct dps_piece_run run; /* pieces that no journal has; to be freed */
+	struct dps_digest digest; /* of what is published */
+	int error;		  /* out: 0 or -errno */
 	uint8_t wish;
+	bool is_new;	/* in the journal as a file that is open */
 	bool is_folder; /* nothing is staged */
 };
 
@@ -33,10 +41,22 @@ struct dps_checkpoint {
 	struct dps_staging *staging;
 	struct dps_staging_folder *folder;
 	bool may_overwrite;
-	bool is_last; /* the staging folder goes away, with all that is in it */
+	bool is_last; /* the staging folder is closed, and goes away with all that is in it ... */
+	bool is_kept; /* ... unless it stays for later */
+	struct dps_journal *journal; /* NULL: there is none */
+	struct dps_journal_transfer transfer;
+	bool is_journalled; /* in the journal already; a new one replaces what has its id */
+	struct dps_manifest_batch **batches; /* of files that are new to the journal, in order */
+	uint32_t batches_count;
+	struct dps_journal_change *changes; /* of files that ended */
+	uint32_t changes_count;
 	struct dps_checkpoint_item *items;
 	uint32_t count;
 	uint32_t room;
+
+	bool was_written;  /* out: into the journal */
+	int journal_error; /* out: 0, or -errno: then nothing was published, nor dropped */
+	char trouble[DPS_JOURNAL_SENTENCE_BYTES];
 
 	/* The job's own. */
 	struct dps_staged_file *synced;

@@ -12,11 +12,13 @@
 
 struct dps_intake;
 struct dps_intake_open;
+struct dps_journal;
 
 struct dps_collect_context {
 	struct dps_node *node;
 	const struct dps_options *options;
 	struct dps_staging *staging; /* NULL with --discard */
+	struct dps_journal *journal; /* the store thread's; NULL with --discard */
 	struct dps_worker *store;    /* opens, syncs, publishes */
 	struct dps_worker *examiner; /* looks at offers, which may take long */
 	struct dps_report *report;

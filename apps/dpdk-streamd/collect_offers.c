@@ -43,6 +43,16 @@ static void refuse(struct dps_collect_session *session, uint32_t channel,
 	dps_peer_link_say(&session->link, &message);
 }
 
+static void add(struct dps_collect_session *session, struct dps_intake *intake)
+{
+	struct dps_collect_context *context = session->context;
+
+	intake->next = context->intakes;
+	context->intakes = intake;
+	context->intakes_count++;
+	session->idle_at_ns = DPS_NEVER_NS;
+}
+
 static const char *take_offer(struct dps_collect_session *session,
 			      const struct dps_message_offer *offer, uint64_t now_ns)
 {
@@ -52,10 +62,7 @@ static const char *take_offer(struct dps_collect_session *session,
 
 	if (!intake)
 		abort(); /* out of memory */
-	intake->next = context->intakes;
-	context->intakes = intake;
-	context->intakes_count++;
-	session->idle_at_ns = DPS_NEVER_NS;
+	add(session, intake);
 	return dps_intake_offer(intake, offer, true, now_ns);
 }
 
@@ -116,6 +123,9 @@ static void refuse_ended(struct dps_collect_session *session, uint32_t channel,
 {
 	if (intake->is_complete)
 		refuse(session, channel, DPS_CODE_FINISHED, "this transfer has ended");
+	else if (intake->is_kept)
+		refuse(session, channel, DPS_CODE_BUSY,
+		       "the transfer is just being put away; try again");
 	else
 		refuse(session, channel, DPS_CODE_CANCELLED, intake->end_text);
 }
@@ -126,6 +136,19 @@ static void supersede(struct dps_peer_link *link, uint64_t now_ns)
 	if (link)
 		dps_collect_session_end(link->context, DPS_CODE_SUPERSEDED,
 					"a newer connection took the transfer over", now_ns);
+}
+
+/* Perhaps the journal knows it. */
+static void load(struct dps_collect_session *session, const struct dps_message_resume *resume,
+		 const struct dps_intake_wish *wish, uint64_t now_ns)
+{
+	struct dps_collect_context *context = session->context;
+
+	if (context->intakes_count >= DPS_COLLECT_TRANSFERS_MAX)
+		refuse(session, resume->channel, DPS_CODE_BUSY,
+		       "the collector has too many transfers under way; try again later");
+	else
+		add(session, dps_intake_load(context, &resume->transfer, wish, now_ns));
 }
 
 const char *dps_collect_on_resume(struct dps_collect_session *session,
@@ -152,7 +175,11 @@ const char *dps_collect_on_resume(struct dps_collect_session *session,
 		supersede(intake->link, now_ns);
 		supersede(intake->wish.link, now_ns);
 	}
-	if (!intake || !intake->was_accepted)
+	if (!intake && session->context->journal)
+		load(session, resume, &wish, now_ns);
+	else if (intake && intake->state == DPS_INTAKE_LOADING)
+		dps_intake_wish(intake, &wish);
+	else if (!intake || !intake->was_accepted)
 		refuse(session, resume->channel, DPS_CODE_UNKNOWN,
 		       "this transfer is not known here, or not any more");
 	else if (intake->state >= DPS_INTAKE_LEAVING)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/collector.h"
 #include "apps/dpdk-streamd/collect_session.h"
+#include "apps/dpdk-streamd/collect_store.h"
 #include "apps/dpdk-streamd/collect_summary.h"
 #include "apps/dpdk-streamd/intake.h"
 #include "drivers/control/listener.h"
 #include "drivers/log/log.h"
 #include "drivers/store/name.h"
-#include "drivers/store/reason.h"
-#include "drivers/store/sweep.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +22,7 @@ enum {
 
 struct dps_collector {
 	struct dps_collect_context context;
-	struct dps_staging staging;
+	struct dps_collect_store store;
 	struct dps_worker examiner;
 	struct dps_report report;
 	struct dps_listener listener;
@@ -288,30 +287,6 @@ static int fail_start(const char *why)
 	return STATUS_USAGE;
 }
 
-static int open_staging(struct dps_collector *collector)
-{
-	const struct dps_options *options = collector->context.options;
-	const struct dps_staging_config config = { .into = options->into, .stage = options->stage };
-	char sentence[DPS_STAGING_SENTENCE_BYTES];
-	int swept;
-
-	if (options->is_discard)
-		return STATUS_STORED;
-	if (dps_staging_open(&collector->staging, &config, sentence) < 0)
-		return fail_start(sentence);
-	collector->context.staging = &collector->staging;
-	swept = dps_staging_sweep(&collector->staging);
-	if (swept > 0)
-		dps_log("collect", DPS_LOG_NOTICE,
-			"removed the staged files of %d transfers that were cut short", swept);
-	else if (swept < 0)
-		dps_log("collect", DPS_LOG_WARNING,
-			"the staging folder holds files of earlier transfers that cannot be "
-			"removed: it %s",
-			dps_reason(swept));
-	return STATUS_STORED;
-}
-
 static int open_listener(struct dps_collector *collector)
 {
 	const struct dps_options *options = collector->context.options;
@@ -345,6 +320,8 @@ static uint64_t next_deadline_ns(const struct dps_collector *collector, uint64_t
 
 	if (collector->shown && other_ns < at_ns)
 		at_ns = other_ns;
+	other_ns = dps_collect_store_deadline_ns(&collector->store);
+	at_ns = other_ns < at_ns ? other_ns : at_ns;
 	if (collector->context.is_stopping && collector->stop_until_ns < at_ns)
 		at_ns = collector->stop_until_ns;
 	for (const struct dps_collect_session *session = collector->sessions; session;
@@ -383,6 +360,7 @@ static void serve(struct dps_collector *collector)
 		now_ns = dps_node_now_ns(node);
 		dps_worker_reap(&collector->examiner, now_ns);
 		step_transfers(collector, now_ns);
+		dps_collect_store_step(&collector->store, &collector->context, now_ns);
 		step_sessions(collector, now_ns);
 		report_progress(collector, now_ns);
 		dps_loop_want(loop, &collector->listener_source,
@@ -421,10 +399,13 @@ static void run(struct dps_collector *collector)
 		.on_statistics = on_statistics,
 		.context = collector,
 	};
+	char sentence[DPS_JOURNAL_SENTENCE_BYTES];
 
-	collector->status = open_staging(collector);
-	if (collector->status != STATUS_STORED)
+	if (dps_collect_store_open(&collector->store, &collector->context, dps_node_now_ns(node),
+				   sentence) < 0) {
+		collector->status = fail_start(sentence);
 		return;
+	}
 	if (dps_worker_start(&collector->examiner, dps_node_loop(node)) < 0) {
 		collector->status = fail_start("a thread cannot be started");
 		return;
@@ -467,8 +448,7 @@ int dps_collector_run(struct dps_node *node)
 	dps_worker_stop(&collector->examiner);
 	dps_node_stop(node, DPS_CLOSE_SHUTDOWN);
 	/* Nobody works for us any more. What time did not suffice for is left to the exit. */
-	if (collector->context.staging)
-		dps_staging_close(&collector->staging);
+	dps_collect_store_close(&collector->store);
 	free(collector->context.by_fd);
 	free(collector);
 	return status;

@@ -17,7 +17,7 @@ static void open_item(struct dps_file_opening *opening, struct dps_file_opening_
 	item->error = folder_error;
 	if (folder_error == 0)
 		item->error = dps_staging_open_file(opening->folder, item->file, item->size_bytes,
-						    wish, false, &item->staged);
+						    wish, item->is_continued, &item->staged);
 	if (item->error == 0)
 		return;
 	item->staged = (struct dps_staged_file){
@@ -33,8 +33,13 @@ void dps_file_opening_run(struct dps_job *job)
 	struct dps_transfer_id id = opening->folder->id;
 	int err = 0;
 
-	if (opening->folder->fd < 0)
+	if (opening->folder->fd < 0) {
 		err = dps_staging_open_folder(opening->staging, &id, opening->folder);
+		if (err == 0)
+			err = dps_staging_claim_folder(opening->folder);
+		if (err < 0 && opening->folder->fd >= 0)
+			dps_staging_close_folder(opening->folder);
+	}
 	if (err < 0)
 		opening->folder->fd = -1;
 	for (uint32_t i = 0; i < opening->count; i++)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	/*
@@ -20,29 +21,44 @@ enum {
 
 /* ---- life ---- */
 
-struct dps_intake *dps_intake_create(struct dps_collect_context *context,
-				     struct dps_peer_link *link, uint32_t path,
-				     const struct dps_message_offer *offer, uint64_t now_ns)
+struct dps_intake *dps_intake_make(struct dps_collect_context *context,
+				   const struct dps_transfer_id *id, const char *peer,
+				   uint64_t now_ns)
 {
 	struct dps_intake *intake = calloc(1, sizeof(*intake));
 
 	if (!intake)
 		return NULL;
 	intake->context = context;
-	intake->link = link;
-	memcpy(intake->peer, link->connection.socket->peer, sizeof(intake->peer));
-	intake->id = offer->transfer;
+	snprintf(intake->peer, sizeof(intake->peer), "%s", peer);
+	intake->id = *id;
 	intake->serial = context->next_serial++;
-	intake->path = path;
-	intake->number = offer->channel;
-	intake->total_files = offer->total_files;
-	intake->total_bytes = offer->total_bytes;
-	intake->folder = (struct dps_staging_folder){ .id = offer->transfer, .fd = -1 };
+	intake->total_files = intake->total_bytes = DPS_NUMBER_NONE;
+	intake->folder = (struct dps_staging_folder){ .id = *id, .fd = -1 };
 	intake->started_at_ns = intake->checkpoint_at_ns = intake->active_at_ns = now_ns;
+	intake->created_at_s = time(NULL);
 	intake->close_channel_at_ns = DPS_NEVER_NS;
 	dps_manifest_init(&intake->manifest);
 	dps_name_table_init(&intake->names, DPS_INTAKE_NAMES_MAX);
 	dps_layout_init(&intake->layout, context->chunk_bytes);
+	return intake;
+}
+
+struct dps_intake *dps_intake_create(struct dps_collect_context *context,
+				     struct dps_peer_link *link, uint32_t path,
+				     const struct dps_message_offer *offer, uint64_t now_ns)
+{
+	struct dps_intake *intake =
+		dps_intake_make(context, &offer->transfer, link->connection.socket->peer, now_ns);
+
+	if (!intake)
+		return NULL;
+	intake->state = DPS_INTAKE_OFFERED;
+	intake->link = link;
+	intake->path = path;
+	intake->number = offer->channel;
+	intake->total_files = offer->total_files;
+	intake->total_bytes = offer->total_bytes;
 	return intake;
 }
 
@@ -53,6 +69,7 @@ void dps_intake_destroy(struct dps_intake *intake)
 	dps_checkpoint_fini(&intake->checkpoint);
 	dps_name_table_fini(&intake->names);
 	dps_manifest_fini(&intake->manifest);
+	free(intake->changes);
 	free(intake->opening);
 	free(intake);
 }
@@ -74,10 +91,14 @@ void dps_intake_release_promise(struct dps_intake *intake, uint64_t bytes)
 void dps_intake_leave(struct dps_intake *intake, enum dps_control_code code, const char *text,
 		      uint64_t now_ns)
 {
+	const struct dps_collect_context *context = intake->context;
+
 	if (intake->state >= DPS_INTAKE_LEAVING)
 		return;
 	dps_intake_refuse_wish(intake, code, text);
 	intake->state = DPS_INTAKE_LEAVING;
+	intake->is_kept = intake->was_accepted && context->journal &&
+			  context->options->keep_partial_ns > 0 && !intake->was_cancelled;
 	intake->end_code = code;
 	intake->ended_at_ns = now_ns;
 	snprintf(intake->end_text, sizeof(intake->end_text), "%s", text);
@@ -86,9 +107,12 @@ void dps_intake_leave(struct dps_intake *intake, enum dps_control_code code, con
 	dps_intake_release_promise(intake, intake->promised_bytes);
 	dps_intake_drop_checks(intake);
 	dps_intake_close_channel(intake);
-	dps_report_clear_line(intake->context->report);
+	dps_report_clear_line(context->report);
 	dps_log("collect", DPS_LOG_ERROR, "a transfer of %s %s: %s", intake->peer,
-		intake->was_accepted ? "ended before its time" : "was not accepted", text);
+		!intake->was_accepted ? "was not accepted"
+		: intake->is_kept     ? "is put away for later"
+				      : "ended before its time",
+		text);
 }
 
 void dps_intake_cancel(struct dps_intake *intake, enum dps_control_code code, const char *text,
@@ -206,6 +230,8 @@ void dps_intake_step(struct dps_intake *intake, uint64_t now_ns)
 	if (intake->state == DPS_INTAKE_OFFERED && intake->context->is_stopping)
 		dps_intake_cancel(intake, DPS_CODE_SHUTTING_DOWN, "the collector is stopping",
 				  now_ns);
+	if (intake->state == DPS_INTAKE_LOADING)
+		return;
 	if (intake->state < DPS_INTAKE_LEAVING)
 		dps_intake_push_check(intake);
 	if (intake->state == DPS_INTAKE_ACTIVE)
@@ -244,6 +270,7 @@ static void on_cancel(struct dps_intake *intake, const struct dps_message_end *c
 
 	snprintf(text, sizeof(text), "the exporter gave it up: %s", cancel->text);
 	intake->wish.link = NULL;
+	intake->was_cancelled = true;
 	dps_intake_leave(intake, cancel->code, text, now_ns);
 }
 
@@ -252,7 +279,8 @@ const char *dps_intake_on_message(struct dps_intake *intake, const struct dps_me
 {
 	if (intake->state >= DPS_INTAKE_LEAVING)
 		return NULL; /* it may not have heard yet */
-	if (intake->is_parked && message->type != DPS_MESSAGE_CANCEL)
+	if ((intake->is_parked && message->type != DPS_MESSAGE_CANCEL) ||
+	    intake->state == DPS_INTAKE_LOADING)
 		return "it goes on before its resume is answered";
 	intake->active_at_ns = now_ns;
 	switch (message->type) {
@@ -312,6 +340,13 @@ void dps_intake_settle_file(struct dps_intake *intake, uint32_t index,
 
 	if (!dps_manifest_settle(&intake->manifest, index, state))
 		return;
+	dps_intake_note_change(intake, &(struct dps_journal_change){
+					       .index = index,
+					       .state = state == DPS_MANIFEST_SAME
+								? DPS_JOURNAL_FILE_SAME
+								: DPS_JOURNAL_FILE_STORED,
+					       .size_bytes = DPS_JOURNAL_UNKNOWN,
+				       });
 	intake->bytes_stored += file->size_bytes;
 	if (state == DPS_MANIFEST_SAME) {
 		intake->files_same++;
@@ -320,6 +355,24 @@ void dps_intake_settle_file(struct dps_intake *intake, uint32_t index,
 		intake->files_stored++;
 	}
 	report_file(intake, index, digest, NULL, NULL);
+}
+
+/* To be said again, on another connection or in another life. */
+static void note_failure(struct dps_intake *intake, uint32_t index, enum dps_control_code code,
+			 const char *text)
+{
+	if (dps_manifest_note_failure(&intake->manifest, index, code, text) < 0)
+		abort(); /* out of memory */
+	dps_intake_note_change(
+		intake,
+		&(struct dps_journal_change){
+			.index = index,
+			.state = DPS_JOURNAL_FILE_FAILED,
+			.size_bytes = DPS_JOURNAL_UNKNOWN,
+			.error_code = dps_control_code_name(code),
+			.error_text =
+				intake->manifest.failures[intake->manifest.failures_count - 1].text,
+		});
 }
 
 void dps_intake_give_up_file(struct dps_intake *intake, uint32_t index, enum dps_control_code code,
@@ -334,8 +387,7 @@ void dps_intake_give_up_file(struct dps_intake *intake, uint32_t index, enum dps
 	if (!dps_manifest_settle(&intake->manifest, index, DPS_MANIFEST_FAILED))
 		return;
 	dps_name_show(file->name, file->name_bytes, shown, sizeof(shown));
-	if (dps_manifest_note_failure(&intake->manifest, index, code, text) < 0)
-		abort(); /* out of memory */
+	note_failure(intake, index, code, text);
 	if (intake->files_failed++ == 0)
 		snprintf(intake->first_failure, sizeof(intake->first_failure), "%s %.200s", shown,
 			 text);
@@ -391,10 +443,11 @@ void dps_intake_fail_disk(struct dps_intake *intake, uint32_t index, int error, 
 
 	if (intake->state != DPS_INTAKE_ACTIVE)
 		return;
-	dps_intake_fail_file(intake, index, code, reason);
-	if (code != DPS_CODE_SPACE)
+	if (code != DPS_CODE_SPACE) {
+		dps_intake_fail_file(intake, index, code, reason);
 		return;
-	/* The next file would not fit either. */
+	}
+	/* The next file would not fit either, and this one may when there is room again. */
 	snprintf(text, sizeof(text),
 		 "%s %s; make room at the collector and run the same command again",
 		 dps_name_show(file->name, file->name_bytes, shown, sizeof(shown)), reason);

@@ -39,14 +39,17 @@ struct dps_intake_open {
 	bool is_in_lane;  /* announced, and not done */
 	bool has_lane_fd; /* the lane has the descriptor */
 	bool has_wanted;  /* the exporter said what it read */
-	bool is_ready;	  /* complete and verified, or failed: for the next checkpoint */
-	bool is_dirty;	  /* has data that no checkpoint has seen */
+	bool is_verified; /* by an earlier life of the collector: digest is what it has to be */
+	bool is_journalled;
+	bool is_ready; /* complete and verified, or failed: for the next checkpoint */
+	bool is_dirty; /* has data that no checkpoint has seen */
 	struct dps_digest wanted;
 	struct dps_digest digest; /* of what came, once it is whole */
 	struct dps_piece_digests pieces;
 };
 
 enum dps_intake_state {
+	DPS_INTAKE_LOADING, /* the store thread reads what the journal knows of it */
 	DPS_INTAKE_OFFERED, /* nothing accepted yet */
 	DPS_INTAKE_ACTIVE,
 	DPS_INTAKE_LEAVING, /* refused, cancelled or complete: waits for jobs and descriptors */
@@ -82,6 +85,7 @@ struct dps_intake {
 	uint32_t number; /* of the channel, as the exporter chose it */
 	enum dps_intake_state state;
 	bool was_accepted;
+	bool was_cancelled;		/* by the exporter: nothing is kept */
 	bool is_complete;		/* done was said */
 	enum dps_control_code end_code; /* why it did not come to its end */
 	char end_text[DPS_MESSAGE_TEXT_BYTES_MAX];
@@ -128,6 +132,15 @@ struct dps_intake {
 	struct dps_checkpoint checkpoint;
 	bool is_checkpointing;
 	bool said_blocked;
+	/* In the journal. Where there is none, nothing is kept beyond this process. */
+	int64_t created_at_s;
+	bool is_journalled;		    /* something of it is there */
+	bool is_kept;			    /* it leaves, and what came of it stays for later */
+	bool is_put_away;		    /* the last checkpoint was made */
+	uint32_t new_batches;		    /* of the manifest that are not there */
+	struct dps_journal_change *changes; /* of files, for the next commit */
+	uint32_t changes_count;
+	uint32_t changes_room;
 	uint64_t checkpoint_at_ns; /* when the last one began */
 	uint64_t dirty_bytes;
 	uint32_t ready_count;	  /* whole, or failed and to be dropped */
@@ -185,8 +198,17 @@ void dps_intake_lose_link(struct dps_intake *intake, enum dps_control_code code,
 bool dps_intake_is_stored(const struct dps_intake *intake);
 
 /*
+ * One that only the journal knows, for an exporter that wants to go on with it: it is read, and
+ * then parked.
+ */
+struct dps_intake *dps_intake_load(struct dps_collect_context *context,
+				   const struct dps_transfer_id *id,
+				   const struct dps_intake_wish *wish, uint64_t now_ns);
+
+/*
  * An exporter wants to go on with it; the link is borrowed as in dps_intake_create. It must be
- * parked, with nobody else asking. The exporter is answered, or refused, in a later step.
+ * parked, or just being loaded, with nobody else asking. The exporter is answered, or refused, in a
+ * later step.
  */
 void dps_intake_wish(struct dps_intake *intake, const struct dps_intake_wish *wish);
 
@@ -197,7 +219,10 @@ uint64_t dps_intake_kept_bytes(const struct dps_intake *intake);
 
 void dps_intake_say(struct dps_intake *intake, const struct dps_message *message);
 
-/* Ends without its goal; what was said to the exporter about it, its caller said. */
+/*
+ * Ends without its goal; what was said to the exporter about it, its caller said. What was accepted
+ * is kept in the journal and the staging folder, unless it was the exporter that gave it up.
+ */
 void dps_intake_leave(struct dps_intake *intake, enum dps_control_code code, const char *text,
 		      uint64_t now_ns);
 
@@ -218,9 +243,24 @@ void dps_intake_fail_disk(struct dps_intake *intake, uint32_t file, int error, u
 void dps_intake_settle_file(struct dps_intake *intake, uint32_t file, enum dps_manifest_state state,
 			    const struct dps_digest *digest);
 
+/* One that is LOADING, of nobody and with nothing; NULL without memory. */
+struct dps_intake *dps_intake_make(struct dps_collect_context *context,
+				   const struct dps_transfer_id *id, const char *peer,
+				   uint64_t now_ns);
+
 /* It came to its end; without an exporter, all the same. */
 void dps_intake_complete(struct dps_intake *intake, uint64_t now_ns);
 bool dps_intake_has_everything(const struct dps_intake *intake);
+
+void dps_intake_promise(struct dps_intake *intake, uint64_t bytes);
+void dps_intake_count_memory(struct dps_intake *intake, uint64_t bytes);
+
+/* intake_journal.c */
+/* What became of a file; index, state and what belongs to it. */
+void dps_intake_note_change(struct dps_intake *intake, const struct dps_journal_change *change);
+/* What the next commit is about; taken, and after it given up or taken back. */
+void dps_intake_fill_journal(struct dps_intake *intake, struct dps_checkpoint *checkpoint);
+void dps_intake_on_journalled(struct dps_intake *intake, struct dps_checkpoint *checkpoint);
 
 /* intake_park.c */
 void dps_intake_step_parked(struct dps_intake *intake, uint64_t now_ns);

@@ -23,6 +23,10 @@ void dps_intake_settle_open(struct dps_intake_open *open)
 		make_ready(open);
 		return;
 	}
+	if (open->is_verified) {
+		make_ready(open);
+		return;
+	}
 	/* What is not whole comes, perhaps on another connection. */
 	if (!open->has_wanted || !dps_piece_digests_is_whole(&open->pieces))
 		return;

@@ -69,10 +69,23 @@ void dps_intake_free_open(struct dps_intake_open *open)
 /* What the exporter told before its turn came. */
 static void take_past(struct dps_intake_open *open, struct dps_manifest_file *file)
 {
-	if (file->past->has_told) {
+	const struct dps_file_past *past = file->past;
+
+	if (past->has_told) {
 		open->has_wanted = true;
-		open->wanted = file->past->told;
+		open->wanted = past->told;
 	}
+	if (past->is_whole)
+		open->digest = past->told;
+	open->is_verified = past->is_whole;
+	open->is_journalled = past->pieces != NULL;
+	if (past->pieces) {
+		dps_piece_digests_fini(&open->pieces);
+		open->pieces = *past->pieces;
+		past->pieces->waiting = NULL; /* taken */
+		past->pieces->fresh = NULL;
+	}
+	open->received_bytes = dps_file_past_bytes(file);
 	dps_file_past_forget(file);
 }
 
@@ -86,12 +99,14 @@ static void on_open(struct dps_intake *intake, const struct dps_file_opening_ite
 
 	open->staged = item->staged;
 	open->offset = item->offset;
-	dps_intake_release_promise(intake, file->size_bytes);
+	if (!item->is_continued)
+		dps_intake_release_promise(intake, file->size_bytes);
 	if (file->past)
 		take_past(open, file);
+	open->pieces.keeps_fresh = intake->context->journal != NULL;
 	is_wanted = file->state == DPS_MANIFEST_OPENING && intake->state == DPS_INTAKE_ACTIVE;
 	/* Parked meanwhile: its turn comes again. */
-	if (is_wanted && file->size_bytes > 0 && !intake->is_parked &&
+	if (is_wanted && open->received_bytes < file->size_bytes && !intake->is_parked &&
 	    (open->staged.fd >= 0 || !intake->context->staging))
 		dps_intake_announce(open);
 	else
@@ -199,6 +214,7 @@ static bool take_file(struct dps_intake *intake, uint64_t now_ns)
 		.file = intake->next_file - 1,
 		.size_bytes = file->size_bytes,
 		.offset = offset,
+		.is_continued = dps_file_past_bytes(file) > 0,
 	};
 	return true;
 }

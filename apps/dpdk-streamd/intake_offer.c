@@ -42,7 +42,7 @@ static void refuse(struct dps_intake *intake, const struct dps_offer_check *chec
 	dps_intake_leave(intake, check->refusal.code, text, now_ns);
 }
 
-static void promise(struct dps_intake *intake, uint64_t bytes)
+void dps_intake_promise(struct dps_intake *intake, uint64_t bytes)
 {
 	intake->promised_bytes += bytes;
 	intake->context->promised_bytes += bytes;
@@ -89,10 +89,11 @@ static void accept_batch(struct dps_intake *intake, struct dps_offer_check *chec
 	batch->have = check->have;
 	batch->have_count = check->have_count;
 	check->have = NULL;
+	intake->new_batches++;
 	for (uint32_t i = 0; i < check->have_count; i++)
 		intake->manifest.files[batch->have[i].file].state = DPS_MANIFEST_HELD;
 	intake->held_count += check->have_count;
-	promise(intake, check->needed_bytes);
+	dps_intake_promise(intake, check->needed_bytes);
 	begin(intake);
 	message.accept.files_end = intake->manifest.count;
 	dps_intake_say(intake, &message);
@@ -118,7 +119,7 @@ static uint64_t memory_of(const struct dps_manifest_batch *batch)
 	return batch->bytes + batch->count * sizeof(struct dps_manifest_file);
 }
 
-static void count_memory(struct dps_intake *intake, uint64_t bytes)
+void dps_intake_count_memory(struct dps_intake *intake, uint64_t bytes)
 {
 	intake->manifest_bytes += bytes;
 	intake->context->manifest_bytes += bytes;
@@ -166,8 +167,8 @@ static void on_checked(struct dps_job *job, uint64_t now_ns)
 	intake->checks = check->following;
 	if (!intake->checks)
 		intake->last_check = NULL;
-	count_memory(intake,
-		     (intake->names.room - check->names_room) * sizeof(*intake->names.entries));
+	dps_intake_count_memory(intake, (intake->names.room - check->names_room) *
+						sizeof(*intake->names.entries));
 	if (intake->state < DPS_INTAKE_LEAVING) {
 		if (check->refusal.code != DPS_CODE_NONE)
 			refuse(intake, check, now_ns);
@@ -197,7 +198,7 @@ static void make_check(struct dps_intake *intake, const struct dps_message_offer
 		.chunk_bytes = context->chunk_bytes,
 		.may_overwrite = context->options->may_overwrite,
 	};
-	count_memory(intake, memory_of(batch));
+	dps_intake_count_memory(intake, memory_of(batch));
 	if (intake->last_check)
 		intake->last_check->following = check;
 	else
@@ -249,8 +250,13 @@ const char *dps_intake_on_file_end(struct dps_intake *intake,
 	if (file->size_bytes != DPS_NUMBER_NONE)
 		return "the size of a file that had one";
 	file->size_bytes = end->size_bytes;
+	dps_intake_note_change(intake, &(struct dps_journal_change){
+					       .index = end->file,
+					       .state = DPS_JOURNAL_FILE_WAITING,
+					       .size_bytes = end->size_bytes,
+				       });
 	if (file->state == DPS_MANIFEST_WAITING)
-		promise(intake, end->size_bytes);
+		dps_intake_promise(intake, end->size_bytes);
 	return NULL;
 }
 
@@ -297,7 +303,7 @@ static void on_compared(struct dps_intake *intake, uint32_t index, bool is_same,
 		dps_intake_settle_file(intake, index, DPS_MANIFEST_SAME, NULL);
 	} else if (intake->context->options->may_overwrite) {
 		file->state = DPS_MANIFEST_WAITING;
-		promise(intake, file->size_bytes);
+		dps_intake_promise(intake, file->size_bytes);
 	} else {
 		refuse_different(intake, file, now_ns);
 	}

@@ -8,7 +8,8 @@
 
 void dps_intake_wish(struct dps_intake *intake, const struct dps_intake_wish *wish)
 {
-	DPS_ASSERT(intake->is_parked && !intake->wish.link && wish->link);
+	DPS_ASSERT((intake->is_parked || intake->state == DPS_INTAKE_LOADING) &&
+		   !intake->wish.link && wish->link);
 	intake->wish = *wish;
 }
 
@@ -35,7 +36,8 @@ static uint64_t prefix_of(const struct dps_intake_open *open)
 {
 	const struct dps_manifest_file *file = &open->intake->manifest.files[open->file];
 
-	return dps_piece_digests_prefix_bytes(&open->pieces, file->size_bytes);
+	return open->is_verified ? file->size_bytes
+				 : dps_piece_digests_prefix_bytes(&open->pieces, file->size_bytes);
 }
 
 static bool is_partial(const struct dps_intake_open *open)

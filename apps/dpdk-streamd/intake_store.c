@@ -3,6 +3,7 @@
 #include "apps/dpdk-streamd/index_ranges.h"
 #include "apps/dpdk-streamd/intake.h"
 #include <dps/assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -91,6 +92,21 @@ static void on_left(struct dps_intake *intake, const struct dps_checkpoint_item 
 	}
 }
 
+/* What cannot be written down is not stored, and nothing more of it is taken. */
+static void fail_journal(struct dps_intake *intake, const struct dps_checkpoint *checkpoint,
+			 uint64_t now_ns)
+{
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
+
+	snprintf(text, sizeof(text), "%.900s; run the same command again after that",
+		 checkpoint->trouble);
+	dps_intake_cancel(intake,
+			  dps_intake_code_of(checkpoint->journal_error) == DPS_CODE_SPACE
+				  ? DPS_CODE_SPACE
+				  : DPS_CODE_CANNOT_WRITE,
+			  text, now_ns);
+}
+
 static void on_checkpoint(struct dps_job *job, uint64_t now_ns)
 {
 	struct dps_checkpoint *checkpoint = (struct dps_checkpoint *)job;
@@ -101,18 +117,24 @@ static void on_checkpoint(struct dps_job *job, uint64_t now_ns)
 	if (!stored)
 		abort(); /* out of memory */
 	intake->is_checkpointing = false;
+	intake->is_put_away |= checkpoint->is_last;
 	for (uint32_t i = 0; i < checkpoint->count; i++) {
 		const struct dps_checkpoint_item *item = &checkpoint->items[i];
 		struct dps_intake_open *open = item->owner;
 
+		open->is_journalled |= checkpoint->was_written && item->run.count > 0;
 		if (item->wish != DPS_CHECKPOINT_SYNC)
 			on_left(intake, item, stored, &stored_count, now_ns);
 		else if (item->error < 0)
 			dps_intake_fail_disk(intake, open->file, item->error, now_ns);
 	}
+	dps_intake_on_journalled(intake, checkpoint);
 	say_stored(intake, stored, stored_count);
 	say_blocked(intake, false);
-	tell_lane(intake, intake->written_checked);
+	if (checkpoint->journal_error < 0)
+		fail_journal(intake, checkpoint, now_ns);
+	else
+		tell_lane(intake, intake->written_checked);
 	free(stored);
 }
 
@@ -121,23 +143,30 @@ static void add_item(struct dps_intake *intake, struct dps_intake_open *open)
 {
 	const struct dps_manifest_file *file = &intake->manifest.files[open->file];
 	enum dps_checkpoint_wish wish = DPS_CHECKPOINT_SYNC;
+	struct dps_checkpoint_item *item;
 
 	if (intake->state != DPS_INTAKE_ACTIVE)
-		wish = DPS_CHECKPOINT_DROP;
+		wish = intake->is_kept && !is_failed(open) ? DPS_CHECKPOINT_CLOSE
+							   : DPS_CHECKPOINT_DROP;
 	else if (open->is_ready)
 		wish = is_failed(open) ? DPS_CHECKPOINT_DROP : DPS_CHECKPOINT_PUBLISH;
 	else if (!open->is_dirty || is_failed(open))
 		return;
 	open->is_dirty = false;
-	intake->checkpoint.items[intake->checkpoint.count++] = (struct dps_checkpoint_item){
+	item = &intake->checkpoint.items[intake->checkpoint.count++];
+	*item = (struct dps_checkpoint_item){
 		.owner = open,
 		.name = file->name,
 		.size_bytes = file->size_bytes,
 		.mtime_ns = file->mtime_ns,
 		.staged = open->staged,
+		.digest = open->digest,
 		.wish = (uint8_t)wish,
+		.is_new = !open->is_journalled,
 		.is_folder = file->is_folder,
 	};
+	if (open->pieces.keeps_fresh)
+		item->run = dps_piece_digests_take_fresh(&open->pieces);
 }
 
 static void start_checkpoint(struct dps_intake *intake, bool is_last, uint64_t now_ns)
@@ -153,9 +182,11 @@ static void start_checkpoint(struct dps_intake *intake, bool is_last, uint64_t n
 	checkpoint->folder = &intake->folder;
 	checkpoint->may_overwrite = context->options->may_overwrite;
 	checkpoint->is_last = is_last;
+	checkpoint->is_kept = intake->is_kept;
 	checkpoint->count = 0;
 	for (struct dps_intake_open *open = intake->opens; open; open = open->next)
 		add_item(intake, open);
+	dps_intake_fill_journal(intake, checkpoint);
 	intake->written_checked = intake->written;
 	intake->dirty_bytes = 0;
 	intake->ready_count = 0;
@@ -245,7 +276,8 @@ bool dps_intake_clean_up(struct dps_intake *intake, uint64_t now_ns)
 	if (intake->is_opening || intake->is_checkpointing || intake->checks ||
 	    intake->lane_fds_count > 0 || intake->channel_state == DPS_INTAKE_CHANNEL_OPENING)
 		return false;
-	if (intake->context->staging && (intake->opens || intake->folder.fd >= 0)) {
+	if (intake->context->staging && !intake->is_put_away &&
+	    (intake->opens || intake->folder.fd >= 0 || intake->is_journalled || intake->is_kept)) {
 		start_checkpoint(intake, true, now_ns);
 		return false;
 	}

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -230,6 +231,13 @@ int dps_staging_open_folder(struct dps_staging *staging, const struct dps_transf
 		.fd = dps_beneath_open(staging->stage_fd, name, O_RDONLY | O_DIRECTORY, 0),
 	};
 	return folder->fd < 0 ? folder->fd : 0;
+}
+
+int dps_staging_claim_folder(const struct dps_staging_folder *folder)
+{
+	if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
 }
 
 void dps_staging_close_folder(struct dps_staging_folder *folder)

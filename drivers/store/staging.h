@@ -92,6 +92,12 @@ struct dps_staging_folder {
 /* Opens a transfer's folder, made when missing. */
 int dps_staging_open_folder(struct dps_staging *staging, const struct dps_transfer_id *id,
 			    struct dps_staging_folder *folder);
+
+/*
+ * Makes a transfer's folder this process's own, until it is closed (flock(2)). -EBUSY: another
+ * process goes on with the transfer.
+ */
+int dps_staging_claim_folder(const struct dps_staging_folder *folder);
 void dps_staging_close_folder(struct dps_staging_folder *folder);
 
 /* Removes a transfer's folder and the files in it; it may be gone already. */

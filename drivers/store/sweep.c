@@ -31,7 +31,8 @@ static bool read_id(const char *name, struct dps_transfer_id *id)
 }
 
 /* Removing may hide names from a listing, so it is read anew until nothing is found. */
-static int remove_all(struct dps_staging *staging, DIR *listing)
+static int remove_all(struct dps_staging *staging, DIR *listing, dps_staging_is_kept *is_kept,
+		      void *context)
 {
 	int count = 0, removed;
 
@@ -44,7 +45,7 @@ static int remove_all(struct dps_staging *staging, DIR *listing)
 			struct dps_transfer_id id;
 			int err;
 
-			if (!read_id(entry->d_name, &id))
+			if (!read_id(entry->d_name, &id) || (is_kept && is_kept(context, &id)))
 				continue;
 			err = dps_staging_remove(staging, &id);
 			if (err < 0)
@@ -56,7 +57,7 @@ static int remove_all(struct dps_staging *staging, DIR *listing)
 	return count;
 }
 
-int dps_staging_sweep(struct dps_staging *staging)
+int dps_staging_sweep(struct dps_staging *staging, dps_staging_is_kept *is_kept, void *context)
 {
 	DIR *listing;
 	int result;
@@ -72,7 +73,7 @@ int dps_staging_sweep(struct dps_staging *staging)
 		if (fd >= 0)
 			close(fd);
 	} else {
-		result = remove_all(staging, listing);
+		result = remove_all(staging, listing, is_kept, context);
 		closedir(listing);
 	}
 	if (flock(staging->stage_fd, LOCK_SH) != 0 && result >= 0)

@@ -72,6 +72,16 @@ int set_up(void **state)
 	scratch_create(&fixture->disk, SCRATCH_DISK);
 	config.into = fixture->disk.path;
 	assert_int_equal(dps_staging_open(&fixture->staging, &config, sentence), 0);
+	assert_int_equal(dps_journal_open(&fixture->journal,
+					  &(struct dps_journal_config){
+						  .folder_fd = fixture->staging.stage_fd,
+						  .folder = fixture->disk.path,
+						  .name = "journal",
+						  .sync = DPS_JOURNAL_SYNC_FULL,
+						  .busy_ms = 100,
+					  },
+					  sentence),
+			 0);
 	dps_clock_init_real(&fixture->clock);
 	assert_int_equal(dps_loop_init(&fixture->loop, &fixture->clock, NULL), 0);
 	assert_int_equal(dps_worker_start(&fixture->store, &fixture->loop), 0);
@@ -79,10 +89,12 @@ int set_up(void **state)
 	dps_report_init(&fixture->report, stdout, stderr, false, true);
 	fixture->options.idle_timeout_ns = 60 * DPS_NS_PER_S;
 	fixture->options.reconnect_timeout_ns = 30 * DPS_NS_PER_S;
+	fixture->options.keep_partial_ns = 7 * 86400 * DPS_NS_PER_S;
 	fixture->options.window_bytes = 1 << 20;
 	fixture->context = (struct dps_collect_context){
 		.options = &fixture->options,
 		.staging = &fixture->staging,
+		.journal = fixture->journal,
 		.store = &fixture->store,
 		.examiner = &fixture->examiner,
 		.report = &fixture->report,
@@ -161,6 +173,7 @@ int tear_down(void **state)
 	dps_worker_stop(&fixture->examiner);
 	dps_worker_stop(&fixture->store);
 	dps_loop_fini(&fixture->loop);
+	dps_journal_close(fixture->journal);
 	dps_staging_close(&fixture->staging);
 	free(fixture->context.by_fd);
 	scratch_remove(&fixture->disk);
@@ -454,15 +467,41 @@ void lose(struct fixture *fixture, bool is_given_back)
 		give_back(fixture);
 }
 
-void ask_to_resume(struct fixture *fixture, uint32_t files)
+static struct dps_intake_wish make_wish(struct fixture *fixture, uint32_t files)
 {
-	struct dps_intake_wish wish = { .link = &fixture->link, .files = files };
-
 	connect_ends(fixture);
-	wish.path = ++fixture->path;
-	wish.number = ++fixture->number;
-	wish.at_ns = dps_clock_now_ns(&fixture->clock) + fixture->skew_ns;
 	fixture->channel++;
 	fixture->generation++;
+	return (struct dps_intake_wish){
+		.link = &fixture->link,
+		.path = ++fixture->path,
+		.number = ++fixture->number,
+		.files = files,
+		.at_ns = dps_clock_now_ns(&fixture->clock) + fixture->skew_ns,
+	};
+}
+
+void ask_to_resume(struct fixture *fixture, uint32_t files)
+{
+	struct dps_intake_wish wish = make_wish(fixture, files);
+
 	dps_intake_wish(fixture->intake, &wish);
+}
+
+void put_away(struct fixture *fixture)
+{
+	lose(fixture, true);
+	fixture->skew_ns += 31 * DPS_NS_PER_S;
+	wait_until_gone(fixture);
+	fixture->skew_ns = 0;
+}
+
+void ask_to_load(struct fixture *fixture, uint32_t files)
+{
+	struct dps_transfer_id id = fixture->intake->id;
+	struct dps_intake_wish wish;
+
+	dps_intake_destroy(fixture->intake);
+	wish = make_wish(fixture, files);
+	fixture->intake = dps_intake_load(&fixture->context, &id, &wish, wish.at_ns);
 }

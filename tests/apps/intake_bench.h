@@ -25,6 +25,7 @@ extern uint64_t packets_received;
 struct fixture {
 	struct scratch disk;
 	struct dps_staging staging;
+	struct dps_journal *journal;
 	struct dps_clock clock;
 	struct dps_loop loop;
 	struct dps_worker store, examiner;
@@ -51,6 +52,10 @@ void connect_ends(struct fixture *fixture);
 void lose(struct fixture *fixture, bool is_given_back);
 /* Another connection, on which the exporter asks to go on. */
 void ask_to_resume(struct fixture *fixture, uint32_t files);
+/* It stays away for too long: the transfer leaves memory. */
+void put_away(struct fixture *fixture);
+/* And comes back then. */
+void ask_to_load(struct fixture *fixture, uint32_t files);
 int set_up(void **state);
 void turn(struct fixture *fixture);
 void give_back(struct fixture *fixture);

@@ -212,7 +212,8 @@ static void a_full_disk_ends_the_transfer(void **state)
 	assert_true(is_there(fixture, STAGED "/0"));
 	give_back(fixture);
 	wait_until_gone(fixture);
-	assert_false(is_there(fixture, STAGED));
+	/* They are for when there is room again. */
+	assert_true(is_there(fixture, STAGED "/0"));
 }
 
 static void a_file_that_is_given_up_before_its_turn_is_not_announced(void **state)
@@ -318,6 +319,7 @@ static void an_exporter_that_stays_away_takes_its_staged_files_along(void **stat
 	dps_connection_fini(&fixture->exporter);
 	next_command(fixture, DPS_COMMAND_CLOSE_CHANNEL);
 	give_back(fixture);
+	fixture->options.keep_partial_ns = 0;
 	fixture->skew_ns = 31 * DPS_NS_PER_S;
 	wait_until_gone(fixture);
 	assert_false(is_there(fixture, STAGED));
@@ -412,6 +414,7 @@ static void what_is_discarded_is_verified(void **state)
 	const struct dps_message *message;
 
 	fixture->context.staging = NULL;
+	fixture->context.journal = NULL;
 	add(fixture, "a", CHUNK_BYTES + 1);
 	add(fixture, "b", 10);
 	begin_accepted(fixture);

@@ -358,6 +358,7 @@ static void what_is_discarded_goes_on_as_well(void **state)
 	const struct dps_lane_command *command;
 
 	fixture->context.staging = NULL;
+	fixture->context.journal = NULL;
 	add(fixture, "a", 2 * CHUNK_BYTES);
 	begin_accepted(fixture);
 	receive_piece(fixture, next_command(fixture, DPS_COMMAND_ANNOUNCE), 0);

@@ -47,10 +47,10 @@ static void sweep__removes_what_is_left(void **state)
 	struct dps_staging staging;
 
 	open_staging(disk, &staging);
-	assert_int_equal(dps_staging_sweep(&staging), 2);
+	assert_int_equal(dps_staging_sweep(&staging, NULL, NULL), 2);
 	assert_false(is_there(disk, ONE));
 	assert_false(is_there(disk, TWO));
-	assert_int_equal(dps_staging_sweep(&staging), 0);
+	assert_int_equal(dps_staging_sweep(&staging, NULL, NULL), 0);
 	dps_staging_close(&staging);
 }
 
@@ -68,7 +68,7 @@ static void sweep__leaves_what_is_not_ours(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		scratch_write(disk, names[i], "x", 1);
 	open_staging(disk, &staging);
-	assert_int_equal(dps_staging_sweep(&staging), 2);
+	assert_int_equal(dps_staging_sweep(&staging, NULL, NULL), 2);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_true(is_there(disk, names[i]));
 	dps_staging_close(&staging);
@@ -80,16 +80,16 @@ static void sweep__leaves_what_another_may_be_using(void **state)
 	struct dps_staging first, second, third;
 
 	open_staging(disk, &first);
-	assert_int_equal(dps_staging_sweep(&first), 2);
+	assert_int_equal(dps_staging_sweep(&first, NULL, NULL), 2);
 	scratch_write(disk, ONE "/0", "abc", 3);
 	open_staging(disk, &second);
-	assert_int_equal(dps_staging_sweep(&second), 0);
+	assert_int_equal(dps_staging_sweep(&second, NULL, NULL), 0);
 	assert_true(is_there(disk, ONE "/0"));
 	dps_staging_close(&first);
 
 	/* The second is there still. */
 	open_staging(disk, &third);
-	assert_int_equal(dps_staging_sweep(&third), 0);
+	assert_int_equal(dps_staging_sweep(&third, NULL, NULL), 0);
 	assert_true(is_there(disk, ONE "/0"));
 	dps_staging_close(&third);
 	dps_staging_close(&second);

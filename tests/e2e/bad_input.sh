@@ -68,10 +68,11 @@ has_begun() {
 	said exporter '"event": *"accepted"'
 }
 
-# start_collector [ARG...]: one that goes on serving, unless told otherwise
+# start_collector [ARG...]: one that goes on serving, unless told otherwise; that nobody goes on with
+# a transfer soon shows, and then nothing is kept of it.
 start_collector() {
 	start collector "$streamd" collect --into "$scratch/into" --control "$control" \
-		"${collector_port[@]}" --json "$@"
+		"${collector_port[@]}" --json --reconnect-timeout 2s --keep-partial 0s "$@"
 	wait_for 10 said collector 'listening on' || fail_with "the collector does not listen"
 }
 
@@ -98,14 +99,14 @@ honest_transfer_still_works() {
 }
 
 nothing_is_staged() {
-	[[ -z $(find "$scratch/into/.dpdk-streamd" -mindepth 1 2>/dev/null) ]]
+	[[ -z $(find "$scratch/into/.dpdk-streamd" -mindepth 1 ! -name 'journal*' 2>/dev/null) ]]
 }
 
 # nothing_is_left: under a final name is what is complete, or nothing, and staging is empty.
 nothing_is_left() {
 	local name
 
-	wait_for 5 nothing_is_staged ||
+	wait_for 10 nothing_is_staged ||
 		fail_with "left in staging: $(find "$scratch/into/.dpdk-streamd" -mindepth 1)"
 	while read -r name; do
 		cmp "$scratch/from/$name" "$scratch/into/$name" ||
@@ -407,7 +408,7 @@ a_firewall_in_the_way() {
 	link_wire 1500 4 udp udp
 	printf x >"$scratch/from/x"
 	start collector "${collector_in[@]}" "$streamd" collect --into "$scratch/into" \
-		--control "$control" "${collector_port[@]}" --json
+		--control "$control" "${collector_port[@]}" --json --reconnect-timeout 2s --keep-partial 0s
 	wait_for 10 said collector 'listening on' || fail_with "the collector does not listen"
 	"${in_b[@]}" nft add table inet wall
 	"${in_b[@]}" nft add chain inet wall in '{ type filter hook input priority 0; }'
@@ -567,7 +568,7 @@ signal() {
 	if [[ $other == exporter ]]; then
 		ends exporter "$([[ $phase == finishing ]] && echo '0 3' || echo 3)" .
 	elif [[ " $* " == *' --once '* && $phase == moving ]]; then
-		ends collector 1 'stopped'
+		ends collector 1 'again|stopped'
 	elif [[ " $* " != *' --once '* ]]; then
 		honest_transfer_still_works
 	fi

@@ -262,8 +262,8 @@ def resumes():
     nobody = "f" * 32
     breaks("a resume before hello", Peer(), resume(nobody))
     peer = greeted()
-    peer.say(resume(nobody), resume(nobody, channel=2), resume(nobody, channel=0xfffffffe))
     for channel in (1, 2, 0xfffffffe):
+        peer.say(resume(nobody, channel=channel))
         expect("a transfer of nobody", peer.hear(), "refuse", code="unknown", channel=channel)
     # Nothing has happened: the connection goes on.
     peer.say(offer(file("a"), channel=3))
