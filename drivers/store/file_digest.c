@@ -24,12 +24,12 @@ static int read_piece(int fd, uint8_t *memory, size_t bytes, uint64_t offset)
 	return 0;
 }
 
-static int digest_pieces(int fd, uint64_t size_bytes, uint32_t chunk_bytes,
+static int digest_pieces(int fd, uint64_t from, uint64_t end, uint32_t chunk_bytes,
 			 const struct dps_digester *digester, const atomic_bool *stop,
 			 uint8_t *memory, struct dps_digest *pieces)
 {
-	for (uint64_t offset = 0; offset < size_bytes; offset += chunk_bytes) {
-		size_t bytes = dps_min_u64(chunk_bytes, size_bytes - offset);
+	for (uint64_t offset = from; offset < end; offset += chunk_bytes) {
+		size_t bytes = dps_min_u64(chunk_bytes, end - offset);
 		int err;
 
 		/* relaxed: only asks to stop, carries no data */
@@ -38,7 +38,7 @@ static int digest_pieces(int fd, uint64_t size_bytes, uint32_t chunk_bytes,
 		err = read_piece(fd, memory, bytes, offset);
 		if (err < 0)
 			return err;
-		digester->digest_bytes(memory, bytes, &pieces[offset / chunk_bytes]);
+		digester->digest_bytes(memory, bytes, &pieces[(offset - from) / chunk_bytes]);
 	}
 	return 0;
 }
@@ -55,11 +55,26 @@ int dps_file_digest_read(int fd, uint64_t size_bytes, uint32_t chunk_bytes,
 	DPS_ASSERT(dps_is_power_of_two(chunk_bytes));
 	if (pieces != NULL && memory != NULL) {
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-		err = digest_pieces(fd, size_bytes, chunk_bytes, digester, stop, memory, pieces);
+		err = digest_pieces(fd, 0, size_bytes, chunk_bytes, digester, stop, memory, pieces);
 	}
 	if (err == 0)
 		digester->digest_pieces(pieces, count, digest);
 	free(memory);
 	free(pieces);
+	return err;
+}
+
+int dps_file_digest_read_pieces(int fd, uint64_t offset, uint64_t bytes, uint32_t chunk_bytes,
+				const struct dps_digester *digester, const atomic_bool *stop,
+				struct dps_digest *pieces)
+{
+	uint8_t *memory = malloc(chunk_bytes);
+	int err = -ENOMEM;
+
+	DPS_ASSERT(dps_is_power_of_two(chunk_bytes) && offset % chunk_bytes == 0);
+	if (memory != NULL)
+		err = digest_pieces(fd, offset, offset + bytes, chunk_bytes, digester, stop, memory,
+				    pieces);
+	free(memory);
 	return err;
 }

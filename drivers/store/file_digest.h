@@ -22,3 +22,11 @@ struct dps_digester {
 int dps_file_digest_read(int fd, uint64_t size_bytes, uint32_t chunk_bytes,
 			 const struct dps_digester *digester, const atomic_bool *stop,
 			 struct dps_digest *digest);
+
+/*
+ * Digests bytes of an open file from offset on, a multiple of chunk_bytes, into one digest for each
+ * piece. Otherwise as above.
+ */
+int dps_file_digest_read_pieces(int fd, uint64_t offset, uint64_t bytes, uint32_t chunk_bytes,
+				const struct dps_digester *digester, const atomic_bool *stop,
+				struct dps_digest *pieces);
