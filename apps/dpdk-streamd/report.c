@@ -271,6 +271,10 @@ static void print_progress(struct dps_report *report, const struct dps_report_pr
 	add(object, "data_packets", number(progress->data_packets));
 	add(object, "retransmitted_packets", number(progress->retransmitted_packets));
 	add_limits(object, &progress->limits);
+	if (progress->is_parked) {
+		add(object, "parked_seconds", json_real((double)progress->parked_ns / 1e9));
+		add(object, "reconnect_seconds", json_real((double)progress->reconnect_ns / 1e9));
+	}
 	print(report, object);
 }
 

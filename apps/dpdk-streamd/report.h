@@ -70,6 +70,9 @@ struct dps_report_progress {
 	uint64_t data_packets;
 	uint64_t retransmitted_packets;
 	struct dps_report_limits limits; /* since the last report */
+	bool is_parked;			 /* bytes is where it goes on */
+	uint64_t parked_ns;		 /* so far */
+	uint64_t reconnect_ns;		 /* until the next attempt; 0: it is under way */
 };
 
 struct dps_report_summary {
@@ -82,7 +85,7 @@ struct dps_report_summary {
 	uint64_t data_packets;
 	uint64_t retransmitted_packets;
 	uint64_t impaired_packets;
-	uint64_t resent_bytes;
+	uint64_t resent_bytes; /* sent before and sent again because of resumes */
 	uint64_t peak_rss_bytes;
 	struct dps_report_limits limits; /* of the whole transfer */
 	bool is_stored;			 /* all that was asked for */

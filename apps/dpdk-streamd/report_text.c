@@ -106,6 +106,37 @@ static uint64_t smaller_of(uint64_t number, uint64_t total)
 	return number < total ? number : total;
 }
 
+/* "12 s", "3 min", "5 h" */
+static void append_time(char *text, size_t room, uint64_t ns)
+{
+	uint64_t seconds = ns / DPS_NS_PER_S;
+
+	if (seconds < 120)
+		append(text, room, "%" PRIu64 " s", seconds);
+	else if (seconds < 7200)
+		append(text, room, "%" PRIu64 " min", seconds / 60);
+	else
+		append(text, room, "%" PRIu64 " h", seconds / 3600);
+}
+
+static void format_parked(char text[DPS_REPORT_LINE_BYTES],
+			  const struct dps_report_progress *progress)
+{
+	const size_t room = DPS_REPORT_LINE_BYTES;
+	char bytes[DPS_REPORT_WORD_BYTES];
+
+	dps_report_format_bytes(bytes, progress->bytes);
+	append(text, room, "parked for ");
+	append_time(text, room, progress->parked_ns);
+	append(text, room, ", reconnecting");
+	if (progress->reconnect_ns > 0) {
+		append(text, room, " in ");
+		/* Rounded up: what is to come within a second is not now. */
+		append_time(text, room, progress->reconnect_ns + DPS_NS_PER_S - 1);
+	}
+	append(text, room, ", resumes at %s", bytes);
+}
+
 void dps_report_format_progress(char text[DPS_REPORT_LINE_BYTES],
 				const struct dps_report_progress *progress,
 				const struct dps_report_rates *rates)
@@ -115,6 +146,10 @@ void dps_report_format_progress(char text[DPS_REPORT_LINE_BYTES],
 	const struct dps_report_limit *limit;
 
 	text[0] = '\0';
+	if (progress->is_parked) {
+		format_parked(text, progress);
+		return;
+	}
 	dps_report_format_bytes(done, progress->bytes);
 	append(text, room, "%s", done);
 	if (progress->bytes_total != DPS_REPORT_UNKNOWN && progress->bytes_total > 0)
