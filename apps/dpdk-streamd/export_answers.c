@@ -5,32 +5,86 @@
 #include "drivers/log/log.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+static void say_whether_same(struct dps_export *export, uint32_t index, bool is_same)
+{
+	const struct dps_message_range range = { .first = index, .last = index };
+	const struct dps_message message = {
+		.type = is_same ? DPS_MESSAGE_SAME : DPS_MESSAGE_DIFFERENT,
+		.same = { .channel = export->number, .ranges_count = 1, .ranges = &range },
+	};
+
+	dps_peer_link_say(export->link, &message);
+}
+
+/* Says it, and what follows from it here. */
+static void answer(struct dps_export *export, uint32_t index, bool is_same)
+{
+	struct dps_export_file *file = &export->files[index];
+
+	say_whether_same(export, index, is_same);
+	if (!is_same || file->state >= DPS_EXPORT_STORED)
+		return;
+	dps_export_settle(export, index, DPS_EXPORT_SAME);
+	if (file->was_stored) { /* by what went before this transfer, and told then */
+		export->files_stored++;
+		export->bytes_stored += dps_export_size_of(export, index);
+		export->bytes_held += dps_export_size_of(export, index);
+		return;
+	}
+	export->files_same++;
+	export->bytes_same += dps_export_size_of(export, index);
+	dps_export_report_file(export, index, &file->digest, NULL, NULL);
+}
 
 static void on_compared(struct dps_export_job *job, uint64_t now_ns)
 {
 	struct dps_export *export = job->export;
+	struct dps_export_file *file = &export->files[job->file];
 	bool is_same =
 		job->result == 0 && memcmp(&job->digest, &job->expected, sizeof(job->digest)) == 0;
-	const struct dps_message_range range = { .first = job->file, .last = job->file };
-	const struct dps_message message = {
-		.type = is_same ? DPS_MESSAGE_SAME : DPS_MESSAGE_DIFFERENT,
-		.same = { .channel = DPS_EXPORT_CHANNEL_NUMBER,
-			  .ranges_count = 1,
-			  .ranges = &range },
-	};
 
 	(void)now_ns;
-	if (export->is_over)
+	if (export->is_over || file->state != DPS_EXPORT_COMPARING)
 		return;
-	dps_peer_link_say(export->link, &message);
-	if (!is_same) {
-		export->files[job->file].state = DPS_EXPORT_WAITING;
-		return;
+	file->compare = NULL;
+	file->state = DPS_EXPORT_WAITING;
+	if (is_same) {
+		file->digest = job->digest;
+		file->is_known = true;
+		dps_export_free_digests(file);
 	}
-	dps_export_settle(export, job->file, DPS_EXPORT_SAME);
-	export->files_same++;
-	export->bytes_same += dps_export_size_of(export, job->file);
-	dps_export_report_file(export, job->file, &job->digest, NULL, NULL);
+	/* Asked again on another connection, what is known is said then. */
+	if (job->is_asked)
+		answer(export, job->file, is_same);
+}
+
+/* The collector has one with this digest. */
+static bool on_have(struct dps_export *export, const struct dps_message_item *item)
+{
+	struct dps_export_file *file = &export->files[item->file];
+
+	if (!dps_export_is_regular(export, item->file))
+		return false;
+	if (file->state == DPS_EXPORT_COMPARING) {
+		if (file->compare->is_asked)
+			return false;
+		file->compare->expected = item->digest;
+		file->compare->is_asked = true;
+	} else if (file->is_known) {
+		answer(export, item->file,
+		       memcmp(&file->digest, &item->digest, sizeof(file->digest)) == 0);
+	} else if (file->state == DPS_EXPORT_FAILED) {
+		say_whether_same(export, item->file, false);
+	} else if (file->state == DPS_EXPORT_WAITING || export->is_resuming) {
+		file->state = DPS_EXPORT_COMPARING;
+		file->compare =
+			dps_export_push_digest(export, item->file, &item->digest, on_compared);
+	} else {
+		return false;
+	}
+	return true;
 }
 
 static void report_accepted(struct dps_export *export)
@@ -44,23 +98,31 @@ static void report_accepted(struct dps_export *export)
 	dps_report_on_accepted(export->report, &offer);
 }
 
+/* While it resumes, the collector says once more what it is owed. */
+static bool is_in_turn(const struct dps_export *export, const struct dps_message_items *accept)
+{
+	if (export->is_resuming)
+		return accept->files_end <= export->files_count;
+	return accept->files_end <= export->offered_end &&
+	       accept->files_end >= export->accepted_end &&
+	       (accept->files_end > 0 || export->files_count == 0);
+}
+
 static bool on_accept(struct dps_export *export, const struct dps_message_items *accept)
 {
-	if (accept->files_end > export->offered_end || accept->files_end < export->accepted_end ||
-	    (accept->files_end == 0 && export->files_count > 0))
-		return false;
-	for (uint32_t i = 0; i < accept->items_count; i++) {
-		const struct dps_message_item *item = &accept->items[i];
+	uint32_t first = export->is_resuming ? 0 : export->accepted_end;
 
-		if (item->file < export->accepted_end || item->file >= accept->files_end ||
-		    !dps_export_is_regular(export, item->file) ||
-		    export->files[item->file].state != DPS_EXPORT_WAITING)
+	if (!is_in_turn(export, accept))
+		return false;
+	for (uint32_t i = 0; i < accept->items_count; i++)
+		if (accept->items[i].file < first || accept->items[i].file >= accept->files_end ||
+		    !on_have(export, &accept->items[i]))
 			return false;
-		export->files[item->file].state = DPS_EXPORT_COMPARING;
-		dps_export_push_digest(export, item->file, &item->digest, on_compared);
-	}
-	if (export->accepted_end == 0)
+	if (export->is_resuming)
+		return true;
+	if (export->accepted_end == 0 && !export->was_accepted)
 		report_accepted(export);
+	export->was_accepted = true;
 	export->accepted_end = accept->files_end;
 	return true;
 }
@@ -76,12 +138,14 @@ static bool on_stored(struct dps_export *export, const struct dps_message_ranges
 
 			if (file->state >= DPS_EXPORT_STORED)
 				continue;
-			if (file->state != DPS_EXPORT_SENT && dps_export_is_regular(export, index))
+			if (file->state != DPS_EXPORT_SENT && !export->is_resuming &&
+			    dps_export_is_regular(export, index))
 				return false; /* stored before we said what it is */
 			dps_export_settle(export, index, DPS_EXPORT_STORED);
 			export->files_stored++;
 			export->bytes_stored += dps_export_size_of(export, index);
-			dps_export_report_file(export, index, NULL, NULL, NULL);
+			if (!file->was_stored)
+				dps_export_report_file(export, index, NULL, NULL, NULL);
 		}
 	}
 	return true;
@@ -111,6 +175,7 @@ static void keep_refetch(struct dps_export *export, const struct dps_lane_comman
 	if (!refetch)
 		abort();
 	refetch->command = *command;
+	refetch->is_given = false;
 	refetch->next = export->refetches;
 	export->refetches = refetch;
 	export->refetch_at_ns = at_ns;
@@ -129,8 +194,13 @@ static void on_opened_again(struct dps_export_job *job, uint64_t now_ns)
 		.offset = job->offset - export->files[job->file].offset,
 	};
 
+	if (job->connection != export->connection || export->is_over) {
+		if (job->fd >= 0)
+			close(job->fd);
+		return;
+	}
 	if (job->result < 0 && export->source) {
-		dps_export_skip_for(export, job->file, command.offset, job->result);
+		dps_export_skip_for(export, job->file, job->result);
 		return;
 	}
 	keep_refetch(export, &command, now_ns);
@@ -153,7 +223,11 @@ static bool on_refetch(struct dps_export *export, const struct dps_message_refet
 
 bool dps_export_on_message(struct dps_export *export, const struct dps_message *message)
 {
+	if (!export->is_live && !export->is_resuming)
+		return false;
 	switch (message->type) {
+	case DPS_MESSAGE_RESUMED:
+		return dps_export_on_resumed(export, &message->resumed);
 	case DPS_MESSAGE_ACCEPT:
 		return on_accept(export, &message->accept);
 	case DPS_MESSAGE_STORED:
@@ -161,6 +235,7 @@ bool dps_export_on_message(struct dps_export *export, const struct dps_message *
 	case DPS_MESSAGE_FILE_FAILED:
 		if (message->file_failed.file >= export->files_count)
 			return false;
+		export->files[message->file_failed.file].error = 0; /* it knows */
 		dps_export_fail(export, message->file_failed.file, message->file_failed.code,
 				message->file_failed.text);
 		return true;
@@ -176,6 +251,8 @@ void dps_export_on_time(struct dps_export *export, uint64_t now_ns)
 	if (now_ns < export->refetch_at_ns)
 		return;
 	export->refetch_at_ns = DPS_NEVER_NS;
-	if (export->refetches)
-		dps_node_command(export->node, &export->refetches->command);
+	if (!export->refetches)
+		return;
+	export->refetches->is_given = true;
+	dps_node_command(export->node, &export->refetches->command);
 }

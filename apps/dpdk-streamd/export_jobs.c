@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/export_jobs.h"
 #include "apps/dpdk-streamd/digester.h"
+#include "drivers/generate/generate.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,12 +17,14 @@ static void finish(struct dps_job *job, uint64_t now_ns)
 
 	self->export->jobs_count--;
 	self->then(self, now_ns);
+	free(self->pieces);
 	free(self);
 }
 
-static void push(struct dps_export *export, uint32_t file, void (*run)(struct dps_job *job),
-		 void (*then)(struct dps_export_job *job, uint64_t now_ns),
-		 const struct dps_export_job *with)
+static struct dps_export_job *push(struct dps_export *export, uint32_t file,
+				   void (*run)(struct dps_job *job),
+				   void (*then)(struct dps_export_job *job, uint64_t now_ns),
+				   const struct dps_export_job *with)
 {
 	struct dps_export_job *job = malloc(sizeof(*job));
 
@@ -32,8 +36,10 @@ static void push(struct dps_export *export, uint32_t file, void (*run)(struct dp
 	job->export = export;
 	job->then = then;
 	job->file = file;
+	job->connection = export->connection;
 	export->jobs_count++;
 	dps_worker_push(dps_node_worker(export->node), &job->job);
+	return job;
 }
 
 static void run_open(struct dps_job *job)
@@ -65,10 +71,11 @@ static void run_check(struct dps_job *job)
 			       : 0;
 }
 
-void dps_export_push_check(struct dps_export *export, uint32_t file, int fd,
+void dps_export_push_check(struct dps_export *export, struct dps_export_work *work,
 			   void (*then)(struct dps_export_job *job, uint64_t now_ns))
 {
-	push(export, file, run_check, then, &(struct dps_export_job){ .fd = fd });
+	push(export, work->file, run_check, then,
+	     &(struct dps_export_job){ .fd = work->fd, .work = work });
 }
 
 static void run_digest(struct dps_job *job)
@@ -95,12 +102,75 @@ static void run_digest(struct dps_job *job)
 	close(fd);
 }
 
-void dps_export_push_digest(struct dps_export *export, uint32_t file,
-			    const struct dps_digest *compare,
-			    void (*then)(struct dps_export_job *job, uint64_t now_ns))
+struct dps_export_job *
+dps_export_push_digest(struct dps_export *export, uint32_t file, const struct dps_digest *compare,
+		       void (*then)(struct dps_export_job *job, uint64_t now_ns))
 {
-	struct dps_export_job with = { .fd = -1 };
+	struct dps_export_job with = { .fd = -1, .is_asked = true };
 
 	with.expected = *compare;
-	push(export, file, run_digest, then, &with);
+	return push(export, file, run_digest, then, &with);
+}
+
+static void generate_pieces(struct dps_export_job *self)
+{
+	uint32_t chunk_bytes = dps_node_chunk_bytes(self->export->node);
+	uint64_t seed = dps_node_options(self->export->node)->generate_seed;
+	uint8_t *memory = malloc(chunk_bytes);
+
+	if (!memory) {
+		self->result = -ENOMEM;
+		return;
+	}
+	for (uint64_t at = 0; at < self->bytes; at += chunk_bytes) {
+		uint64_t rest = self->bytes - at;
+		size_t bytes = rest < chunk_bytes ? rest : chunk_bytes;
+
+		dps_generate_content(seed, self->offset + at, memory, bytes);
+		self->pieces[at / chunk_bytes] = dps_digest_of(memory, bytes);
+	}
+	free(memory);
+}
+
+/* Checked before and after: what was read is what was offered. */
+static void read_pieces(struct dps_export_job *self)
+{
+	struct dps_source *source = self->export->source;
+	struct dps_worker *worker = dps_node_worker(self->export->node);
+	bool is_direct;
+	int fd = dps_source_open_file(source, self->file, DPS_WISH_CACHED, &is_direct);
+
+	if (fd < 0) {
+		self->result = fd;
+		return;
+	}
+	self->result = dps_file_digest_read_pieces(
+		fd, self->offset, self->bytes, dps_node_chunk_bytes(self->export->node),
+		&dps_transfer_digester, &worker->is_hurried, self->pieces);
+	if (self->result == 0)
+		self->result = dps_source_check(source, self->file, fd);
+	close(fd);
+}
+
+static void run_pieces(struct dps_job *job)
+{
+	struct dps_export_job *self = job_of(job);
+
+	if (!self->pieces)
+		self->result = -ENOMEM;
+	else if (self->export->source)
+		read_pieces(self);
+	else
+		generate_pieces(self);
+}
+
+void dps_export_push_pieces(struct dps_export *export, uint32_t file,
+			    void (*then)(struct dps_export_job *job, uint64_t now_ns),
+			    uint64_t offset, uint64_t bytes)
+{
+	uint32_t chunk_bytes = dps_node_chunk_bytes(export->node);
+	struct dps_export_job with = { .fd = -1, .offset = offset, .bytes = bytes };
+
+	with.pieces = calloc((bytes + chunk_bytes - 1) / chunk_bytes, sizeof(*with.pieces));
+	push(export, file, run_pieces, then, &with);
 }

@@ -11,9 +11,13 @@ struct dps_export_job {
 	int result; /* 0 or -errno; of opening a descriptor */
 	int fd;
 	bool is_direct;
-	struct dps_digest digest;   /* of the file here */
-	struct dps_digest expected; /* of the collector's */
-	uint64_t offset;	    /* the caller's own */
+	bool is_asked;		      /* comparing: on the connection of now */
+	struct dps_digest digest;     /* of the file here */
+	struct dps_digest expected;   /* of the collector's */
+	struct dps_export_work *work; /* checking: the open file */
+	struct dps_digest *pieces;    /* reading pieces: theirs */
+	uint64_t connection;	      /* it was pushed on */
+	uint64_t offset;	      /* the caller's own; reading pieces: in the file */
 	uint64_t bytes;
 };
 
@@ -23,10 +27,15 @@ void dps_export_push_open(struct dps_export *export, uint32_t file,
 			  uint64_t offset, uint64_t bytes);
 
 /* Whether the file is still what the walk found. */
-void dps_export_push_check(struct dps_export *export, uint32_t file, int fd,
+void dps_export_push_check(struct dps_export *export, struct dps_export_work *work,
 			   void (*then)(struct dps_export_job *job, uint64_t now_ns));
 
-/* Reads the whole file for its digest. */
-void dps_export_push_digest(struct dps_export *export, uint32_t file,
-			    const struct dps_digest *compare,
-			    void (*then)(struct dps_export_job *job, uint64_t now_ns));
+/* Reads the whole file for its digest. Returns the job, good until then returns. */
+struct dps_export_job *
+dps_export_push_digest(struct dps_export *export, uint32_t file, const struct dps_digest *compare,
+		       void (*then)(struct dps_export_job *job, uint64_t now_ns));
+
+/* Reads pieces of the file, from a multiple of a chunk on, for their digests. */
+void dps_export_push_pieces(struct dps_export *export, uint32_t file,
+			    void (*then)(struct dps_export_job *job, uint64_t now_ns),
+			    uint64_t offset, uint64_t bytes);

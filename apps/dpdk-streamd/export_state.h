@@ -3,18 +3,16 @@
 #pragma once
 #include "apps/dpdk-streamd/export_jobs.h"
 
-enum { DPS_EXPORT_CHANNEL_NUMBER = 1 /* one transfer to a connection */ };
-
 /* A piece that the collector wants again and the lane could not take yet. */
 struct dps_export_refetch {
 	struct dps_export_refetch *next;
 	struct dps_lane_command command;
+	bool is_given; /* the lane has it, and the descriptor comes back */
 };
 
 /* ---- export_transfer.c ---- */
 bool dps_export_is_regular(const struct dps_export *export, uint32_t index);
 uint64_t dps_export_size_of(const struct dps_export *export, uint32_t index);
-void dps_export_free_work(struct dps_export_file *file);
 /* The file has come to its end, whichever; only the first call counts. */
 void dps_export_settle(struct dps_export *export, uint32_t index, enum dps_export_state state);
 /* Reports a file as stored (code NULL) or failed. */
@@ -22,10 +20,29 @@ void dps_export_report_file(struct dps_export *export, uint32_t index,
 			    const struct dps_digest *digest, const char *code, const char *text);
 void dps_export_fail(struct dps_export *export, uint32_t index, enum dps_control_code code,
 		     const char *text);
-/* Fails a file for -errno of reading it, and tells the collector that its rest will not come. */
-void dps_export_skip_for(struct dps_export *export, uint32_t index, uint64_t from_bytes, int error);
+/* Fails a file for -errno of reading it; the collector is told that its rest will not come. */
+void dps_export_skip_for(struct dps_export *export, uint32_t index, int error);
+/* Says what the collector has not heard yet of a file that failed here. */
+void dps_export_say_skip(struct dps_export *export, uint32_t index);
+void dps_export_open_channel(struct dps_export *export);
 
 /* ---- export_files.c ---- */
 /* Opens and announces the next files, in order, as far as there is room. */
 void dps_export_open_files(struct dps_export *export);
 void dps_export_announce_last(struct dps_export *export);
+/* Closes and forgets an open file, if nobody needs it any more. */
+void dps_export_release(struct dps_export *export, struct dps_export_work *work);
+void dps_export_drop_refetches(struct dps_export *export);
+
+/* ---- export_digests.c ---- */
+/* The digests of what was read of a file so far. */
+struct dps_piece_digests *dps_export_digests_of(struct dps_export *export, uint32_t index);
+void dps_export_free_digests(struct dps_export_file *file);
+/* If all of it was read: is it still the file that was offered? Then its digest is told. */
+void dps_export_check_if_read(struct dps_export *export, uint32_t index);
+void dps_export_say_digest(struct dps_export *export, uint32_t index);
+/* Reads once more what the collector holds of files and nobody here knows the digests of. */
+void dps_export_fill(struct dps_export *export);
+
+/* ---- export_resume.c ---- */
+bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_resumed *resumed);

@@ -84,39 +84,39 @@ int dps_export_init(struct dps_export *export, struct dps_node *node, struct dps
 	return 0;
 }
 
-void dps_export_free_work(struct dps_export_file *file)
-{
-	if (!file->work)
-		return;
-	dps_piece_digests_fini(&file->work->digests);
-	if (file->work->fd >= 0)
-		close(file->work->fd);
-	free(file->work);
-	file->work = NULL;
-}
-
 void dps_export_fini(struct dps_export *export)
 {
-	for (uint32_t i = 0; i < export->files_count && export->files; i++)
-		dps_export_free_work(&export->files[i]);
-	while (export->refetches) {
-		struct dps_export_refetch *refetch = export->refetches;
+	for (uint32_t i = 0; i < export->files_count && export->files; i++) {
+		struct dps_export_file *file = &export->files[i];
 
-		export->refetches = refetch->next;
-		free(refetch);
+		dps_export_free_digests(file);
+		if (file->state != DPS_EXPORT_COMPARING && file->work && file->work->fd < 0)
+			free(file->work);
 	}
+	for (size_t fd = 0; fd < export->works_room; fd++) {
+		if (!export->works[fd])
+			continue;
+		close((int)fd);
+		free(export->works[fd]);
+	}
+	dps_export_drop_refetches(export);
 	free(export->files);
-	free(export->fd_files);
+	free(export->works);
 }
 
 /* ---- the end of each file ---- */
 
 void dps_export_settle(struct dps_export *export, uint32_t index, enum dps_export_state state)
 {
-	if (export->files[index].state >= DPS_EXPORT_STORED)
+	struct dps_export_file *file = &export->files[index];
+
+	if (file->state >= DPS_EXPORT_STORED)
 		return;
-	export->files[index].state = (uint8_t)state;
+	if (file->state == DPS_EXPORT_COMPARING)
+		file->compare = NULL; /* its answer is not wanted any more */
+	file->state = (uint8_t)state;
 	export->settled_count++;
+	dps_export_free_digests(file);
 }
 
 void dps_export_report_file(struct dps_export *export, uint32_t index,
@@ -162,32 +162,49 @@ void dps_export_fail_rest(struct dps_export *export, enum dps_control_code code,
 		dps_export_fail(export, i, code, text);
 }
 
-/* Tells the collector that the rest of a file will not come. */
-static void skip(struct dps_export *export, uint32_t index, uint64_t from_bytes,
-		 enum dps_control_code code, const char *text)
+static enum dps_control_code skip_code(int error)
 {
-	const struct dps_message message = {
-		.type = DPS_MESSAGE_SKIP,
-		.skip = { .channel = DPS_EXPORT_CHANNEL_NUMBER,
-			  .file = index,
-			  .code = code,
-			  .from_bytes = from_bytes,
-			  .text = text },
-	};
-
-	if (export->files[index].state == DPS_EXPORT_FAILED)
-		return;
-	dps_peer_link_say(export->link, &message);
-	dps_export_fail(export, index, code, text);
+	return error == -ESTALE || error == -ENODATA ? DPS_CODE_SOURCE_CHANGED
+						     : DPS_CODE_CANNOT_READ;
 }
 
-void dps_export_skip_for(struct dps_export *export, uint32_t index, uint64_t from_bytes, int error)
+static const char *skip_text(int error)
 {
-	if (error == -ESTALE || error == -ENODATA)
-		skip(export, index, from_bytes, DPS_CODE_SOURCE_CHANGED,
-		     "source changed while it was read; send it again when nobody writes to it");
-	else
-		skip(export, index, from_bytes, DPS_CODE_CANNOT_READ, dps_reason(error));
+	if (error == 0)
+		return "the collector gave it up before";
+	return skip_code(error) == DPS_CODE_SOURCE_CHANGED
+		       ? "source changed while it was read; send it again when nobody writes to it"
+		       : dps_reason(error);
+}
+
+void dps_export_say_skip(struct dps_export *export, uint32_t index)
+{
+	struct dps_export_file *file = &export->files[index];
+	const struct dps_message message = {
+		.type = DPS_MESSAGE_SKIP,
+		.skip = { .channel = export->number,
+			  .file = index,
+			  .code = skip_code(file->error),
+			  .from_bytes = file->from_bytes,
+			  .text = skip_text(file->error) },
+	};
+
+	if (!export->is_live || index >= export->accepted_end)
+		return; /* in its turn */
+	dps_peer_link_say(export->link, &message);
+	file->is_skip_owed = false;
+}
+
+void dps_export_skip_for(struct dps_export *export, uint32_t index, int error)
+{
+	struct dps_export_file *file = &export->files[index];
+
+	if (file->state >= DPS_EXPORT_STORED)
+		return;
+	file->error = error;
+	file->is_skip_owed = true;
+	dps_export_say_skip(export, index);
+	dps_export_fail(export, index, skip_code(error), skip_text(error));
 }
 
 /* ---- offering ---- */
@@ -196,7 +213,7 @@ static void say_last(struct dps_export *export)
 {
 	const struct dps_message message = {
 		.type = DPS_MESSAGE_LAST,
-		.last = { .channel = DPS_EXPORT_CHANNEL_NUMBER,
+		.last = { .channel = export->number,
 			  .files = export->files_count,
 			  .bytes = export->bytes_total },
 	};
@@ -210,9 +227,10 @@ static void offer(struct dps_export *export)
 	static struct dps_message_file files[DPS_MESSAGE_ITEMS_MAX];
 	uint32_t count = export->files_count - export->offered_end;
 	struct dps_message message = {
-		.type = export->offered_end == 0 ? DPS_MESSAGE_OFFER : DPS_MESSAGE_OFFER_MORE,
+		.type = export->offered_end == 0 && !export->is_resumed ? DPS_MESSAGE_OFFER
+									: DPS_MESSAGE_OFFER_MORE,
 		.offer = { .transfer = export->id,
-			   .channel = DPS_EXPORT_CHANNEL_NUMBER,
+			   .channel = export->number,
 			   .chunk_bytes = dps_node_chunk_bytes(export->node),
 			   .total_files = export->files_count,
 			   .total_bytes = export->bytes_total,
@@ -233,15 +251,16 @@ static void offer(struct dps_export *export)
 		say_last(export);
 }
 
-static void open_channel(struct dps_export *export)
+void dps_export_open_channel(struct dps_export *export)
 {
 	dps_node_command(
 		export->node,
 		&(struct dps_lane_command){
 			.type = DPS_COMMAND_OPEN_CHANNEL,
+			.cookie = export->connection,
 			.open_channel = {
 				.path = export->path,
-				.number = DPS_EXPORT_CHANNEL_NUMBER,
+				.number = export->number,
 				.is_sender = true,
 				.window_bytes = dps_node_options(export->node)->window_bytes,
 			},
@@ -251,16 +270,34 @@ static void open_channel(struct dps_export *export)
 
 void dps_export_step(struct dps_export *export)
 {
-	if (export->is_over)
+	if (export->is_over || !export->is_live)
 		return;
-	while (!export->is_last_said && !dps_peer_link_is_full(export->link))
-		offer(export);
+	while (!export->is_last_said && !dps_peer_link_is_full(export->link)) {
+		if (export->is_resumed && export->offered_end == export->files_count)
+			say_last(export);
+		else
+			offer(export);
+	}
+	dps_export_fill(export);
 	if (export->accepted_end > 0 && !export->is_channel_wanted)
-		open_channel(export);
+		dps_export_open_channel(export);
 	if (!export->has_channel)
 		return;
 	dps_export_open_files(export);
 	dps_export_announce_last(export);
+}
+
+uint64_t dps_export_bytes_done(const struct dps_export *export)
+{
+	struct dps_lane_snapshot snapshot;
+	uint64_t bytes = export->bytes_held + export->bytes_same;
+
+	if (!export->has_channel)
+		return bytes;
+	dps_node_read_snapshot(export->node, &snapshot);
+	if (snapshot.channel.is_sender && snapshot.channel.generation == export->generation)
+		bytes += snapshot.channel.bytes_done;
+	return bytes;
 }
 
 uint64_t dps_export_deadline_ns(const struct dps_export *export)

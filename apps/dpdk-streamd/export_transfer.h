@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Export transfer: one transfer as the exporter sees it: its files, in the order of their offsets,
- * from the offer until each is stored or failed.
+ * from the offer until each is stored or failed, over any number of connections.
+ *
+ * A connection goes live when the collector may hear of files, and is over when it is parked.
+ * What is known of a file outlives it: its place, the digests of what was read of it, the digest
+ * of all of it. Descriptors do not: they go back to be closed, and the file is opened again.
  *
  * Owner: the control core.
  */
@@ -17,27 +21,41 @@ enum dps_export_state {
 	DPS_EXPORT_WAITING,   /* not opened yet */
 	DPS_EXPORT_COMPARING, /* the collector has one like it: is it the same? */
 	DPS_EXPORT_OPENING,
-	DPS_EXPORT_SENDING, /* open, announced to the lane */
+	DPS_EXPORT_SENDING, /* announced to the lane, or wholly held without a digest */
 	DPS_EXPORT_SENT,    /* read to its end and unchanged; its digest was told */
 	DPS_EXPORT_STORED,
 	DPS_EXPORT_SAME, /* was there already: nothing is sent */
 	DPS_EXPORT_FAILED,
 };
 
-/* What a file needs while it is open. */
-struct dps_export_file_work {
-	struct dps_piece_digests digests;
+struct dps_export_job;
+
+/* An open file: the lane reads it. Goes when the lane and the check are done with it. */
+struct dps_export_work {
+	uint32_t file;
 	int fd;
 	bool is_direct;
 	bool is_lane_done; /* the descriptor is ours again */
 	bool is_checking;
 	bool is_checked;
+	bool is_orphan; /* of an earlier connection: the file knows it no more */
 };
 
 struct dps_export_file {
-	uint64_t offset; /* in the channel */
-	struct dps_export_file_work *work;
+	uint64_t offset;	  /* in the channel */
+	uint64_t from_bytes;	  /* the collector holds what is before; less is known of none */
+	struct dps_digest digest; /* of the whole file, once is_known */
+	struct dps_piece_digests *digests; /* from its start, until is_known */
+	union {
+		struct dps_export_work *work;	/* while it is open */
+		struct dps_export_job *compare; /* while state is COMPARING */
+	};
+	int error;     /* of a file that failed here and not there: -errno of reading it */
 	uint8_t state; /* enum dps_export_state */
+	bool is_known;
+	bool is_said;	   /* its digest, on this connection */
+	bool is_skip_owed; /* it failed here, and the collector has not heard it */
+	bool was_stored;   /* told as stored before the transfer was begun anew */
 };
 
 struct dps_export_refetch;
@@ -54,24 +72,37 @@ struct dps_export {
 	uint32_t offered_end;  /* files below were offered */
 	uint32_t accepted_end; /* ... and accepted */
 	uint32_t next_open;
+	uint32_t next_fill;
 	uint32_t open_count;	/* opened and not given back */
+	uint32_t opening_count; /* of this connection */
 	uint32_t settled_count; /* stored, same or failed */
 	uint32_t jobs_count;
 	uint64_t bytes_total;
 	uint64_t bytes_stored;
 	uint64_t bytes_same;
+	uint64_t bytes_held; /* by the collector when this connection went live */
+	uint64_t bytes_resent;
+	uint64_t sent_end; /* of the channel's offsets, over all connections before this one */
 	uint64_t files_stored;
 	uint64_t files_same;
 	uint64_t files_failed;
-	int32_t *fd_files; /* by descriptor: which file, -1 for none */
-	size_t fd_files_room;
+	struct dps_export_work **works; /* by descriptor */
+	size_t works_room;
 	struct dps_export_refetch *refetches;
 	uint64_t refetch_at_ns;
+	uint64_t connection; /* counts them; tells late answers of the lane and of jobs apart */
 	uint32_t path;
+	uint32_t number; /* of the channel, on this connection; one that was refused is not used
+			    again */
 	uint32_t channel;
 	uint32_t generation;
 	bool is_channel_wanted;
 	bool has_channel;
+	bool is_live;	   /* what is said reaches the collector */
+	bool is_resuming;  /* it was asked to go on and has not said resumed */
+	bool is_resumed;   /* the collector knows the transfer: what follows is offered as more */
+	bool was_accepted; /* some of it, once: told */
+	bool is_filling;
 	bool is_last_said;
 	bool is_last_announced;
 	bool is_over; /* nothing more is to be started */
@@ -81,6 +112,17 @@ struct dps_export {
 int dps_export_init(struct dps_export *export, struct dps_node *node, struct dps_source *source,
 		    struct dps_peer_link *link, struct dps_report *report);
 void dps_export_fini(struct dps_export *export);
+
+/* ---- connections (export_resume.c) ---- */
+
+/* The first one. */
+void dps_export_start(struct dps_export *export, uint32_t path);
+/* The connection is lost. May be called again. */
+void dps_export_park(struct dps_export *export);
+/* Asks the collector to go on, over a path that may still be opening. */
+void dps_export_resume(struct dps_export *export, uint32_t path);
+/* The collector does not know it, or not any more: its files are offered anew under a new id. */
+void dps_export_begin_anew(struct dps_export *export);
 
 /* Goes as far as it can: offers, opens, announces. Call once a turn. */
 void dps_export_step(struct dps_export *export);
@@ -93,6 +135,9 @@ void dps_export_on_lane_event(struct dps_export *export, const struct dps_lane_e
 
 uint64_t dps_export_deadline_ns(const struct dps_export *export);
 void dps_export_on_time(struct dps_export *export, uint64_t now_ns);
+
+/* Bytes of files that need not be sent any more, as far as the lane has told. */
+uint64_t dps_export_bytes_done(const struct dps_export *export);
 
 /* Files that are neither stored nor failed will not be stored: names each. */
 void dps_export_fail_rest(struct dps_export *export, enum dps_control_code code, const char *text);

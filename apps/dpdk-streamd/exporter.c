@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 enum {
 	LEAVE_S = 3,
@@ -43,6 +42,9 @@ void dps_exporter_leave(struct dps_exporter *exporter, const struct dps_message 
 	dps_export_give_up(&exporter->export);
 	if (exporter->ended_at_ns == 0)
 		exporter->ended_at_ns = dps_node_now_ns(exporter->node);
+	/* Parked, what is left of a connection has said its last word. */
+	if (exporter->state == DPS_EXPORTER_PARKED)
+		dps_peer_link_close(&exporter->link);
 	if (!exporter->link.is_open) {
 		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
 		return;
@@ -62,52 +64,6 @@ void dps_exporter_leave_with(struct dps_exporter *exporter, enum dps_control_cod
 	dps_exporter_leave(exporter, &message);
 }
 
-/* ---- reaching the peer ---- */
-
-static void on_connected(struct dps_exporter *exporter, struct dps_socket *socket)
-{
-	exporter->peer_address = socket->peer_address;
-	snprintf(exporter->peer_name, sizeof(exporter->peer_name), "%s", socket->peer);
-	exporter->link.on_message = dps_exporter_on_message;
-	exporter->link.on_closed = dps_exporter_on_closed;
-	exporter->link.context = exporter;
-	if (dps_peer_link_open(&exporter->link, dps_node_loop(exporter->node), socket) < 0) {
-		dps_exporter_fail(exporter, DPS_EXIT_LOST, "no memory for a connection");
-		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
-		return;
-	}
-	dps_exporter_say_hello(exporter);
-}
-
-static void step_dialer(struct dps_exporter *exporter, uint64_t now_ns)
-{
-	struct dps_loop *loop = dps_node_loop(exporter->node);
-	char why[DPS_ENDPOINT_ERROR_BYTES];
-	struct dps_socket *socket;
-	enum dps_dialer_event event;
-
-	/* The descriptor changes with each attempt: out of the loop before, in again after. */
-	dps_loop_remove(loop, &exporter->dialer_source);
-	event = dps_dialer_step(&exporter->dialer, &socket, now_ns);
-	if (event == DPS_DIALER_CONNECTED) {
-		on_connected(exporter, socket);
-	} else if (event == DPS_DIALER_FAILED) {
-		dps_dialer_explain(&exporter->dialer, why, now_ns);
-		dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s", why);
-		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
-	} else if (exporter->dialer.fd >= 0) {
-		exporter->dialer_source.fd = exporter->dialer.fd;
-		exporter->dialer_source.wants = EPOLLOUT;
-		(void)dps_loop_add(loop, &exporter->dialer_source);
-	}
-}
-
-static void on_dialer_ready(void *context, uint32_t events, uint64_t now_ns)
-{
-	(void)events;
-	step_dialer(context, now_ns);
-}
-
 /* ---- time ---- */
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -120,27 +76,39 @@ static uint64_t next_deadline_ns(void *context)
 	struct dps_exporter *exporter = context;
 	uint64_t at_ns = exporter->deadline_ns;
 
-	if (exporter->state == DPS_EXPORTER_DIALING && exporter->has_path)
-		at_ns = earliest(at_ns, dps_dialer_deadline_ns(&exporter->dialer));
+	at_ns = earliest(at_ns, dps_exporter_dial_deadline_ns(exporter));
 	at_ns = earliest(at_ns, dps_peer_link_deadline_ns(&exporter->link));
-	if (exporter->state == DPS_EXPORTER_MOVING) {
+	if (exporter->state == DPS_EXPORTER_MOVING || dps_exporter_is_parked(exporter))
 		at_ns = earliest(at_ns, dps_report_deadline_ns(&exporter->report));
+	if (exporter->state == DPS_EXPORTER_MOVING) {
 		at_ns = earliest(at_ns, exporter->watch_at_ns);
 		at_ns = earliest(at_ns, dps_export_deadline_ns(&exporter->export));
 	}
 	return at_ns;
 }
 
-static void on_deadline(struct dps_exporter *exporter)
+static void on_deadline(struct dps_exporter *exporter, uint64_t now_ns)
 {
 	switch (exporter->state) {
+	case DPS_EXPORTER_PARKED:
+		dps_exporter_give_up_parked(exporter, now_ns);
+		break;
+	case DPS_EXPORTER_RESUMING:
+		dps_exporter_park(exporter, NULL, now_ns, "%s does not go on with the transfer",
+				  exporter->peer_name);
+		break;
 	case DPS_EXPORTER_GREETING:
+		if (dps_exporter_is_parked(exporter)) {
+			dps_exporter_park(exporter, NULL, now_ns, "%s says no hello",
+					  exporter->peer_name);
+			break;
+		}
 		dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s does not answer as a collector does",
 				  exporter->peer_name);
 		dps_exporter_leave(exporter, NULL);
 		break;
 	case DPS_EXPORTER_PROBING:
-		dps_exporter_on_path_lost(exporter, DPS_CLOSE_UNREACHABLE);
+		dps_exporter_on_path_lost(exporter, DPS_CLOSE_UNREACHABLE, now_ns);
 		break;
 	case DPS_EXPORTER_LEAVING:
 		dps_peer_link_close(&exporter->link);
@@ -156,34 +124,17 @@ static void on_due(void *context, uint64_t now_ns)
 	struct dps_exporter *exporter = context;
 
 	dps_peer_link_on_time(&exporter->link, now_ns);
-	if (exporter->state == DPS_EXPORTER_DIALING && exporter->has_path &&
-	    now_ns >= dps_dialer_deadline_ns(&exporter->dialer))
-		step_dialer(exporter, now_ns);
+	if (now_ns >= dps_exporter_dial_deadline_ns(exporter))
+		dps_exporter_step_dialer(exporter, now_ns);
 	if (exporter->state == DPS_EXPORTER_MOVING)
 		dps_export_on_time(&exporter->export, now_ns);
 	dps_exporter_report_progress(exporter, now_ns);
 	dps_exporter_watch_progress(exporter, now_ns);
 	if (now_ns >= exporter->deadline_ns)
-		on_deadline(exporter);
+		on_deadline(exporter, now_ns);
 }
 
 /* ---- the whole ---- */
-
-/* The lane makes connection ids ahead; right after the start there may be none yet. */
-static bool reserve_path(struct dps_exporter *exporter, uint64_t now_ns)
-{
-	int path;
-
-	if (exporter->has_path)
-		return true;
-	path = dps_node_reserve_path(exporter->node, &exporter->connection_id);
-	if (path < 0)
-		return false;
-	exporter->path = (uint32_t)path;
-	exporter->has_path = true;
-	step_dialer(exporter, now_ns);
-	return true;
-}
 
 static void run(struct dps_exporter *exporter)
 {
@@ -191,9 +142,10 @@ static void run(struct dps_exporter *exporter)
 		uint64_t now_ns = dps_node_now_ns(exporter->node);
 		uint64_t until_ns = DPS_NEVER_NS;
 
-		if (!reserve_path(exporter, now_ns))
+		if (!dps_exporter_dial(exporter, now_ns))
 			until_ns = now_ns + DPS_NS_PER_MS;
-		if (exporter->state == DPS_EXPORTER_MOVING)
+		if (exporter->state == DPS_EXPORTER_MOVING ||
+		    exporter->state == DPS_EXPORTER_RESUMING)
 			dps_export_step(&exporter->export);
 		dps_peer_link_flush(&exporter->link);
 		if (exporter->state == DPS_EXPORTER_ENDED)
@@ -286,11 +238,11 @@ int dps_exporter_run(struct dps_node *node, struct dps_source *source,
 		.context = exporter,
 	};
 	dps_loop_add_timer(dps_node_loop(node), &exporter->timer);
-	exporter->dialer_source.on_ready = on_dialer_ready;
-	exporter->dialer_source.context = exporter;
-	dps_exporter_enter(exporter, DPS_EXPORTER_DIALING, DPS_NEVER_NS);
+	exporter->peer = peer;
+	exporter->parked_at_ns = DPS_NEVER_NS;
 	dps_dialer_init(&exporter->dialer, peer->addresses, peer->count,
 			dps_node_now_ns(node) + options->connect_timeout_ns, dps_node_now_ns(node));
+	dps_exporter_enter(exporter, DPS_EXPORTER_DIALING, DPS_NEVER_NS);
 	run(exporter);
 	if (source && dps_source_totals(source)->failed > 0)
 		dps_exporter_fail(exporter, DPS_EXIT_NOT_ALL,

@@ -29,8 +29,7 @@ void dps_exporter_watch_progress(struct dps_exporter *exporter, uint64_t now_ns)
 		dps_exporter_fail(
 			exporter, DPS_EXIT_LOST,
 			"nothing advanced towards %s for %" PRIu64
-			" s (--idle-timeout); look at its disk and log, then run the same command "
-			"again",
+			" s (--idle-timeout); look at its disk and log; the same command resumes",
 			exporter->peer_name, exporter->options->idle_timeout_ns / DPS_NS_PER_S);
 		dps_exporter_leave_with(exporter, DPS_CODE_IDLE,
 					"nothing advanced for the idle timeout");
@@ -44,11 +43,17 @@ void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns
 	struct dps_lane_snapshot snapshot;
 	struct dps_report_progress progress = { .transfer = export->id };
 
-	if (exporter->state != DPS_EXPORTER_MOVING ||
+	if ((exporter->state != DPS_EXPORTER_MOVING && !dps_exporter_is_parked(exporter)) ||
 	    now_ns < dps_report_deadline_ns(&exporter->report))
 		return;
 	dps_node_read_snapshot(exporter->node, &snapshot);
-	progress.bytes = snapshot.channel.bytes_done + export->bytes_same;
+	if (dps_exporter_is_parked(exporter)) {
+		progress.is_parked = true;
+		progress.parked_ns = now_ns - exporter->parked_at_ns;
+		if (dps_backoff_next_at_ns(&exporter->backoff) > now_ns)
+			progress.reconnect_ns = dps_backoff_next_at_ns(&exporter->backoff) - now_ns;
+	}
+	progress.bytes = dps_export_bytes_done(export);
 	progress.bytes_total = export->bytes_total;
 	progress.files = export->settled_count;
 	progress.files_total = export->files_count;
@@ -80,7 +85,7 @@ void dps_exporter_summarize(struct dps_exporter *exporter)
 		.data_packets = snapshot.engine.data_packets,
 		.retransmitted_packets = snapshot.engine.retransmitted_packets,
 		.impaired_packets = snapshot.port.impaired_datagrams,
-		.resent_bytes = snapshot.engine.retransmitted_bytes,
+		.resent_bytes = export->bytes_resent,
 		.peak_rss_bytes = dps_report_peak_rss_bytes(),
 		.limits = dps_transfer_limits(&snapshot, NULL, items),
 		.is_stored = exporter->status == 0 && exporter->is_done && exporter->peer_stores,

@@ -2,13 +2,16 @@
 /* Exporter state: one run of the exporter, for the files that make it up. */
 #pragma once
 #include "apps/dpdk-streamd/export_transfer.h"
+#include "apps/dpdk-streamd/exporter.h"
 #include "drivers/control/dialer.h"
+#include <dps/backoff.h>
 
 enum {
 	DPS_EXIT_NOT_ALL = 1,
 	DPS_EXIT_LOST = 3,
 	DPS_EXIT_REFUSED = 4,
 	DPS_EXPORTER_SENTENCE_BYTES = 1536,
+	DPS_EXPORTER_REASON_BYTES = 512,
 };
 
 enum dps_exporter_state {
@@ -16,7 +19,9 @@ enum dps_exporter_state {
 	DPS_EXPORTER_GREETING, /* our hello is said, theirs is not in */
 	DPS_EXPORTER_PROBING,  /* does the data path carry packets? */
 	DPS_EXPORTER_MOVING,
-	DPS_EXPORTER_LEAVING, /* the last message is said */
+	DPS_EXPORTER_PARKED,   /* the connection was lost; the collector is dialled again */
+	DPS_EXPORTER_RESUMING, /* it was asked to go on: resumed and an open path are waited for */
+	DPS_EXPORTER_LEAVING,  /* the last message is said */
 	DPS_EXPORTER_ENDED,
 };
 
@@ -26,6 +31,7 @@ struct dps_exporter {
 	const struct dps_options *options;
 	struct dps_report report;
 	struct dps_loop_timer timer;
+	const struct dps_exporter_peer *peer;
 	struct dps_dialer dialer;
 	struct dps_loop_source dialer_source;
 	struct dps_peer_link link;
@@ -37,13 +43,25 @@ struct dps_exporter {
 	uint64_t advanced_to;	 /* a measure of what is done ... */
 	uint64_t advanced_at_ns; /* ... and when it last changed */
 	uint64_t watch_at_ns;
+	uint64_t idle_ns; /* before this connection, since it last changed */
+
+	struct dps_backoff backoff; /* between attempts to reach it again */
+	uint64_t parked_at_ns;	    /* DPS_NEVER_NS: not; until resumed and the path is open */
+	uint64_t parked_until_ns;   /* it is given up */
+	uint64_t bytes_resent_told;
+	char lost_why[DPS_EXPORTER_REASON_BYTES];
+	char failed_why[DPS_EXPORTER_REASON_BYTES]; /* the last attempt */
+
 	enum dps_exporter_state state;
 	uint32_t path;
 	uint64_t connection_id;
 	uint64_t deadline_ns; /* of the state */
 	uint64_t started_at_ns;
 	uint64_t ended_at_ns;
-	bool has_path;
+	bool has_path;	   /* reserved, or open */
+	bool is_path_said; /* the collector knows its id: no other connection may use it */
+	bool is_path_open; /* it carries packets */
+	bool is_dialing;
 	bool peer_stores; /* it keeps what it gets: no --discard */
 	bool is_done;
 	int status;
@@ -61,12 +79,38 @@ void dps_exporter_leave(struct dps_exporter *exporter, const struct dps_message 
 void dps_exporter_leave_with(struct dps_exporter *exporter, enum dps_control_code code,
 			     const char *text);
 
+/* ---- exporter_dial.c ---- */
+void dps_exporter_step_dialer(struct dps_exporter *exporter, uint64_t now_ns);
+/* Reserves a path and starts to dial, when it is time to. False: try again in a moment. */
+bool dps_exporter_dial(struct dps_exporter *exporter, uint64_t now_ns);
+/* When dialling has something to do; DPS_NEVER_NS for never. */
+uint64_t dps_exporter_dial_deadline_ns(const struct dps_exporter *exporter);
+
+/* ---- exporter_park.c ---- */
+bool dps_exporter_is_parked(const struct dps_exporter *exporter);
+/*
+ * What there was of a connection is over, and it is to be tried again. Says a last message first,
+ * NULL for none; why becomes part of a sentence.
+ */
+void dps_exporter_park(struct dps_exporter *exporter, const struct dps_message *message,
+		       uint64_t now_ns, const char *why, ...) __attribute__((format(printf, 4, 5)));
+/* As above, with an error to say. */
+void dps_exporter_park_with(struct dps_exporter *exporter, enum dps_control_code code,
+			    const char *why, uint64_t now_ns);
+/* Asks the collector that just said hello to go on. */
+void dps_exporter_resume(struct dps_exporter *exporter, uint64_t now_ns);
+/* It answered, or the path opened: goes on when both have come. */
+void dps_exporter_go_on(struct dps_exporter *exporter, uint64_t now_ns);
+/* It does not know the transfer any more, and is offered a new one. */
+void dps_exporter_begin_anew(struct dps_exporter *exporter, uint64_t now_ns);
+void dps_exporter_give_up_parked(struct dps_exporter *exporter, uint64_t now_ns);
+
 /* ---- exporter_talk.c: what the collector and the lane say ---- */
 void dps_exporter_say_hello(struct dps_exporter *exporter);
 void dps_exporter_on_message(void *context, const struct dps_message *message, uint64_t now_ns);
 void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns);
 void dps_exporter_on_lane_event(void *context, const struct dps_lane_event *event, uint64_t now_ns);
-void dps_exporter_on_path_lost(struct dps_exporter *exporter, uint32_t reason);
+void dps_exporter_on_path_lost(struct dps_exporter *exporter, uint32_t reason, uint64_t now_ns);
 void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns);
 
 /* ---- exporter_report.c ---- */

@@ -17,15 +17,18 @@ enum {
 void dps_exporter_say_hello(struct dps_exporter *exporter)
 {
 	struct dps_message message = { .type = DPS_MESSAGE_HELLO };
-	uint64_t epoch;
+	uint64_t epoch, until_ns;
 
 	if (getrandom(&epoch, sizeof(epoch), 0) != sizeof(epoch))
 		epoch = dps_node_now_ns(exporter->node);
 	dps_node_fill_hello(exporter->node, &message.hello, DPS_ROLE_EXPORT,
 			    exporter->connection_id, epoch >> 1);
 	dps_peer_link_say(&exporter->link, &message);
-	dps_exporter_enter(exporter, DPS_EXPORTER_GREETING,
-			   dps_node_now_ns(exporter->node) + HELLO_S * DPS_NS_PER_S);
+	exporter->is_path_said = true;
+	until_ns = dps_node_now_ns(exporter->node) + HELLO_S * DPS_NS_PER_S;
+	if (dps_exporter_is_parked(exporter) && until_ns > exporter->parked_until_ns)
+		until_ns = exporter->parked_until_ns;
+	dps_exporter_enter(exporter, DPS_EXPORTER_GREETING, until_ns);
 }
 
 static bool has_feature(const struct dps_message_hello *hello, const char *feature)
@@ -97,14 +100,70 @@ static void on_hello(struct dps_exporter *exporter, const struct dps_message_hel
 	dps_report_on_hello(&exporter->report, &said);
 	exporter->peer_stores = !has_feature(hello, "discard");
 	dps_node_open_path(exporter->node, exporter->path, hello, &exporter->peer_address);
-	dps_exporter_enter(exporter, DPS_EXPORTER_PROBING,
-			   now_ns + exporter->options->connect_timeout_ns);
+	if (dps_exporter_is_parked(exporter))
+		dps_exporter_resume(exporter, now_ns);
+	else
+		dps_exporter_enter(exporter, DPS_EXPORTER_PROBING,
+				   now_ns + exporter->options->connect_timeout_ns);
 }
 
-static void on_refuse(struct dps_exporter *exporter, const struct dps_message_refuse *refuse)
+/* What may be different in a moment. */
+static bool is_passing(enum dps_control_code code)
+{
+	return code == DPS_CODE_UNREACHABLE || code == DPS_CODE_SHUTTING_DOWN ||
+	       code == DPS_CODE_IDLE;
+}
+
+/* Whether a transfer was under way that can wait for another connection. */
+static bool can_park(const struct dps_exporter *exporter)
+{
+	return exporter->state == DPS_EXPORTER_MOVING || dps_exporter_is_parked(exporter);
+}
+
+static bool is_about_resume(const struct dps_exporter *exporter,
+			    const struct dps_message_refuse *refuse)
+{
+	return exporter->state == DPS_EXPORTER_RESUMING &&
+	       refuse->channel == exporter->export.number && exporter->export.is_resuming;
+}
+
+static void on_resume_refused(struct dps_exporter *exporter,
+			      const struct dps_message_refuse *refuse)
+{
+	if (refuse->code == DPS_CODE_IDENTITY_CHANGED || refuse->code == DPS_CODE_CANCELLED) {
+		dps_export_fail_rest(&exporter->export, refuse->code, refuse->text);
+		dps_exporter_fail(exporter, DPS_EXIT_NOT_ALL,
+				  "%s cannot go on with the transfer (%s): %s; --new starts over",
+				  exporter->peer_name, dps_control_code_name(refuse->code),
+				  refuse->text);
+	} else {
+		dps_exporter_fail(exporter, DPS_EXIT_REFUSED,
+				  "%s refused to go on with the transfer (%s): %s",
+				  exporter->peer_name, dps_control_code_name(refuse->code),
+				  refuse->text);
+	}
+	dps_exporter_leave(exporter, NULL);
+}
+
+static void on_refuse(struct dps_exporter *exporter, const struct dps_message_refuse *refuse,
+		      uint64_t now_ns)
 {
 	char shown[DPS_NAME_SHOWN_BYTES];
 
+	if (dps_exporter_is_parked(exporter) &&
+	    (refuse->code == DPS_CODE_BUSY || is_passing(refuse->code))) {
+		dps_exporter_park(exporter, NULL, now_ns, "%s refused (%s): %s",
+				  exporter->peer_name, dps_control_code_name(refuse->code),
+				  refuse->text);
+		return;
+	}
+	if (is_about_resume(exporter, refuse)) {
+		if (refuse->code == DPS_CODE_UNKNOWN || refuse->code == DPS_CODE_FINISHED)
+			dps_exporter_begin_anew(exporter, now_ns);
+		else
+			on_resume_refused(exporter, refuse);
+		return;
+	}
 	if (refuse->path)
 		dps_exporter_fail(
 			exporter, DPS_EXIT_REFUSED, "%s refused (%s): %s: %s", exporter->peer_name,
@@ -153,10 +212,23 @@ static int status_of(enum dps_control_code code)
 }
 
 /* It ends the transfer, or the whole connection. */
-static void on_end(struct dps_exporter *exporter, const struct dps_message_end *end)
+static void on_end(struct dps_exporter *exporter, const struct dps_message_end *end,
+		   uint64_t now_ns)
 {
 	int status = status_of(end->code);
 
+	if (can_park(exporter) && is_passing(end->code)) {
+		dps_exporter_park(exporter, NULL, now_ns, "%s ended the connection (%s): %s",
+				  exporter->peer_name, dps_control_code_name(end->code), end->text);
+		return;
+	}
+	if (end->code == DPS_CODE_SUPERSEDED) {
+		dps_exporter_fail(exporter, DPS_EXIT_LOST,
+				  "another exporter has taken this transfer over from here; one of "
+				  "them is enough");
+		dps_exporter_leave(exporter, NULL);
+		return;
+	}
 	if (status == DPS_EXIT_NOT_ALL)
 		dps_export_fail_rest(&exporter->export, end->code, end->text);
 	dps_exporter_fail(exporter, status, "%s ended the transfer (%s): %s", exporter->peer_name,
@@ -167,16 +239,20 @@ static void on_end(struct dps_exporter *exporter, const struct dps_message_end *
 void dps_exporter_on_message(void *context, const struct dps_message *message, uint64_t now_ns)
 {
 	struct dps_exporter *exporter = context;
+	bool has_transfer =
+		exporter->state == DPS_EXPORTER_MOVING || exporter->state == DPS_EXPORTER_RESUMING;
 
+	if (exporter->state == DPS_EXPORTER_PARKED)
+		return; /* what there was of a connection has ended for us */
 	switch (message->type) {
 	case DPS_MESSAGE_REFUSE:
-		on_refuse(exporter, &message->refuse);
+		on_refuse(exporter, &message->refuse, now_ns);
 		return;
 	case DPS_MESSAGE_ERROR:
-		on_end(exporter, &message->error);
+		on_end(exporter, &message->error, now_ns);
 		return;
 	case DPS_MESSAGE_CANCEL:
-		on_end(exporter, &message->cancel);
+		on_end(exporter, &message->cancel, now_ns);
 		return;
 	case DPS_MESSAGE_HELLO:
 		if (exporter->state == DPS_EXPORTER_GREETING) {
@@ -185,16 +261,19 @@ void dps_exporter_on_message(void *context, const struct dps_message *message, u
 		}
 		break;
 	case DPS_MESSAGE_DONE:
-		if (exporter->state == DPS_EXPORTER_MOVING) {
+		if (has_transfer && !exporter->export.is_resuming) {
 			on_done(exporter);
 			return;
 		}
 		break;
 	default:
-		if (exporter->state == DPS_EXPORTER_MOVING &&
-		    dps_export_on_message(&exporter->export, message))
-			return;
-		break;
+		if (!has_transfer || !dps_export_on_message(&exporter->export, message))
+			break;
+		if (exporter->state == DPS_EXPORTER_RESUMING) {
+			dps_exporter_resume(exporter, now_ns);
+			dps_exporter_go_on(exporter, now_ns);
+		}
+		return;
 	}
 	dps_exporter_fail(exporter, DPS_EXIT_LOST,
 			  "%s breaks the protocol with a message %s that makes no sense here",
@@ -206,7 +285,14 @@ void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns)
 {
 	struct dps_exporter *exporter = context;
 
-	(void)now_ns;
+	if (exporter->state == DPS_EXPORTER_PARKED)
+		return; /* the one before this: the next may be dialled */
+	/* What the link itself broke off would be said again on another one. */
+	if (can_park(exporter) && !exporter->link.is_finishing) {
+		dps_exporter_park(exporter, NULL, now_ns, "lost the control connection to %s (%s)",
+				  exporter->peer_name, why);
+		return;
+	}
 	if (exporter->state < DPS_EXPORTER_LEAVING)
 		dps_exporter_fail(exporter, DPS_EXIT_LOST,
 				  "lost the control connection to %s (%s); run the same command "
@@ -217,28 +303,41 @@ void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns)
 	dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
 }
 
-void dps_exporter_on_path_lost(struct dps_exporter *exporter, uint32_t reason)
+static void explain_path(const struct dps_exporter *exporter, uint32_t reason,
+			 char text[DPS_EXPORTER_REASON_BYTES])
 {
-	char text[256];
-
-	if (exporter->state == DPS_EXPORTER_PROBING || reason == DPS_CLOSE_UNREACHABLE)
-		snprintf(text, sizeof(text),
+	if (!exporter->is_path_open)
+		snprintf(text, DPS_EXPORTER_REASON_BYTES,
 			 "the data path is dead: no packet gets through between %s and %s though "
 			 "the control connection works; look for a firewall, and that both ports "
 			 "are on one network",
 			 exporter->options->port, exporter->peer_name);
 	else if (reason == DPS_CLOSE_LOSS)
-		snprintf(text, sizeof(text),
+		snprintf(text, DPS_EXPORTER_REASON_BYTES,
 			 "more than a fifth of the packets was lost for five seconds; lower --rate "
 			 "or look at the way");
+	else if (reason == DPS_CLOSE_IDLE || reason == DPS_CLOSE_UNREACHABLE)
+		snprintf(text, DPS_EXPORTER_REASON_BYTES,
+			 "the data path to %s went silent; look at the way", exporter->peer_name);
 	else
-		snprintf(text, sizeof(text), "the data path to %s went silent; look at the way",
+		snprintf(text, DPS_EXPORTER_REASON_BYTES, "%s closed the data path",
 			 exporter->peer_name);
+}
+
+void dps_exporter_on_path_lost(struct dps_exporter *exporter, uint32_t reason, uint64_t now_ns)
+{
+	char text[DPS_EXPORTER_REASON_BYTES];
+
+	explain_path(exporter, reason, text);
+	if (can_park(exporter)) {
+		dps_exporter_park_with(exporter, DPS_CODE_UNREACHABLE, text, now_ns);
+		return;
+	}
 	dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s, then run the same command again", text);
 	dps_exporter_leave_with(exporter, DPS_CODE_UNREACHABLE, text);
 }
 
-static void start_moving(struct dps_exporter *exporter, uint32_t payload_bytes, uint64_t now_ns)
+static void on_path_open(struct dps_exporter *exporter, uint32_t payload_bytes, uint64_t now_ns)
 {
 	const struct dps_report_offer offer = {
 		.transfer = exporter->export.id,
@@ -246,59 +345,80 @@ static void start_moving(struct dps_exporter *exporter, uint32_t payload_bytes, 
 		.bytes = exporter->export.bytes_total,
 	};
 
-	if (exporter->state != DPS_EXPORTER_PROBING)
-		return;
 	dps_log("export", DPS_LOG_INFO, "the data path is open, %" PRIu32 " bytes a packet",
 		payload_bytes);
+	exporter->is_path_open = true;
+	dps_exporter_go_on(exporter, now_ns);
+	if (exporter->state != DPS_EXPORTER_PROBING)
+		return;
 	exporter->started_at_ns = now_ns;
-	exporter->export.path = exporter->path;
+	dps_export_start(&exporter->export, exporter->path);
 	dps_report_on_offer(&exporter->report, &offer);
 	dps_report_start(&exporter->report, now_ns);
 	exporter->advanced_at_ns = now_ns;
 	dps_exporter_enter(exporter, DPS_EXPORTER_MOVING, DPS_NEVER_NS);
 }
 
+static void on_path_failed(struct dps_exporter *exporter, int error, uint64_t now_ns)
+{
+	char text[DPS_EXPORTER_REASON_BYTES];
+
+	snprintf(
+		text, sizeof(text), "%s cannot send to %s: %s", exporter->options->port,
+		exporter->peer_name,
+		error == -ENETUNREACH ? "its address is not in the subnet of --ip"
+		: error == -EAFNOSUPPORT
+			? "one side has IPv4, the other IPv6; give both the same kind with --ip or "
+			  "udp:ADDR"
+			: strerror(-error));
+	if (can_park(exporter)) {
+		dps_exporter_park_with(exporter, DPS_CODE_UNREACHABLE, text, now_ns);
+		return;
+	}
+	dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s", text);
+	dps_exporter_leave_with(exporter, DPS_CODE_UNREACHABLE, text);
+}
+
+static bool is_path_event(const struct dps_lane_event *event)
+{
+	return event->type == DPS_LANE_PATH_FAILED ||
+	       (event->type == DPS_LANE_ENGINE && (event->engine.type == DPS_EVENT_PATH_OPEN ||
+						   event->engine.type == DPS_EVENT_PATH_LOST));
+}
+
+static void on_path_event(struct dps_exporter *exporter, const struct dps_lane_event *event,
+			  uint64_t now_ns)
+{
+	/* Of the path before this one, or of one that is not needed any more. */
+	if (!exporter->has_path || !exporter->is_path_said ||
+	    event->engine.path != exporter->path || exporter->state >= DPS_EXPORTER_LEAVING)
+		return;
+	if (event->type == DPS_LANE_PATH_FAILED)
+		on_path_failed(exporter, event->engine.error, now_ns);
+	else if (event->engine.type == DPS_EVENT_PATH_OPEN)
+		on_path_open(exporter, event->engine.bytes, now_ns);
+	else
+		dps_exporter_on_path_lost(exporter, (uint32_t)event->engine.error, now_ns);
+}
+
 void dps_exporter_on_lane_event(void *context, const struct dps_lane_event *event, uint64_t now_ns)
 {
 	struct dps_exporter *exporter = context;
 
-	if (event->type == DPS_LANE_PATH_FAILED) {
-		dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s cannot send to %s: %s",
-				  exporter->options->port, exporter->peer_name,
-				  event->engine.error == -ENETUNREACH
-					  ? "its address is not in the subnet of --ip"
-				  : event->engine.error == -EAFNOSUPPORT
-					  ? "one side has IPv4, the other IPv6; "
-					    "give both the same kind with --ip or udp:ADDR"
-					  : strerror(-event->engine.error));
-		dps_exporter_leave_with(exporter, DPS_CODE_UNREACHABLE, exporter->sentence);
-	} else if (event->type == DPS_LANE_ENGINE && event->engine.type == DPS_EVENT_PATH_OPEN) {
-		start_moving(exporter, event->engine.bytes, now_ns);
-	} else if (event->type == DPS_LANE_ENGINE && event->engine.type == DPS_EVENT_PATH_LOST) {
-		if (exporter->state < DPS_EXPORTER_LEAVING)
-			dps_exporter_on_path_lost(exporter, (uint32_t)event->engine.error);
-	} else {
+	if (is_path_event(event))
+		on_path_event(exporter, event, now_ns);
+	else
 		dps_export_on_lane_event(&exporter->export, event, now_ns);
-	}
 }
 
 void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns)
 {
 	struct dps_exporter *exporter = context;
-	const struct dps_message message = {
-		.type = DPS_MESSAGE_CANCEL,
-		.cancel = { .channel = 1,
-			    .code = DPS_CODE_CANCELLED,
-			    .text = "the exporter was stopped" },
-	};
 
 	(void)now_ns;
 	if (exporter->state >= DPS_EXPORTER_LEAVING)
 		return; /* how it ended is known already */
 	dps_exporter_fail(exporter, STOPPED + signal,
-			  "stopped by a signal; run the same command again");
-	if (exporter->state == DPS_EXPORTER_MOVING)
-		dps_exporter_leave(exporter, &message);
-	else
-		dps_exporter_leave_with(exporter, DPS_CODE_CANCELLED, "the exporter was stopped");
+			  "stopped by a signal; the same command resumes");
+	dps_exporter_leave_with(exporter, DPS_CODE_SHUTTING_DOWN, "the exporter was stopped");
 }

@@ -28,6 +28,8 @@ enum {
 	OWN_CORE_PROBE_FLOOR_MS = 1,
 	STOP_MS = 1000,
 	STATISTICS_MS = 100,
+	SILENCE_S_MIN = 1,
+	SILENCE_S_MAX = 30,
 };
 
 struct dps_node {
@@ -471,6 +473,16 @@ static uint32_t datagram_bytes(const struct dps_port *port, const struct dps_mes
 	return bytes;
 }
 
+/* A way that is dead for so long is tried anew, however long the peer is waited for. */
+static uint64_t silence_ns(const struct dps_options *options)
+{
+	const uint64_t min_ns = SILENCE_S_MIN * DPS_NS_PER_S, max_ns = SILENCE_S_MAX * DPS_NS_PER_S;
+
+	if (options->reconnect_timeout_ns < min_ns)
+		return min_ns;
+	return options->reconnect_timeout_ns < max_ns ? options->reconnect_timeout_ns : max_ns;
+}
+
 void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_message_hello *hello,
 			const struct dps_socket_address *peer)
 {
@@ -495,9 +507,7 @@ void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_m
 		.probe_floor_ns =
 			(options->cores ? OWN_CORE_PROBE_FLOOR_MS : SHARED_CORE_PROBE_FLOOR_MS) *
 			DPS_NS_PER_MS,
-		.silence_ns = options->reconnect_timeout_ns < UINT64_MAX / 4
-				      ? options->reconnect_timeout_ns
-				      : UINT64_MAX / 4,
+		.silence_ns = silence_ns(options),
 	};
 	dps_node_command(node, &command);
 }

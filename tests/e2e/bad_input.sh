@@ -83,7 +83,7 @@ start_exporter() {
 # A transfer of 64 MiB that takes half a minute, in its midst.
 start_slow_transfer() {
 	make_capture "$scratch/from/slow.pcap" $((64 << 20))
-	start_exporter --cc fixed --rate 20M "$@" "$scratch/from/slow.pcap"
+	start_exporter --cc fixed --rate 20M --reconnect-timeout 1s "$@" "$scratch/from/slow.pcap"
 	wait_for 15 has_begun || fail_with "the transfer does not begin"
 }
 
@@ -426,7 +426,7 @@ a_firewall_in_the_way() {
 	"${in_b[@]}" nft add table inet wall
 	"${in_b[@]}" nft add chain inet wall in '{ type filter hook input priority 0; }'
 	"${in_b[@]}" nft add rule inet wall in meta l4proto udp drop
-	ends exporter 3 'data path.*again'
+	ends exporter 3 'data path.*the same command resumes'
 	nothing_is_left
 }
 
@@ -611,7 +611,7 @@ killed() {
 	send KILL "$2"
 	end_of "$2" 5 || fail "it cannot be killed"
 	if [[ $2 == collector ]]; then
-		ends exporter 3 'again'
+		ends exporter 3 'the same command resumes'
 		nothing_under "$scratch/into"
 		start_collector
 	else
@@ -633,7 +633,7 @@ frozen() {
 	send STOP "$1"
 	at_exit kill -CONT "${process_ids[$1]}"
 	if [[ $1 == collector ]]; then
-		ends exporter 3 'silent.*again'
+		ends exporter 3 'silent.*the same command resumes'
 	else
 		ends collector 1 'again|reconnect'
 	fi

@@ -93,7 +93,7 @@ an_exporter_that_stays_away_leaves_nothing() {
 	prepare
 	start_collector --reconnect-timeout 2s --keep-partial 0s
 	make_capture "$scratch/from/slow.pcap" $((32 << 20))
-	start_exporter --cc fixed --rate 20M "$scratch/from/slow.pcap"
+	start_exporter --cc fixed --rate 20M --reconnect-timeout 1s "$scratch/from/slow.pcap"
 	wait_for 15 has_begun || fail_with "the transfer does not begin"
 	send KILL exporter
 	wait_for 5 has_event collector parked || fail_with "the transfer is not parked"
@@ -108,7 +108,7 @@ a_collector_that_is_killed_keeps_what_it_has() {
 	prepare
 	start_collector
 	make_capture "$scratch/from/slow.pcap" $((16 << 20))
-	start_exporter --cc fixed --rate 20M "$scratch/from/slow.pcap"
+	start_exporter --cc fixed --rate 20M --reconnect-timeout 1s "$scratch/from/slow.pcap"
 	wait_for 15 has_begun || fail_with "the transfer does not begin"
 	wait_for 5 has_event collector progress || fail_with "nothing comes"
 	send KILL collector
@@ -134,7 +134,7 @@ a_stop_keeps_what_is_complete() {
 	mkdir "$scratch/from/tree"
 	make_capture "$scratch/from/tree/a.pcap" 100001
 	make_capture "$scratch/from/tree/z.pcap" $((32 << 20))
-	start_exporter --cc fixed --rate 20M "$scratch/from/tree"
+	start_exporter --cc fixed --rate 20M --reconnect-timeout 1s "$scratch/from/tree"
 	wait_for 15 test -e "$scratch/into/tree/a.pcap" || fail_with "the first file is not stored"
 	before=$(now_ms)
 	send TERM collector

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Exporter dial: reaching the collector, at first and again after it was lost. */
+#include "apps/dpdk-streamd/exporter_state.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+static void on_connected(struct dps_exporter *exporter, struct dps_socket *socket)
+{
+	exporter->peer_address = socket->peer_address;
+	snprintf(exporter->peer_name, sizeof(exporter->peer_name), "%s", socket->peer);
+	exporter->link.on_message = dps_exporter_on_message;
+	exporter->link.on_closed = dps_exporter_on_closed;
+	exporter->link.context = exporter;
+	if (dps_peer_link_open(&exporter->link, dps_node_loop(exporter->node), socket) < 0) {
+		dps_exporter_fail(exporter, DPS_EXIT_LOST, "no memory for a connection");
+		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+		return;
+	}
+	dps_exporter_say_hello(exporter);
+}
+
+static void on_ready(void *context, uint32_t events, uint64_t now_ns)
+{
+	(void)events;
+	dps_exporter_step_dialer(context, now_ns);
+}
+
+/* Each address was tried once; how long to wait until the next round is the backoff's to say. */
+static bool is_round_over(const struct dps_exporter *exporter)
+{
+	return dps_exporter_is_parked(exporter) && exporter->dialer.fd < 0;
+}
+
+void dps_exporter_step_dialer(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	struct dps_loop *loop = dps_node_loop(exporter->node);
+	char why[DPS_ENDPOINT_ERROR_BYTES];
+	struct dps_socket *socket;
+	enum dps_dialer_event event;
+
+	/* The descriptor changes with each attempt: out of the loop before, in again after. */
+	dps_loop_remove(loop, &exporter->dialer_source);
+	event = dps_dialer_step(&exporter->dialer, &socket, now_ns);
+	if (event == DPS_DIALER_CONNECTED) {
+		exporter->is_dialing = false;
+		on_connected(exporter, socket);
+	} else if (is_round_over(exporter)) {
+		dps_exporter_park(
+			exporter, NULL, now_ns, "no answer from %s (%s)", exporter->peer_name,
+			exporter->dialer.last_error ? strerror(exporter->dialer.last_error)
+						    : "connection timed out");
+	} else if (event == DPS_DIALER_FAILED) {
+		dps_dialer_explain(&exporter->dialer, why, now_ns);
+		dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s", why);
+		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+	} else if (exporter->dialer.fd >= 0) {
+		exporter->dialer_source = (struct dps_loop_source){
+			.fd = exporter->dialer.fd,
+			.wants = EPOLLOUT,
+			.on_ready = on_ready,
+			.context = exporter,
+		};
+		(void)dps_loop_add(loop, &exporter->dialer_source);
+	}
+}
+
+uint64_t dps_exporter_dial_deadline_ns(const struct dps_exporter *exporter)
+{
+	return exporter->is_dialing ? dps_dialer_deadline_ns(&exporter->dialer) : DPS_NEVER_NS;
+}
+
+/* The lane makes connection ids ahead; right after the start there may be none yet. */
+static bool reserve_path(struct dps_exporter *exporter)
+{
+	int path;
+
+	if (exporter->has_path)
+		return true;
+	path = dps_node_reserve_path(exporter->node, &exporter->connection_id);
+	if (path < 0)
+		return false;
+	exporter->path = (uint32_t)path;
+	exporter->has_path = true;
+	exporter->is_path_said = exporter->is_path_open = false;
+	return true;
+}
+
+static bool is_due(const struct dps_exporter *exporter, uint64_t now_ns)
+{
+	if (exporter->is_dialing)
+		return false;
+	return exporter->state == DPS_EXPORTER_DIALING ||
+	       (exporter->state == DPS_EXPORTER_PARKED && !exporter->link.is_open &&
+		now_ns >= dps_backoff_next_at_ns(&exporter->backoff));
+}
+
+bool dps_exporter_dial(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	if (!is_due(exporter, now_ns))
+		return true;
+	if (!reserve_path(exporter))
+		return false;
+	if (exporter->state == DPS_EXPORTER_PARKED)
+		dps_dialer_init(&exporter->dialer, exporter->peer->addresses, exporter->peer->count,
+				DPS_NEVER_NS, now_ns);
+	exporter->is_dialing = true;
+	dps_exporter_step_dialer(exporter, now_ns);
+	return true;
+}
