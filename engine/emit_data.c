@@ -278,6 +278,24 @@ static void stay_dry(struct dps_path *path)
 		path->limit = DPS_LIMIT_SOURCE;
 }
 
+/*
+ * Nothing was sent for more than a probe timeout, and at most a ping is in flight: what the window
+ * was then is not evidence any more, and the time since does not let it grow (RFC 9002
+ * section 7.8, RFC 9438 section 5.8).
+ */
+static void end_pause(struct dps_path *path, uint64_t now_ns)
+{
+	if (path->last_data_sent_ns == DPS_NEVER_NS ||
+	    now_ns - path->last_data_sent_ns <= dps_path_probe_timeout_ns(path) ||
+	    path->sent.bytes_in_flight >= path->data_bytes_max)
+		return;
+	path->congestion.ops->on_idle(&path->congestion, now_ns);
+	dps_pacer_set_rate(&path->pacer,
+			   path->congestion.ops->pacing_rate_bytes_per_s(&path->congestion,
+									 path->rtt.smoothed_ns),
+			   path->data_bytes_max + DPS_ENVELOPE_BYTES, now_ns);
+}
+
 unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 			   struct dps_packet_out *out, unsigned int room, uint8_t *heads,
 			   uint64_t now_ns)
@@ -312,6 +330,8 @@ unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 			break;
 		}
 		path->probes_owed -= is_probe;
+		end_pause(path, now_ns);
+		path->last_data_sent_ns = now_ns;
 		build(engine, path, &choice, &out[count], heads + count * DPS_ENGINE_HEAD_BYTES,
 		      now_ns);
 		post(engine, path, &choice);

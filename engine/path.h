@@ -72,6 +72,7 @@ struct dps_path {
 	uint64_t opened_at_ns;
 	uint64_t last_received_ns;
 	uint64_t last_sent_ns;
+	uint64_t last_data_sent_ns; /* DPS_NEVER_NS before the first */
 
 	struct dps_sent sent;
 	struct dps_loss loss;

@@ -101,6 +101,7 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 	path->state = DPS_PATH_PROBING;
 	set_sizes(path, path->config.datagram_bytes);
 	path->opened_at_ns = path->last_received_ns = path->last_sent_ns = now_ns;
+	path->last_data_sent_ns = DPS_NEVER_NS;
 	/* lay_out() left the memory here; sent.packets stays at its start. */
 	dps_sent_init(&path->sent, path->sent.packets, engine->limits.sent_packets, 0);
 	dps_loss_init(&path->loss);
