@@ -124,16 +124,19 @@ void dps_exporter_park_with(struct dps_exporter *exporter, enum dps_control_code
 	park(exporter, &message, why, now_ns);
 }
 
-void dps_exporter_resume(struct dps_exporter *exporter, uint64_t now_ns)
+void dps_exporter_wait_for_resumed(struct dps_exporter *exporter, uint64_t now_ns)
 {
 	uint64_t answer_ns = now_ns + ANSWER_S * DPS_NS_PER_S;
 
-	/* It is there: from now on it has as long as it goes on saying something. */
 	dps_exporter_enter(exporter, DPS_EXPORTER_RESUMING,
 			   answer_ns > exporter->parked_until_ns ? answer_ns
 								 : exporter->parked_until_ns);
-	if (!exporter->export.is_resuming)
-		dps_export_resume(&exporter->export, exporter->path);
+}
+
+void dps_exporter_resume(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	dps_exporter_wait_for_resumed(exporter, now_ns);
+	dps_export_resume(&exporter->export, exporter->path);
 }
 
 void dps_exporter_go_on(struct dps_exporter *exporter, uint64_t now_ns)

@@ -270,7 +270,7 @@ void dps_exporter_on_message(void *context, const struct dps_message *message, u
 		if (!has_transfer || !dps_export_on_message(&exporter->export, message))
 			break;
 		if (exporter->state == DPS_EXPORTER_RESUMING) {
-			dps_exporter_resume(exporter, now_ns);
+			dps_exporter_wait_for_resumed(exporter, now_ns);
 			dps_exporter_go_on(exporter, now_ns);
 		}
 		return;
