@@ -57,7 +57,8 @@ struct dps_lane *dps_lane_create(const struct dps_lane_config *config)
 	    !init_mailbox(&lane->events, sizeof(struct dps_lane_event), config->events) ||
 	    !init_mailbox(&lane->reservations, sizeof(struct dps_lane_reservation),
 			  DPS_LANE_RESERVED_PATHS) ||
-	    !(lane->channel_paths = malloc(config->limits.channels * sizeof(uint32_t)))) {
+	    !(lane->channel_paths = malloc(config->limits.channels * sizeof(uint32_t))) ||
+	    !(lane->paths = malloc(config->limits.paths * sizeof(*lane->paths)))) {
 		free(memory);
 		if (lane)
 			dps_lane_destroy(lane);
@@ -65,8 +66,15 @@ struct dps_lane *dps_lane_create(const struct dps_lane_config *config)
 	}
 	lane->config = *config;
 	memset(lane->channel_paths, 0xff, config->limits.channels * sizeof(uint32_t));
+	for (uint32_t i = 0; i < config->limits.paths; i++)
+		lane->paths[i] = (struct dps_lane_path){
+			.remote = DPS_LANE_NO_REMOTE,
+			.life = DPS_LANE_PATH_LIVES - 1,
+		};
+	DPS_ASSERT(config->limits.paths <= 1U << DPS_LANE_PATH_BITS);
 	init_ios(lane);
 	lane->now_ns = dps_clock_now_ns(config->clock);
+	lane->has_passed_all = true;
 	lane->engine = dps_engine_init(memory, &config->limits, config->slots, config->index,
 				       config->seed, lane->now_ns);
 	config->port->on_released = on_released;
@@ -81,6 +89,7 @@ void dps_lane_destroy(struct dps_lane *lane)
 	free(lane->events.entries);
 	free(lane->reservations.entries);
 	free(lane->channel_paths);
+	free(lane->paths);
 	free(lane);
 }
 
@@ -185,15 +194,26 @@ static void publish(struct dps_lane *lane)
 	atomic_store_explicit(&lane->published_sequence, sequence + 2, memory_order_release);
 }
 
+/*
+ * A path is not reserved again before others heard that it was lost, and while the port still has
+ * a name for where it went.
+ */
 static void reserve_paths(struct dps_lane *lane)
 {
-	while (dps_mailbox_room(&lane->reservations) > 0) {
+	if (lane->retiring_count > 0)
+		dps_lane_release_remotes(lane);
+	while (lane->has_passed_all && dps_mailbox_room(&lane->reservations) > 0) {
 		struct dps_lane_reservation reservation = { 0 };
 		int path = dps_engine_reserve_path(lane->engine, &reservation.connection_id);
 
 		if (path < 0)
 			return;
-		reservation.path = (uint32_t)path;
+		if (lane->paths[path].remote != DPS_LANE_NO_REMOTE) {
+			dps_engine_close_path(lane->engine, (uint32_t)path, 0, lane->now_ns);
+			return;
+		}
+		lane->paths[path].life = (lane->paths[path].life + 1) % DPS_LANE_PATH_LIVES;
+		reservation.path = dps_lane_path_name(lane, (uint32_t)path);
 		dps_mailbox_push(&lane->reservations, &reservation);
 	}
 }
@@ -342,13 +362,13 @@ static unsigned int submit(struct dps_lane *lane)
 
 static void on_engine_event(struct dps_lane *lane, const struct dps_event *event)
 {
-	struct dps_path_state state;
+	struct dps_lane_event said = { .type = DPS_LANE_ENGINE, .engine = *event };
 
-	dps_lane_say(lane, &(struct dps_lane_event){ .type = DPS_LANE_ENGINE, .engine = *event });
+	said.engine.path = dps_lane_path_name(lane, event->path);
+	dps_lane_say(lane, &said);
 	if (event->type == DPS_EVENT_FILE_DONE || event->type == DPS_EVENT_RESENT)
 		dps_lane_close_file(lane, event->file);
-	else if (event->type == DPS_EVENT_PATH_LOST &&
-		 dps_engine_read_path(lane->engine, event->path, &state) < 0)
+	else if (event->type == DPS_EVENT_PATH_LOST)
 		dps_lane_abandon_path(lane, event->path);
 }
 
@@ -357,8 +377,12 @@ static unsigned int pass_events(struct dps_lane *lane)
 	struct dps_event event;
 	unsigned int count = 0;
 
-	while (dps_mailbox_room(&lane->events) > DPS_LANE_OUTBOX_SPARE &&
-	       dps_engine_emit_events(lane->engine, &event, 1) == 1) {
+	lane->has_passed_all = false;
+	while (dps_mailbox_room(&lane->events) > DPS_LANE_OUTBOX_SPARE) {
+		if (dps_engine_emit_events(lane->engine, &event, 1) == 0) {
+			lane->has_passed_all = true;
+			break;
+		}
 		on_engine_event(lane, &event);
 		count++;
 	}

@@ -32,9 +32,9 @@ enum dps_lane_command_type {
 /* To a lane. Fields that a type does not name are not looked at. */
 struct dps_lane_command {
 	uint8_t type;
-	bool is_direct;	  /* ANNOUNCE, RESEND: the descriptor was opened with O_DIRECT */
-	int32_t fd;	  /* ANNOUNCE, RESEND: stays open until FILE_CLOSED says so; -1 for none */
-	uint32_t path;	  /* from dps_lane_reserve_path */
+	bool is_direct; /* ANNOUNCE, RESEND: the descriptor was opened with O_DIRECT */
+	int32_t fd;	/* ANNOUNCE, RESEND: stays open until FILE_CLOSED says so; -1 for none */
+	uint32_t path;	/* from dps_lane_reserve_path; one that was lost meanwhile is left alone */
 	uint32_t channel; /* index and generation from CHANNEL_OPENED: a younger channel with the */
 	uint32_t generation; /* same index is left alone */
 	uint32_t file_index;
@@ -110,8 +110,9 @@ unsigned int dps_lane_turn(struct dps_lane *lane);
 uint64_t dps_lane_next_deadline_ns(const struct dps_lane *lane);
 
 /*
- * A path index and the connection id to give to the peer; taken ahead of time by the lane, so that
- * the control core does not wait for it. Errors: -EAGAIN. Control core only.
+ * A name for a path (of commands and events, not used again soon) and the connection id to give to
+ * the peer; taken ahead of time by the lane, so that the control core does not wait for it.
+ * Errors: -EAGAIN. Control core only.
  */
 int dps_lane_reserve_path(struct dps_lane *lane, uint64_t *connection_id);
 

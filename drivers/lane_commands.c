@@ -33,24 +33,63 @@ void dps_lane_abandon_channel(struct dps_lane *lane, uint32_t channel)
 	lane->channel_paths[channel] = UINT32_MAX;
 }
 
-void dps_lane_abandon_path(struct dps_lane *lane, uint32_t path)
+void dps_lane_abandon_path(struct dps_lane *lane, uint32_t index)
 {
+	struct dps_lane_path *path = &lane->paths[index];
+
 	for (uint32_t i = 0; i < lane->config.limits.channels; i++)
-		if (lane->channel_paths[i] == path)
+		if (lane->channel_paths[i] == index)
 			dps_lane_abandon_channel(lane, i);
+	if (path->remote != DPS_LANE_NO_REMOTE && !path->is_retiring) {
+		path->is_retiring = true;
+		lane->retiring_count++;
+	}
+}
+
+uint32_t dps_lane_path_name(const struct dps_lane *lane, uint32_t index)
+{
+	return lane->paths[index].life << DPS_LANE_PATH_BITS | index;
+}
+
+/* False for a path that was lost or closed, and may be another's by now. */
+static bool find_path(const struct dps_lane *lane, uint32_t name, uint32_t *index)
+{
+	*index = name & ((1U << DPS_LANE_PATH_BITS) - 1);
+	return *index < lane->config.limits.paths && dps_lane_path_name(lane, *index) == name;
+}
+
+void dps_lane_release_remotes(struct dps_lane *lane)
+{
+	if (lane->outgoing_first < lane->outgoing_count) /* they may be what bears it */
+		return;
+	for (uint32_t i = 0; i < lane->config.limits.paths && lane->retiring_count > 0; i++) {
+		struct dps_lane_path *path = &lane->paths[i];
+
+		if (!path->is_retiring || dps_engine_has_path(lane->engine, i))
+			continue;
+		lane->config.port->ops->remove_remote(lane->config.port, path->remote);
+		path->remote = DPS_LANE_NO_REMOTE;
+		path->is_retiring = false;
+		lane->retiring_count--;
+	}
 }
 
 static void open_path(struct dps_lane *lane, const struct dps_lane_command *command)
 {
 	struct dps_path_config config = command->open_path.config;
 	struct dps_port *port = lane->config.port;
-	int result = port->ops->add_remote(port, &command->open_path.address);
+	uint32_t index;
+	int result = -ENOENT;
 
+	if (find_path(lane, command->path, &index))
+		result = port->ops->add_remote(port, &command->open_path.address);
 	if (result >= 0) {
 		config.remote = (uint32_t)result;
-		result = dps_engine_open_path(lane->engine, command->path, &config, lane->now_ns);
+		result = dps_engine_open_path(lane->engine, index, &config, lane->now_ns);
 		if (result < 0)
 			port->ops->remove_remote(port, config.remote);
+		else
+			lane->paths[index].remote = config.remote;
 	}
 	if (result < 0)
 		dps_lane_say(lane, &(struct dps_lane_event){
@@ -65,9 +104,12 @@ static void open_channel(struct dps_lane *lane, const struct dps_lane_command *c
 		.type = DPS_LANE_CHANNEL_OPENED,
 		.cookie = command->cookie,
 	};
+	struct dps_channel_config config = command->open_channel;
 	struct dps_channel_state state;
-	int result = dps_engine_open_channel(lane->engine, &command->open_channel);
+	int result = -ENOENT;
 
+	if (find_path(lane, command->open_channel.path, &config.path))
+		result = dps_engine_open_channel(lane->engine, &config);
 	event.engine.path = command->open_channel.path;
 	if (result < 0) {
 		event.engine.error = result;
@@ -75,7 +117,7 @@ static void open_channel(struct dps_lane *lane, const struct dps_lane_command *c
 		event.engine.channel = (uint32_t)result;
 		(void)dps_engine_read_channel(lane->engine, (uint32_t)result, &state);
 		event.engine.generation = state.generation;
-		lane->channel_paths[result] = command->open_channel.path;
+		lane->channel_paths[result] = config.path;
 	}
 	dps_lane_say(lane, &event);
 }
@@ -186,6 +228,16 @@ static void on_channel_command(struct dps_lane *lane, const struct dps_lane_comm
 	}
 }
 
+static void close_path(struct dps_lane *lane, const struct dps_lane_command *command)
+{
+	uint32_t index;
+
+	if (!find_path(lane, command->path, &index))
+		return;
+	dps_engine_close_path(lane->engine, index, command->value, lane->now_ns);
+	dps_lane_abandon_path(lane, index);
+}
+
 static void do_command(struct dps_lane *lane, const struct dps_lane_command *command)
 {
 	switch (command->type) {
@@ -193,8 +245,7 @@ static void do_command(struct dps_lane *lane, const struct dps_lane_command *com
 		open_path(lane, command);
 		return;
 	case DPS_COMMAND_CLOSE_PATH:
-		dps_engine_close_path(lane->engine, command->path, command->value, lane->now_ns);
-		dps_lane_abandon_path(lane, command->path);
+		close_path(lane, command);
 		return;
 	case DPS_COMMAND_OPEN_CHANNEL:
 		open_channel(lane, command);

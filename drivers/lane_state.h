@@ -8,7 +8,11 @@ enum {
 	DPS_LANE_FILES = 4096,	     /* open files: the disk's names are below this */
 	DPS_LANE_RESERVED_PATHS = 4, /* connection ids made ahead */
 	DPS_LANE_OUTBOX_SPARE = 4,   /* events one step may add beyond the engine's */
+	DPS_LANE_PATH_BITS = 16,     /* of a path's name: its index; above them its life */
+	DPS_LANE_PATH_LIVES = 1 << 15,
 };
+
+#define DPS_LANE_NO_REMOTE UINT32_MAX
 
 /* A read or write that the disk has. */
 struct dps_lane_io {
@@ -25,6 +29,13 @@ struct dps_lane_file {
 	uint32_t channel;
 	bool is_open;
 	bool is_closing; /* its channel is gone; the disk may still be at it */
+};
+
+/* What the lane knows of a path of the engine. */
+struct dps_lane_path {
+	uint32_t remote;  /* the port's name, to be given back; DPS_LANE_NO_REMOTE for none */
+	uint32_t life;	  /* how often it was reserved: an older name of it is nobody's */
+	bool is_retiring; /* closed or lost; the remote goes when no packet bears it any more */
 };
 
 struct dps_lane_reservation {
@@ -52,7 +63,10 @@ struct dps_lane {
 
 	struct dps_lane_file files[DPS_LANE_FILES];
 	uint32_t closing_count;
-	uint32_t *channel_paths; /* by channel */
+	uint32_t *channel_paths;     /* the engine's, by channel */
+	struct dps_lane_path *paths; /* by the engine's index */
+	uint32_t retiring_count;     /* of the paths */
+	bool has_passed_all;	     /* the engine has no event that was not said */
 
 	struct dps_mailbox commands;	 /* from the control core */
 	struct dps_mailbox events;	 /* to the control core */
@@ -73,6 +87,12 @@ struct dps_lane {
 /* Puts an event into the outbox, for which there is room. */
 void dps_lane_say(struct dps_lane *lane, const struct dps_lane_event *event);
 
+/* The name of a path of the engine, as others call it. */
+uint32_t dps_lane_path_name(const struct dps_lane *lane, uint32_t index);
+
+/* Gives back what the port calls by a name that no packet will bear any more. */
+void dps_lane_release_remotes(struct dps_lane *lane);
+
 /* Takes commands in as long as their answers have room; returns how many. */
 unsigned int dps_lane_do_commands(struct dps_lane *lane);
 
@@ -81,4 +101,4 @@ void dps_lane_close_file(struct dps_lane *lane, uint32_t file);
 
 /* All files of a path's channels, or of one channel: closed when the disk is done. */
 void dps_lane_abandon_channel(struct dps_lane *lane, uint32_t channel);
-void dps_lane_abandon_path(struct dps_lane *lane, uint32_t path);
+void dps_lane_abandon_path(struct dps_lane *lane, uint32_t index);

@@ -195,6 +195,11 @@ void dps_engine_close_path(struct dps_engine *engine, uint32_t index, uint32_t r
 	}
 }
 
+bool dps_engine_has_path(const struct dps_engine *engine, uint32_t index)
+{
+	return index < engine->limits.paths && engine->paths[index].state >= DPS_PATH_PROBING;
+}
+
 int dps_engine_read_path(const struct dps_engine *engine, uint32_t index,
 			 struct dps_path_state *state)
 {

@@ -284,6 +284,10 @@ struct dps_path_state {
 	bool is_open;
 };
 
+/* Whether packets to the path's remote may still come out: it is open, or has its last word to say.
+ */
+bool dps_engine_has_path(const struct dps_engine *engine, uint32_t path);
+
 /* Errors: -ENOENT. */
 int dps_engine_read_path(const struct dps_engine *engine, uint32_t path,
 			 struct dps_path_state *state);
