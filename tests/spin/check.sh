@@ -76,6 +76,6 @@ if ((${#models[@]} == 0)); then
 	done
 fi
 for model in "${models[@]}"; do
-	check "$model"
+	check "$here/$(basename "$model")"
 done
 exit "$failed"
