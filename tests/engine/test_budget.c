@@ -134,6 +134,30 @@ static void share__grows_only_by_what_has_drained(void **state)
 	fleet_close(&fleet);
 }
 
+/* What little drains in a round is for both who wait for it. */
+static void share__gives_equal_parts_of_what_has_drained(void **state)
+{
+	struct fleet fleet;
+
+	(void)state;
+	fleet_open(&fleet, 3, 16384);
+	for (unsigned int round = 0; round < 12; round++) {
+		fill(&fleet.rigs[0]);
+		dps_budget_share(&fleet.budget);
+	}
+	rig_send(&fleet.rigs[0], 1);
+	for (unsigned int round = 0; round < 40; round++) {
+		rig_ack(&fleet.rigs[0], rig_read(&fleet.rigs[0]).acknowledged + CHUNK);
+		for (unsigned int i = 1; i < 3; i++)
+			fill(&fleet.rigs[i]);
+		dps_budget_share(&fleet.budget);
+		assert_int_equal(rig_read(&fleet.rigs[1]).window_bytes,
+				 rig_read(&fleet.rigs[2]).window_bytes);
+	}
+	assert_true(rig_read(&fleet.rigs[1]).window_bytes > 4096);
+	fleet_close(&fleet);
+}
+
 /* Parked it keeps its bytes and asks for no more; ended it gives everything back. */
 static void share__takes_back_what_an_ended_transfer_had(void **state)
 {
@@ -239,6 +263,7 @@ int main(void)
 		cmocka_unit_test(share__gives_equal_parts_to_equal_wants),
 		cmocka_unit_test(share__leaves_to_the_busy_what_the_idle_do_not_want),
 		cmocka_unit_test(share__grows_only_by_what_has_drained),
+		cmocka_unit_test(share__gives_equal_parts_of_what_has_drained),
 		cmocka_unit_test(share__takes_back_what_an_ended_transfer_had),
 		cmocka_unit_test(add__refuses_what_is_there_or_has_no_room),
 		cmocka_unit_test(emit_slices__goes_round),
