@@ -340,5 +340,6 @@ def crowd():
         peer.close()
 
 
-{"silent": silent, "refused": refused, "offers": offers, "messages": messages,
- "digests": digests, "resumes": resumes, "crowd": crowd}[sys.argv[2]]()
+if __name__ == "__main__":
+    {"silent": silent, "refused": refused, "offers": offers, "messages": messages,
+     "digests": digests, "resumes": resumes, "crowd": crowd}[sys.argv[2]]()

@@ -1,0 +1,402 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What may be wrong when a transfer goes on: sources, state, journals, folders and disks that are no longer
+# what they were, and peers that resume what is not theirs. Each is named, and nothing is lost by it.
+# seconds: 200 400
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/e2e/survive_lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/survive_lib.sh"
+
+exporter_that_lies=$shell_top/tests/e2e/lying_resumer.py
+
+# stopped_midway: both were killed in the middle of a transfer, whose commands stand.
+stopped_midway() {
+	begin_both
+	wait_midway
+	kill_off exporter collector
+}
+
+# ---- what the exporter remembers
+
+new_starts_over() {
+	prepare
+	make_tree
+	compose_serving "${slow[@]}"
+	begin_both
+	wait_midway
+	kill_off exporter
+	compose "${slow[@]}" --new
+	rm "$scratch/exporter.stats"
+	begin exporter
+	ends_well
+	! has_event exporter resumed || fail_with "it goes on though it should start over"
+	rm "$scratch/exporter.sent"
+	(($(sent_ever) > 27 << 20)) || fail_with "it did not start over"
+}
+
+a_lost_mirror_does_no_harm() {
+	prepare
+	make_tree
+	compose_serving "${slow[@]}"
+	begin_both
+	wait_midway
+	kill_off exporter
+	rm -r "$scratch/state"
+	begin exporter
+	ends_well
+}
+
+state_that_cannot_be_used() {
+	prepare
+	user_streamd
+	make_tree
+	compose --connect-timeout 1s
+	exporter+=(--state "$scratch/a-file")
+	printf x >"$scratch/a-file"
+	begin exporter
+	ends exporter 10 2 'a-file'
+	mkdir -m 555 "$scratch/read-only"
+	user_folder link
+	exporter_in=("${as_user[@]}")
+	compose --connect-timeout 1s
+	exporter+=(--state "$scratch/read-only/state")
+	begin exporter
+	ends exporter 10 2 'read-only'
+}
+
+# ---- sources that are not what they were
+
+grow() {
+	printf x >>"$1"
+}
+
+touch_it() {
+	touch -d @1234567890 "$1"
+}
+
+# Other content, of the same size and time.
+replace() {
+	head -c "$(stat -c %s "$1")" /dev/urandom >"$1.new"
+	touch -r "$1" "$1.new"
+	chmod --reference "$1" "$1.new"
+	mv "$1.new" "$1"
+}
+
+# expect_changed NAME
+expect_changed() {
+	events exporter 'select(.event == "file_failed") | "\(.path) \(.code)"' |
+		grep -qx "tree/$1 identity_changed" || fail_with "$1 is not named as changed"
+	[[ ! -e $scratch/into/tree/$1 ]] || fail "$1 stands under its final name"
+}
+
+# source_changed HOW: to one that is partly there; two others change before their turn comes.
+source_changed() {
+	local unharmed=$scratch/from/tree/rest
+
+	prepare
+	make_tree
+	mkdir "$unharmed"
+	make_capture "$scratch/from/tree/m-waits.pcap" 2000001 4
+	make_capture "$scratch/from/tree/n-waits.pcap" 2000001 5
+	make_capture "$unharmed/one.pcap" 1000001 6
+	compose_serving "${slow[@]}"
+	begin_both
+	wait_midway
+	kill_off exporter
+	"$1" "$scratch/from/tree/large.pcap"
+	grow "$scratch/from/tree/m-waits.pcap"
+	replace "$scratch/from/tree/n-waits.pcap"
+	begin exporter
+	ends exporter 60 1 'not stored'
+	expect_changed large.pcap
+	expect_changed m-waits.pcap
+	expect_changed n-waits.pcap
+	cmp "$unharmed/one.pcap" "$scratch/into/tree/rest/one.pcap" || fail "another file is not stored"
+	cmp "$scratch/from/tree/z.pcap" "$scratch/into/tree/z.pcap" || fail "another file is not stored"
+	# Once more, they are what they are.
+	begin exporter
+	ends_well
+}
+
+# A file that came later is sent, too.
+source_has_more() {
+	prepare
+	make_tree
+	compose "${slow[@]}"
+	stopped_midway
+	make_capture "$scratch/from/tree/later.pcap" 500001 7
+	begin_both
+	ends_well
+	expect_resumed
+}
+
+# ---- journals
+
+journal=
+
+# fingerprint FOLDER: names, kinds, sizes and contents.
+fingerprint() {
+	(cd "$1" && find . -printf '%P %y %s %m %i\n' | LC_ALL=C sort &&
+		find . -type f -exec sha256sum {} + | LC_ALL=C sort)
+}
+
+# sql STATEMENT: to the journal, whose log is written back when it is closed.
+sql() {
+	python3 -c '
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+print(database.execute(sys.argv[2]).fetchone())
+database.close()' "$journal" "$1"
+}
+
+spoil_garbage() {
+	head -c 4096 /dev/urandom | dd of="$journal" conv=notrunc status=none
+}
+
+spoil_inside() {
+	head -c $(($(stat -c %s "$journal") - 4096)) /dev/urandom |
+		dd of="$journal" bs=4096 seek=1 conv=notrunc status=none
+}
+
+spoil_cut() {
+	truncate -s $(($(stat -c %s "$journal") / 2 + 1)) "$journal"
+}
+
+spoil_cut_to_nothing() {
+	truncate -s 0 "$journal"
+}
+
+spoil_newer() {
+	sql 'pragma user_version = 4711'
+}
+
+spoil_read_only() {
+	chmod a-w "$journal"
+}
+
+spoil_folder() {
+	rm "$journal"
+	mkdir "$journal"
+}
+
+# journal_is_refused: by an ordinary user's collector, since root may write anything.
+journal_is_refused() {
+	local how
+
+	prepare
+	user_streamd
+	collector_in=("${as_user[@]}")
+	link_udp
+	make_tree
+	compose "${slow[@]}"
+	stopped_midway
+	journal=$scratch/into/.dpdk-streamd/journal
+	sql 'pragma wal_checkpoint(truncate)'
+	cp -a "$journal" "$scratch/journal"
+	for how in garbage inside cut cut_to_nothing newer read_only folder; do
+		"spoil_$how"
+		[[ ! -f $journal ]] || ((EUID != 0)) || chown --reference "$scratch/journal" "$journal"
+		fingerprint "$scratch/into" >"$scratch/wanted"
+		begin collector
+		end_of collector 10 || fail_with "$how: the collector goes on"
+		((status == 2)) || fail_with "$how: the collector exits with $status"
+		tail -n 1 "$scratch/collector.err" | grep -q '^dpdk-streamd: .*/\.dpdk-streamd/journal' ||
+			fail_with "$how: the file is not named"
+		fingerprint "$scratch/into" >"$scratch/got"
+		diff "$scratch/wanted" "$scratch/got" || fail "$how: something was changed or removed"
+		# As it was; copied into the same file where there is one.
+		[[ -f $journal ]] || rm -r "$journal"
+		rm -f "$journal" && cp -a "$scratch/journal" "$journal"
+	done
+	begin_both
+	ends_well
+	expect_resumed
+}
+
+# ---- folders that are gone
+
+# staging_is_gone FOLDER: while the collector waits for the exporter. That the transfer cannot go on
+# is said; then it can be had anew.
+folder_is_gone_while_parked() {
+	prepare
+	make_tree
+	compose_serving "${slow[@]}"
+	begin_both
+	wait_midway
+	kill_off exporter
+	wait_event collector parked
+	rm -r "${scratch:?}/$1"
+	begin exporter
+	end_of exporter 60 || fail_with "the exporter waits for what is gone"
+	[[ " 0 1 3 4 " == *" $status "* ]] || fail_with "the exporter exits with $status"
+	((status == 0)) || tail -n 1 "$scratch/exporter.err" | grep -q '^dpdk-streamd: ' ||
+		fail_with "there is no sentence of ours"
+	if is_running collector; then
+		send TERM collector
+		ends collector 6 0
+	fi
+	mkdir -p "$scratch/into"
+	begin_both
+	ends_well
+}
+
+folder_is_gone_when_it_starts() {
+	prepare
+	make_tree
+	compose "${slow[@]}"
+	stopped_midway
+	rm -r "$scratch/into/.dpdk-streamd"
+	begin_both
+	ends_well
+}
+
+# The exporter comes to another collector than the one that it knows.
+another_collector() {
+	prepare
+	make_tree
+	compose "${slow[@]}"
+	stopped_midway
+	mv "$scratch/into" "$scratch/elsewhere"
+	mkdir "$scratch/into"
+	begin_both
+	ends_well
+}
+
+# ---- disks
+
+# small_disk: 48 MiB at $scratch/into.
+small_disk() {
+	need_root
+	mount -t tmpfs -o size=48m none "$scratch/into" 2>/dev/null || skip_case "nothing can be mounted here"
+	at_exit umount -l "$scratch/into"
+}
+
+fill_disk() {
+	cat /dev/zero >"$scratch/into/filler" 2>/dev/null || true
+}
+
+empty_disk() {
+	rm "$scratch/into/filler"
+}
+
+# go_on: what broke off goes on with the same commands.
+go_on() {
+	if is_running collector; then
+		send TERM collector
+		ends collector 6 '0 143'
+	fi
+	! is_running exporter || fail_with "the exporter goes on"
+	begin_both
+	ends_well
+}
+
+disk_fills_while_it_moves() {
+	prepare
+	small_disk
+	make_tree
+	# Room is made for a file when it is opened, and not all of these are open at once.
+	mkdir "$scratch/from/tree/many"
+	head -c $((12 << 20)) /dev/urandom | split -a 4 -b 12288 - "$scratch/from/tree/many/"
+	compose_serving "${slow[@]}"
+	begin_both
+	wait_midway
+	fill_disk
+	ends exporter 60 '1 3 4'
+	is_running collector || ends collector 1 '1 2'
+	empty_disk
+	go_on
+}
+
+# Nothing can be written, the journal neither, when the collector comes back.
+disk_is_full_when_it_starts() {
+	prepare
+	small_disk
+	make_tree
+	compose "${slow[@]}"
+	stopped_midway
+	fill_disk
+	begin collector
+	wait_for 10 has_answered || fail_with "the collector neither listens nor ends"
+	if is_running collector; then
+		send TERM collector
+		ends collector 6 143
+	else
+		ends collector 1 '1 2' 'space'
+	fi
+	empty_disk
+	begin_both
+	ends_well
+	expect_resumed
+}
+
+has_answered() {
+	! is_running collector || said collector 'listening on'
+}
+
+# ---- peers that resume what is not theirs
+
+resumes() {
+	prepare udp
+	make_tree
+	compose_serving
+	begin collector
+	wait_for 10 is_listening || fail_with "the collector does not listen"
+	start liar python3 -B "$exporter_that_lies" "${control##*:}" "$1"
+	end_of liar 60 || fail_with "the exporter that lies goes on"
+	((status == 0)) || fail_with "$(tail -n 1 "$scratch/liar.err")"
+	nothing_under "$scratch/into"
+	rm -rf "$scratch/into/liar"
+	begin exporter
+	ends_well
+}
+
+somebody_elses() {
+	prepare udp
+	make_tree
+	compose "${slow[@]}"
+	begin_both
+	wait_midway
+	start thief python3 -B "$exporter_that_lies" "${control##*:}" steal \
+		"$(events exporter 'select(.event == "accepted") | .transfer')"
+	end_of thief 20 || fail_with "the thief does not get an answer"
+	((status == 0)) || fail_with "$(tail -n 1 "$scratch/thief.err")"
+	wait_event exporter parked
+	wait_event exporter resumed
+	ends_well
+}
+
+# A second collector for the same folder is told so, and the first goes on.
+two_collectors() {
+	prepare
+	make_tree
+	compose "${slow[@]}"
+	begin_both
+	wait_midway
+	start second "$streamd" collect --into "$scratch/into" --control "127.0.0.1:$(free_port)" \
+		--port udp:127.0.0.2
+	ends second 15 2 "$scratch/into"
+	ends_well
+	! has_event exporter parked || fail_with "the second one got in the way"
+}
+
+run_case new_starts_over
+run_case a_lost_mirror_does_no_harm
+run_case state_that_cannot_be_used
+run_case source_changed grow
+run_case source_changed replace
+[[ -z $full ]] || run_case source_changed touch_it
+run_case source_has_more
+run_case journal_is_refused
+run_case folder_is_gone_while_parked into/.dpdk-streamd
+run_case folder_is_gone_while_parked into
+run_case folder_is_gone_when_it_starts
+run_case another_collector
+run_case disk_fills_while_it_moves
+run_case disk_is_full_when_it_starts
+for lie in unknown ended numbers order races; do
+	run_case resumes "$lie"
+done
+run_case somebody_elses
+run_case two_collectors
+finish_cases

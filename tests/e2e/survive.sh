@@ -1,0 +1,330 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Nothing that happens to a link or a process loses a byte or a transfer: kills, cut connections, silence,
+# absence and signals, and afterwards the same command goes on.
+# seconds: 200 900
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/e2e/survive_lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/survive_lib.sh"
+
+# ---- kills
+
+# What a kill may cost: what was not stored, and a ring.
+most_resent=$(((192 + 64) << 20))
+kills=0
+
+make_large_tree() {
+	local tree=$scratch/from/tree i
+
+	mkdir -p "$tree"
+	for i in 1 2 3 4 5 6 7 8 9; do
+		make_capture "$tree/$i.pcap" $((i * 100003)) "$i"
+	done
+	make_capture "$tree/a large.pcap" $(($1 * 5 / 8)) 10
+	make_captures "$tree/rotated" $(($1 * 3 / 8)) $(($1 / 16 + 1))
+}
+
+# kill_at BYTES NAME...: all at one instant, and each starts again with the same command.
+kill_at() {
+	local name at=$1
+
+	shift
+	wait_moved exporter "$at"
+	kill_off "$@"
+	for name; do
+		kills=$((kills + 1))
+		begin "$name"
+	done
+}
+
+# kill_again NAME: as soon as it has met its peer again.
+kill_again() {
+	wait_event "$1" hello
+	kill_off "$1"
+	kills=$((kills + 1))
+	begin "$1"
+}
+
+expect_few_resent() {
+	local resent_bytes sent_bytes
+
+	resent_bytes=$(resent)
+	sent_bytes=$(sent_ever)
+	echo "note: $1: $kills kills, $(human "$resent_bytes") of $(human "$2") sent again" \
+		"($(human "$sent_bytes") in all)"
+	((resent_bytes <= kills * most_resent)) || fail_with "$(human "$resent_bytes") were sent again"
+	# Counters that a kill cut off are a tenth of a second old at most.
+	((sent_bytes <= $2 + $2 / 50 + kills * most_resent)) || fail_with "$(human "$sent_bytes") were sent"
+}
+
+killed() {
+	local mib=512 rate=430M step
+
+	[[ -z $full ]] || mib=2048 rate=240M
+	need_streamd
+	need_scratch $((2 * (mib << 20) + (64 << 20)))
+	link_memif
+	user_folder into
+	make_large_tree $((mib << 20))
+	compose --rate "$rate"
+	begin_both
+	if [[ -z $full ]]; then
+		kill_at $(((mib << 20) * 15 / 100)) collector
+		kill_at $(((mib << 20) * 35 / 100)) exporter
+		kill_at $(((mib << 20) * 60 / 100)) exporter collector
+	else
+		for ((step = 1; step <= 9; step++)); do
+			kill_at $(((mib << 20) * (8 * step) / 100)) collector
+			((step % 3 != 0)) || kill_again collector
+			kill_at $(((mib << 20) * (8 * step + 4) / 100)) exporter
+			((step % 3 != 0)) || kill_again exporter
+		done
+		kill_at $(((mib << 20) * 80 / 100)) collector exporter
+	fi
+	ends_well
+	expect_few_resent "killed" $((mib << 20))
+	(($(events_ever exporter 'select(.event == "resumed") | 1' | wc -l) >= 3)) ||
+		fail_with "it does not say that it goes on"
+}
+
+# ---- cuts of the control connection
+
+# cut VERDICT...: what happens to packets of the control connection from now on. Resets get through, since
+# those that a verdict makes are seen here, too.
+cut() {
+	"${in_b[@]}" nft -f - <<-END
+		add table inet cut
+		add chain inet cut in { type filter hook input priority 0; }
+		add chain inet cut out { type filter hook output priority 0; }
+		add rule inet cut in tcp dport 7420 tcp flags & rst == 0 $*
+		add rule inet cut out tcp sport 7420 tcp flags & rst == 0 $*
+	END
+}
+
+mend() {
+	"${in_b[@]}" nft delete table inet cut
+}
+
+# control_is_cut VERDICT...: for two seconds: that is what happens, not what is waited for. Small files keep
+# the connection busy.
+control_is_cut() {
+	prepare
+	link_wire 1500 4 af_packet af_packet
+	make_tree
+	mkdir "$scratch/from/tree/many"
+	head -c $((12 << 20)) /dev/urandom | split -a 3 -b 50000 - "$scratch/from/tree/many/"
+	rm "$scratch/from/tree/large.pcap"
+	compose "${slow[@]}"
+	begin_both
+	wait_midway
+	cut "$@"
+	[[ $1 != reject ]] || wait_event exporter parked
+	sleep 2
+	mend
+	[[ $1 != reject ]] || wait_event exporter resumed
+	ends_well
+	[[ $1 != reject ]] || expect_resumed
+}
+
+# Nobody is told that it is cut: it is found out.
+control_is_cut_for_long() {
+	prepare
+	link_wire 1500 4 af_packet af_packet
+	make_tree
+	compose --rate 4M --reconnect-timeout 120s
+	begin_both
+	wait_midway
+	cut drop
+	wait_event exporter parked 90
+	mend
+	wait_event exporter resumed 60
+	send TERM exporter
+	ends exporter 5 143
+	compose --reconnect-timeout 120s
+	begin exporter
+	ends_well
+}
+
+# ---- cuts of the data path
+
+# data_is_cut SECONDS: the transfer begins within the first second.
+data_is_cut() {
+	prepare
+	make_tree
+	compose "${slow[@]}" --impair "blackout=1500ms+$1s"
+	begin_both
+	ends_well
+	(($(summary "$scratch/exporter.out" impaired_packets) > 0)) || fail_with "nothing was cut"
+	(($1 < 10)) || has_event exporter parked || fail_with "it did not say that it waits"
+}
+
+# ---- absence
+
+# The collector waits for its time, ends, and both go on later.
+exporter_is_gone_for_long() {
+	prepare
+	make_tree
+	compose "${slow[@]}"
+	collector+=(--reconnect-timeout 1s)
+	begin_both
+	wait_midway
+	kill_off exporter
+	ends collector 15 1 'same command'
+	nothing_stands_half
+	# Only what the last life sends is counted.
+	rm "$scratch/exporter.stats"
+	begin_both
+	ends_well
+	expect_resumed
+	(($(sent_ever) < 27 << 20)) || fail_with "all was sent again: $(sent_ever) bytes"
+}
+
+# A collector that serves puts the transfer to sleep and serves on.
+exporter_is_gone_while_others_are_served() {
+	prepare udp
+	make_tree
+	compose_serving "${slow[@]}"
+	collector+=(--reconnect-timeout 500ms)
+	begin_both
+	wait_midway
+	kill_off exporter
+	wait_event collector parked
+	wait_for 15 said collector 'sleep' || fail_with "the collector does not put it to sleep"
+	make_capture "$scratch/other.pcap" 1000001
+	start other "$streamd" export --to "$control" "${exporter_port[@]}" --state "$scratch/state" \
+		"$scratch/other.pcap"
+	ends other 30 0
+	mv "$scratch/into/other.pcap" "$scratch"
+	begin exporter
+	ends_well
+	expect_resumed
+}
+
+collector_is_gone_for_long() {
+	prepare
+	make_tree
+	compose "${slow[@]}" --reconnect-timeout 1s
+	begin_both
+	wait_midway
+	kill_off collector
+	wait_event exporter parked
+	ends exporter 15 3 'same command'
+	nothing_stands_half
+	begin_both
+	ends_well
+	expect_resumed
+}
+
+# What stands under a final name is whole.
+nothing_stands_half() {
+	local file
+
+	while read -r -d '' file; do
+		cmp "$scratch/from/$file" "$scratch/into/$file" || fail "$file stands there and is not whole"
+	done < <(cd "$scratch/into" && find . -name .dpdk-streamd -prune -o -type f -print0)
+}
+
+# ---- between the last file and the last word
+
+# kill_when_there FILE NAME: as soon as the file stands under its final name.
+kill_when_there() {
+	timeout 30 python3 -c '
+import os, sys
+while not os.path.exists(sys.argv[1]):
+    pass
+os.kill(int(sys.argv[2]), 9)' "$1" "${process_ids[$2]}" || fail_with "$1 does not appear"
+}
+
+stored_before_the_exporter_heard() {
+	prepare
+	make_tree
+	compose_serving
+	begin_both
+	kill_when_there "$scratch/into/tree/z.pcap" exporter
+	end_of exporter 5 || fail_with "the exporter survives"
+	# It may have been too late by a hair; what follows is the same.
+	((status == 137 || status == 0)) || fail_with "the exporter exits with $status"
+	compare_trees "$scratch/from" "$scratch/into"
+	begin exporter
+	ends_well
+	(($(summary "$scratch/exporter.out" data_packets) == 0)) || fail_with "something was sent again"
+	(($(summary "$scratch/exporter.out" already_stored_files) == 4)) ||
+		fail_with "they do not count as stored already"
+}
+
+stored_before_the_collector_told() {
+	local inode
+
+	prepare
+	make_tree
+	compose
+	begin_both
+	kill_when_there "$scratch/into/tree/z.pcap" collector
+	end_of collector 5 || fail_with "the collector survives"
+	inode=$(stat -c %i "$scratch/into/tree/z.pcap")
+	begin collector
+	ends_well
+	[[ $(stat -c %i "$scratch/into/tree/z.pcap") == "$inode" ]] || fail_with "the last file was stored twice"
+}
+
+# ---- signals
+
+stopped() {
+	prepare
+	make_tree
+	compose "${slow[@]}"
+	begin_both
+	wait_midway
+	send TERM exporter
+	ends exporter 5 143
+	wait_event collector parked
+	nothing_stands_half
+	begin exporter
+	wait_event exporter resumed
+	wait_moved exporter $((16 << 20))
+	send TERM collector
+	ends collector 5 143
+	nothing_stands_half
+	wait_event exporter parked
+	begin collector
+	ends_well
+	expect_resumed
+}
+
+# ---- what one sees
+
+on_a_terminal() {
+	prepare
+	make_tree
+	compose "${slow[@]}"
+	begin_both
+	wait_midway
+	kill_off exporter
+	# The same without --json, on a terminal.
+	start terminal script -qfec "$(printf '%q ' "${exporter[@]}" | sed 's/ --json / /')" "$scratch/typescript"
+	wait_for 20 grep -qa 'limit ' "$scratch/typescript" || fail "there is no progress on the terminal"
+	kill_off collector
+	wait_for 20 grep -qaE 'parked for .*resumes at [0-9]' "$scratch/typescript" ||
+		fail "it does not say that it is parked: $(tail -c 600 "$scratch/typescript")"
+	begin collector
+	end_of terminal 60 || fail "it does not go on: $(tail -c 600 "$scratch/typescript")"
+	((status == 0)) || fail "it ends with $status: $(tail -c 600 "$scratch/typescript")"
+	grep -qa 'stored and verified' "$scratch/typescript" || fail "it does not say that all is stored"
+	compare_trees "$scratch/from" "$scratch/into"
+}
+
+run_case killed
+run_case control_is_cut reject with tcp reset
+run_case control_is_cut drop
+[[ -z $full ]] || run_case control_is_cut_for_long
+run_case data_is_cut 3
+[[ -z $full ]] || run_case data_is_cut 10
+run_case exporter_is_gone_for_long
+run_case exporter_is_gone_while_others_are_served
+run_case collector_is_gone_for_long
+run_case stored_before_the_exporter_heard
+run_case stored_before_the_collector_told
+run_case stopped
+run_case on_a_terminal
+finish_cases
