@@ -30,7 +30,7 @@ begin() {
 
 	if [[ -e $scratch/$1.out ]]; then
 		cat "$scratch/$1.out" <(echo) "$scratch/$1.err" >>"$scratch/$1.before"
-		grep -hs 'engine.data_bytes ' "$scratch/$1.stats" >>"$scratch/$1.sent" || true
+		grep -ahs '^engine.data_bytes ' "$scratch/$1.stats" >>"$scratch/$1.sent" || true
 	fi
 	start "$1" "${command[@]}"
 }
@@ -134,7 +134,10 @@ resumed_from() {
 }
 
 expect_resumed() {
-	(($(resumed_from || echo 0) > 0)) || fail_with "it began anew instead of going on"
+	local from
+
+	from=$(resumed_from)
+	((${from:-0} > 0)) || fail_with "it began anew instead of going on"
 }
 
 # resent: bytes that were sent before and sent again, by the events of all lives.
@@ -145,7 +148,7 @@ resent() {
 
 # sent_ever: bytes of data that left, repairs included, by the counters of all lives.
 sent_ever() {
-	cat "$scratch/exporter.sent" "$scratch/exporter.stats" 2>/dev/null |
+	cat "$scratch/exporter.sent" "$scratch/exporter.stats" 2>/dev/null | tr -d '\0' |
 		awk '$1 == "engine.data_bytes" { sum += $2 } END { printf "%d\n", sum }'
 }
 
