@@ -17,7 +17,7 @@ static struct dps_sim_check_channel *find_channel(struct dps_sim_check_path *pat
 static struct dps_sim_check_path *find_path(struct dps_sim_check *check, unsigned int direction,
 					    uint64_t connection_id)
 {
-	for (uint32_t i = 0; i < check->paths_count; i++)
+	for (uint32_t i = 0; i < DPS_SIM_CHECK_PATHS && i < check->paths_count; i++)
 		if (check->paths[i].connection_ids[direction] == connection_id)
 			return &check->paths[i];
 	return NULL;
@@ -136,9 +136,8 @@ void dps_sim_check_init(struct dps_sim_check *check, struct dps_sim_link *link)
 uint32_t dps_sim_check_add_path(struct dps_sim_check *check, uint64_t from_side_0,
 				uint64_t from_side_1)
 {
-	struct dps_sim_check_path *path = &check->paths[check->paths_count];
+	struct dps_sim_check_path *path = &check->paths[check->paths_count % DPS_SIM_CHECK_PATHS];
 
-	DPS_ASSERT(check->paths_count < DPS_SIM_CHECK_PATHS);
 	*path = (struct dps_sim_check_path){ .connection_ids = { from_side_0, from_side_1 } };
 	return check->paths_count++;
 }
@@ -146,9 +145,10 @@ uint32_t dps_sim_check_add_path(struct dps_sim_check *check, uint64_t from_side_
 void dps_sim_check_add_channel(struct dps_sim_check *check, uint32_t path, uint32_t number,
 			       unsigned int sender, uint64_t credit)
 {
-	struct dps_sim_check_path *at = &check->paths[path];
+	struct dps_sim_check_path *at = &check->paths[path % DPS_SIM_CHECK_PATHS];
 
-	DPS_ASSERT(path < check->paths_count && at->channels_count < DPS_SIM_CHECK_CHANNELS);
+	DPS_ASSERT(path < check->paths_count && path + DPS_SIM_CHECK_PATHS >= check->paths_count &&
+		   at->channels_count < DPS_SIM_CHECK_CHANNELS);
 	at->channels[at->channels_count++] = (struct dps_sim_check_channel){
 		.number = number,
 		.sender = sender,
@@ -159,7 +159,8 @@ void dps_sim_check_add_channel(struct dps_sim_check *check, uint32_t path, uint3
 void dps_sim_check_mark_stored(struct dps_sim_check *check, uint32_t path, uint32_t number,
 			       unsigned int sender, uint64_t offset)
 {
-	struct dps_sim_check_channel *channel = find_channel(&check->paths[path], number, sender);
+	struct dps_sim_check_channel *channel =
+		find_channel(&check->paths[path % DPS_SIM_CHECK_PATHS], number, sender);
 
 	DPS_ASSERT(channel != NULL);
 	channel->stored_max = dps_max_u64(channel->stored_max, offset);

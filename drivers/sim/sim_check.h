@@ -7,7 +7,7 @@
 #include "drivers/sim/sim_port.h"
 
 enum dps_sim_check_limits {
-	DPS_SIM_CHECK_PATHS = 16,
+	DPS_SIM_CHECK_PATHS = 64, /* the oldest is forgotten for one more */
 	DPS_SIM_CHECK_CHANNELS = 64,
 };
 

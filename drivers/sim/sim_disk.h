@@ -29,6 +29,7 @@ struct dps_sim_file_config {
 	uint64_t bad_offset; /* a request over this byte gets -EIO, always; UINT64_MAX for none */
 	bool is_sink;
 	bool may_rewrite; /* bytes may come twice (the right ones), else that is a failure */
+	bool is_frozen;	  /* published: whoever writes to it fails the world */
 };
 
 struct dps_sim_file {
@@ -86,6 +87,22 @@ int dps_sim_disk_create(struct dps_sim_disk *disk, const struct dps_sim_file_con
  */
 void dps_sim_disk_fsync(struct dps_sim_disk *disk, int fd,
 			void (*on_done)(void *context, int fd, int error), void *context);
+
+/*
+ * The host dies. What was fsynced stays; of the rest, what was under way included, any pages may be
+ * there or not, as drawn: on all of it, on none, or on each. Results and fsyncs under way are never
+ * heard of, and nothing is open any more.
+ */
+void dps_sim_disk_crash(struct dps_sim_disk *disk);
+
+/*
+ * Someone goes on with a sink behind its first bytes: what is behind them may be written once more.
+ * Those in front must have been fsynced, and nothing of it be under way, or the world fails.
+ */
+void dps_sim_disk_resume(struct dps_sim_disk *disk, int fd, uint64_t bytes);
+
+/* A sink is published: it must be whole and fsynced, and stay as it is, or the world fails. */
+void dps_sim_disk_freeze(struct dps_sim_disk *disk, int fd);
 
 const struct dps_sim_file *dps_sim_disk_file(const struct dps_sim_disk *disk, int fd);
 

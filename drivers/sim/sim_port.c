@@ -287,32 +287,52 @@ static void *allocate(struct dps_port *port, size_t bytes)
 	return memory;
 }
 
-/* Gives back every body at once, as a device that is stopped does. */
+/* Gives back every body at once, as a device that is stopped does, and all memory. */
+static void empty(struct dps_sim_port *self)
+{
+	struct dps_sim_held *held;
+
+	while ((held = dps_sim_queue_take_due(&self->held, DPS_NEVER_NS)) != NULL)
+		release_held(self, held);
+	for (; self->rx_count > 0; self->rx_count--) {
+		dps_sim_packet_give(&self->node.sim->packets, self->rx[self->rx_first]);
+		self->rx_first = (self->rx_first + 1) % self->config.rx_packets_max;
+	}
+	for (uint32_t i = 0; i < self->regions_count; i++)
+		free(self->regions[i].memory);
+	self->regions_count = 0;
+}
+
 static void close_port(struct dps_port *port)
 {
 	struct dps_sim_port *self = of(port);
-	struct dps_sim *sim = self->node.sim;
 	struct dps_sim_held *held;
 
 	if (self->lent_count != 0)
-		dps_sim_fail(sim, "%s: closed with %" PRIu32 " datagrams lent", port->name,
-			     self->lent_count);
-	while ((held = dps_sim_queue_take_due(&self->held, DPS_NEVER_NS)) != NULL)
-		release_held(self, held);
+		dps_sim_fail(self->node.sim, "%s: closed with %" PRIu32 " datagrams lent",
+			     port->name, self->lent_count);
+	empty(self);
 	dps_sim_queue_fini(&self->held);
 	while ((held = self->held_free) != NULL) {
 		self->held_free = held->next;
 		free(held);
 	}
-	for (; self->rx_count > 0; self->rx_count--) {
-		dps_sim_packet_give(&sim->packets, self->rx[self->rx_first]);
-		self->rx_first = (self->rx_first + 1) % self->config.rx_packets_max;
-	}
 	free(self->rx);
-	for (uint32_t i = 0; i < self->regions_count; i++)
-		free(self->regions[i].memory);
-	self->regions_count = 0;
 	dps_sim_link_forget(self->link, self);
+}
+
+void dps_sim_port_kill(struct dps_sim_port *port)
+{
+	port->port.on_released = NULL; /* whoever wanted to know is dead */
+	empty(port);
+	memset(port->has_remote, 0, sizeof(port->has_remote));
+	port->full_until_ns = 0;
+	port->is_dead = true;
+}
+
+void dps_sim_port_revive(struct dps_sim_port *port)
+{
+	port->is_dead = false;
 }
 
 static const struct dps_port_ops ops = {
@@ -371,9 +391,10 @@ void dps_sim_port_deliver(struct dps_sim_port *port, struct dps_sim_packet *pack
 	struct dps_sim *sim = port->node.sim;
 	uint32_t last = (port->rx_first + port->rx_count) % port->config.rx_packets_max;
 
-	if (port->rx_count == port->config.rx_packets_max) {
+	if (port->is_dead || port->rx_count == port->config.rx_packets_max) {
 		port->port.counters.dropped_no_buffer++;
-		dps_sim_trace_datagram(&sim->trace, sim->now_ns, port->port.name, "has no room for",
+		dps_sim_trace_datagram(&sim->trace, sim->now_ns, port->port.name,
+				       port->is_dead ? "is dead to" : "has no room for",
 				       packet->bytes, packet->length);
 		dps_sim_packet_give(&sim->packets, packet);
 		return;

@@ -53,6 +53,7 @@ struct dps_sim_port {
 	uint64_t full_until_ns; /* after a refusal */
 	struct dps_sim_region regions[DPS_SIM_PORT_REGIONS];
 	uint32_t regions_count;
+	bool is_dead; /* its host died: what arrives finds nobody */
 	uint64_t bodies_taken;
 	uint64_t bodies_released;
 };
@@ -66,6 +67,13 @@ extern const struct dps_sim_port_config dps_sim_port_plain;
  */
 void dps_sim_port_open(struct dps_sim_port *port, struct dps_sim_link *link, unsigned int side,
 		       const char *name, const struct dps_sim_port_config *config);
+
+/*
+ * The host dies: what the port had is gone, memory from allocate too; what it sent goes on its way.
+ * A port that is revived has the same address and gets what still flies to it.
+ */
+void dps_sim_port_kill(struct dps_sim_port *port);
+void dps_sim_port_revive(struct dps_sim_port *port);
 
 /* A way brings a datagram; takes it. */
 void dps_sim_port_deliver(struct dps_sim_port *port, struct dps_sim_packet *packet);

@@ -422,6 +422,122 @@ static void fsync__covers_what_was_written_when_it_started(void **state)
 	end_world(world, "");
 }
 
+static void sync_all(struct disk_world *world, int fd)
+{
+	dps_sim_disk_fsync(&world->disk, fd, on_fsynced, world);
+	assert_true(dps_sim_run_until(&world->sim, world->sim.now_ns + 10 * DPS_NS_PER_S));
+}
+
+/* Over many crashes: all, none and some pages of what was not fsynced are seen to survive. */
+static void crash__keeps_what_was_fsynced_and_any_of_the_rest(void **state)
+{
+	unsigned int all = 0, none = 0, some = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 30; i++) {
+		struct disk_world *world = new_world(&dps_sim_disk_plain);
+		int fd;
+		uint32_t file = new_file(world, 3 * CHUNK, true, &fd);
+		const struct dps_sim_file *sink = dps_sim_disk_file(&world->disk, fd);
+		uint64_t bytes;
+
+		dps_random_init(&world->disk.node.random, i);
+		write_right(world, file, 0, CHUNK);
+		sync_all(world, fd);
+		write_right(world, file, CHUNK, CHUNK);
+		/* One that is under way, and an fsync that nobody hears of. */
+		dps_sim_content_fill(SEED, 2 * CHUNK, world->memory + 2 * CHUNK, CHUNK);
+		assert_int_equal(submit(world, file, 2 * CHUNK, CHUNK, true), 1);
+		dps_sim_disk_fsync(&world->disk, fd, on_fsynced, world);
+		dps_sim_disk_crash(&world->disk);
+		assert_true(dps_sim_run_until(&world->sim, world->sim.now_ns + DPS_NS_PER_S));
+		assert_int_equal(world->fsyncs_count, 1);
+		assert_int_equal(world->disk.disk.ops->in_flight(&world->disk.disk), 0);
+		assert_true(dps_ranges_has_all(&sink->synced, 0, CHUNK));
+		bytes = sink->synced_bytes;
+		assert_int_equal(bytes, sink->written_bytes);
+		assert_int_equal(bytes % 4096, 0);
+		all += bytes == 3 * CHUNK;
+		none += bytes == CHUNK;
+		some += bytes > CHUNK && bytes < 3 * CHUNK;
+		end_world(world, "");
+	}
+	assert_true(all > 0 && none > 0 && some > 0);
+}
+
+static void resume__lets_what_is_behind_be_written_once_more(void **state)
+{
+	struct disk_world *world = new_world(&dps_sim_disk_plain);
+	int fd;
+	uint32_t file = new_file(world, 2 * CHUNK, true, &fd);
+	const struct dps_sim_file *sink = dps_sim_disk_file(&world->disk, fd);
+
+	(void)state;
+	write_right(world, file, 0, CHUNK);
+	write_right(world, file, CHUNK, CHUNK);
+	sync_all(world, fd);
+	/* What such an fsync would bring is not counted: it is of bytes that come again. */
+	dps_sim_disk_fsync(&world->disk, fd, on_fsynced, world);
+	dps_sim_disk_resume(&world->disk, fd, CHUNK);
+	assert_true(dps_sim_run_until(&world->sim, world->sim.now_ns + DPS_NS_PER_S));
+	assert_int_equal(sink->synced_bytes, CHUNK);
+	write_right(world, file, CHUNK, CHUNK);
+	assert_true(dps_sim_file_is_written(sink));
+	assert_false(dps_sim_file_is_synced(sink));
+	end_world(world, "");
+}
+
+static void resume__behind_what_was_not_fsynced_is_found(void **state)
+{
+	struct disk_world *world = new_world(&dps_sim_disk_plain);
+	int fd;
+	uint32_t file = new_file(world, 2 * CHUNK, true, &fd);
+
+	(void)state;
+	write_right(world, file, 0, CHUNK);
+	dps_sim_disk_resume(&world->disk, fd, CHUNK);
+	end_world(world, "does not have all of its first");
+}
+
+static void resume__of_a_file_that_is_still_written_is_found(void **state)
+{
+	struct disk_world *world = new_world(&dps_sim_disk_plain);
+	int fd;
+	uint32_t file = new_file(world, 2 * CHUNK, true, &fd);
+
+	(void)state;
+	dps_sim_content_fill(SEED, 0, world->memory, CHUNK);
+	assert_int_equal(submit(world, file, 0, CHUNK, true), 1);
+	dps_sim_disk_resume(&world->disk, fd, 0);
+	end_world(world, "still being written to");
+}
+
+static void freeze__wants_a_file_that_is_whole_and_fsynced(void **state)
+{
+	struct disk_world *world = new_world(&dps_sim_disk_plain);
+	int fd;
+	uint32_t file = new_file(world, CHUNK, true, &fd);
+
+	(void)state;
+	write_right(world, file, 0, CHUNK);
+	dps_sim_disk_freeze(&world->disk, fd);
+	end_world(world, "is published with 0 of 65536 bytes fsynced");
+}
+
+static void freeze__finds_a_write_that_comes_later(void **state)
+{
+	struct disk_world *world = new_world(&dps_sim_disk_plain);
+	int fd;
+	uint32_t file = new_file(world, CHUNK, true, &fd);
+
+	(void)state;
+	write_right(world, file, 0, CHUNK);
+	sync_all(world, fd);
+	dps_sim_disk_freeze(&world->disk, fd);
+	(void)submit(world, file, 0, CHUNK, true);
+	end_world(world, "write to a published file");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +558,12 @@ int main(void)
 		cmocka_unit_test(remove_file__waits_for_nothing),
 		cmocka_unit_test(remove_file__looks_at_its_own_requests_only),
 		cmocka_unit_test(fsync__covers_what_was_written_when_it_started),
+		cmocka_unit_test(crash__keeps_what_was_fsynced_and_any_of_the_rest),
+		cmocka_unit_test(resume__lets_what_is_behind_be_written_once_more),
+		cmocka_unit_test(resume__behind_what_was_not_fsynced_is_found),
+		cmocka_unit_test(resume__of_a_file_that_is_still_written_is_found),
+		cmocka_unit_test(freeze__wants_a_file_that_is_whole_and_fsynced),
+		cmocka_unit_test(freeze__finds_a_write_that_comes_later),
 	};
 
 	return cmocka_run_group_tests_name("sim-disk", tests, NULL, NULL);

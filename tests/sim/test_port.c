@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/sim/sim_check.h"
 #include "drivers/sim/sim_filter.h"
 #include "tests/sim/link_world.h"
 
@@ -240,6 +241,34 @@ static void drops_filter__loses_the_next_of_a_type(void **state)
 	link_world_end(world, "");
 }
 
+/* What was sent goes on its way; what arrives meanwhile is lost, and later comes through again. */
+static void kill__takes_all_the_port_had_and_revive_brings_the_address_back(void **state)
+{
+	struct dps_sim_port_config config = dps_sim_port_plain;
+	const uint8_t bytes[100] = { 0 };
+	struct link_world *world;
+	uint64_t numbers[DPS_PORT_BURST];
+	unsigned int released;
+
+	(void)state;
+	config.hold_ns_max = DPS_NS_PER_S;
+	world = link_world_new(1, &no_limits, &config);
+	link_world_send(world, &world->a, world->to_b, DPS_PACKET_DATA, 1, 5000);
+	released = world->released_count;
+	dps_sim_port_kill(&world->a);
+	assert_int_equal(world->released_count, released); /* the dead do not ask */
+	dps_sim_check_port(&world->sim, &world->a);
+	assert_true(dps_sim_run_until(&world->sim, START + 1000));
+	assert_int_equal(link_world_receive(&world->b, numbers), 1);
+	dps_sim_port_kill(&world->b);
+	dps_sim_port_inject(&world->b, &world->a.port.local, bytes, sizeof(bytes));
+	dps_sim_port_revive(&world->b);
+	assert_int_equal(link_world_receive(&world->b, numbers), 0);
+	dps_sim_port_inject(&world->b, &world->a.port.local, bytes, sizeof(bytes));
+	assert_int_equal(link_world_receive(&world->b, numbers), 1);
+	link_world_end(world, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +286,7 @@ int main(void)
 		cmocka_unit_test(inject__arrives_at_once_from_anyone),
 		cmocka_unit_test(close__loses_what_still_flies_to_it),
 		cmocka_unit_test(drops_filter__loses_the_next_of_a_type),
+		cmocka_unit_test(kill__takes_all_the_port_had_and_revive_brings_the_address_back),
 	};
 
 	return cmocka_run_group_tests_name("sim-port", tests, NULL, NULL);
