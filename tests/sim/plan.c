@@ -273,6 +273,32 @@ static void draw_cuts(struct plan *plan, struct rig *rig)
 	}
 }
 
+/* Connections that go, cables that are out, hosts that die: one to three of them, at any moment. */
+static void draw_misfortunes(struct plan *plan, struct rig *rig)
+{
+	rig->config.silence_ns = between(plan, 700, 3000) * DPS_NS_PER_MS;
+	for (uint64_t i = between(plan, 1, 3); i > 0; i--) {
+		struct rig_fault fault = {
+			.type = (enum rig_fault_type)dps_random_below(&plan->random,
+								      RIG_FAULT_KILL_ALL + 1),
+			.after_packets = between(plan, 0, DATA_PACKETS),
+			.for_ns = between(plan, 1, is_one_in(plan, 2) ? 100 : 5000) * DPS_NS_PER_MS,
+		};
+
+		if (is_one_in(plan, 2)) /* hosts die oftenest */
+			fault.type = RIG_FAULT_KILL;
+		fault.index = (unsigned int)dps_random_below(
+			&plan->random,
+			fault.type == RIG_FAULT_KILL ? rig->hosts_count : rig->paths_count);
+		rig_add_fault(rig, &fault);
+		/* Soon after, while the transfers are about to go on. */
+		if (rig->faults_count < RIG_FAULTS && is_one_in(plan, 4)) {
+			fault.after_packets += between(plan, 0, 10);
+			rig_add_fault(rig, &fault);
+		}
+	}
+}
+
 struct rig *plan_create(uint64_t seed)
 {
 	struct plan plan = { .is_calm = false };
@@ -293,6 +319,9 @@ struct rig *plan_create(uint64_t seed)
 	plan.config.control_ns_max =
 		plan.config.control_ns_min + between(&plan, 0, 100) * DPS_NS_PER_MS;
 	plan.config.checkpoint_ns = between(&plan, 1, 100) * DPS_NS_PER_MS;
+	plan.config.commit_ns_min = between(&plan, 0, 2) * DPS_NS_PER_MS;
+	plan.config.commit_ns_max =
+		plan.config.commit_ns_min + between(&plan, 0, 100) * DPS_NS_PER_MS;
 	plan.mtu = is_one_in(&plan, 3) ? 9000 : is_one_in(&plan, 8) ? 1280 : 1500;
 	plan.chunk_bytes = UINT32_C(4096) << between(&plan, 0, 6);
 	plan.window_bytes = plan.chunk_bytes * between(&plan, 8, 64);
@@ -318,7 +347,10 @@ struct rig *plan_create(uint64_t seed)
 	if (!plan.is_calm && is_one_in(&plan, 6))
 		draw_cuts(&plan, rig);
 	if (!plan.is_calm && is_one_in(&plan, 8))
-		rig->lies_one_in = (uint32_t)between(&plan, 100, 5000);
+		/* Not so often that a piece comes wrong time after time, and its file fails. */
+		rig->lies_one_in = (uint32_t)between(&plan, 100 + plan.chunk_bytes / 128, 5000);
+	if (!plan.is_calm && !is_one_in(&plan, 3))
+		draw_misfortunes(&plan, rig);
 	return rig;
 }
 
@@ -339,6 +371,14 @@ static void print_way(const struct dps_sim_way_config *way, FILE *out)
 
 void plan_print(const struct rig *rig, FILE *out)
 {
+	static const char *const fault_names[] = {
+		[RIG_FAULT_CONTROL] = "control connection lost: path",
+		[RIG_FAULT_CABLE] = "cable out: path",
+		[RIG_FAULT_BOTH] = "cable and control connections: path",
+		[RIG_FAULT_KILL] = "killed: host",
+		[RIG_FAULT_KILL_ALL] = "all hosts killed:",
+	};
+
 	fprintf(out,
 		"  %u hosts, %u paths, %s, rate %" PRIu64 " B/s, control %" PRIu64 "..%" PRIu64
 		" us, checkpoint %" PRIu64 " ms\n",
@@ -360,6 +400,10 @@ void plan_print(const struct rig *rig, FILE *out)
 			host->port.config.rx_packets_max, host->host.config.stall_ppm,
 			host->disk.config.bytes_per_s);
 	}
+	for (unsigned int i = 0; i < rig->faults_count; i++)
+		fprintf(out, "  %s %u after %" PRIu64 " packets of data, for %" PRIu64 " ms\n",
+			fault_names[rig->faults[i].type], rig->faults[i].index,
+			rig->faults[i].after_packets, rig->faults[i].for_ns / DPS_NS_PER_MS);
 	for (unsigned int i = 0; i < rig->transfers_count; i++)
 		fprintf(out,
 			"  transfer %u: path %u, sender at %u, window %" PRIu64

@@ -95,6 +95,8 @@ static bool filter(void *context, unsigned int direction, uint8_t *bytes, uint32
 {
 	struct rig *rig = context;
 
+	rig_watch_data(rig, direction, bytes, length);
+	rig_strike(rig);
 	if (dps_sim_drops_filter(&rig->drops, direction, bytes, length))
 		return true;
 	if (rig->lies_one_in > 0 && direction == 0 && (bytes[0] & 15) == DPS_PACKET_DATA &&
@@ -138,9 +140,34 @@ static void ring(void *context)
 static struct dps_sim_turn turn_lane(void *context)
 {
 	struct rig_host *host = context;
-	unsigned int work = dps_lane_turn(host->lane);
+	unsigned int work;
 
+	if (host->is_dead)
+		return (struct dps_sim_turn){ 0, DPS_NEVER_NS };
+	work = dps_lane_turn(host->lane);
 	return (struct dps_sim_turn){ work, dps_lane_next_deadline_ns(host->lane) };
+}
+
+/* Each life has luck of its own: connection ids do not come again. */
+void rig_create_lane(struct rig *rig, struct rig_host *host)
+{
+	uint32_t index = (uint32_t)(host - rig->hosts);
+	struct dps_lane_config lane = {
+		.limits = host->limits,
+		.port = &host->port.port,
+		.disk = &host->disk.disk,
+		.clock = &rig->sim.clock,
+		.seal = &rig->seal,
+		.seed = (rig->config.seed + ((uint64_t)host->lives << 40)) * RIG_HOSTS + index,
+		.commands = MAILBOX,
+		.events = OUTBOX,
+	};
+
+	lane.slots = host->port.port.ops->allocate(
+		&host->port.port, (size_t)host->limits.slots * host->limits.chunk_bytes);
+	host->lane = dps_lane_create(&lane);
+	DPS_ASSERT(lane.slots != NULL && host->lane != NULL);
+	dps_lane_set_bell(host->lane, ring, rig);
 }
 
 unsigned int rig_add_host(struct rig *rig, const struct rig_host_config *config)
@@ -148,16 +175,6 @@ unsigned int rig_add_host(struct rig *rig, const struct rig_host_config *config)
 	static const char *const kinds[3] = { "host", "port", "disk" };
 	unsigned int index = rig->hosts_count++;
 	struct rig_host *host = &rig->hosts[index];
-	struct dps_lane_config lane = {
-		.limits = config->limits,
-		.port = &host->port.port,
-		.disk = &host->disk.disk,
-		.clock = &rig->sim.clock,
-		.seal = &rig->seal,
-		.seed = rig->config.seed * RIG_HOSTS + index,
-		.commands = MAILBOX,
-		.events = OUTBOX,
-	};
 
 	DPS_ASSERT(index < RIG_HOSTS);
 	host->rig = rig;
@@ -166,11 +183,7 @@ unsigned int rig_add_host(struct rig *rig, const struct rig_host_config *config)
 		snprintf(host->names[i], RIG_NAME_BYTES, "%s %u", kinds[i], index);
 	dps_sim_port_open(&host->port, &rig->link, config->side, host->names[1], &config->port);
 	dps_sim_disk_open(&host->disk, &rig->sim, host->names[2], &config->disk);
-	lane.slots = host->port.port.ops->allocate(
-		&host->port.port, (size_t)config->limits.slots * config->limits.chunk_bytes);
-	host->lane = dps_lane_create(&lane);
-	DPS_ASSERT(lane.slots != NULL && host->lane != NULL);
-	dps_lane_set_bell(host->lane, ring, rig);
+	rig_create_lane(rig, host);
 	dps_sim_host_init(&host->host, &rig->sim, host->names[0], &config->host, turn_lane, host);
 	host->port.host = &host->host.node;
 	host->disk.host = &host->host.node;
@@ -184,6 +197,7 @@ unsigned int rig_add_path(struct rig *rig, unsigned int host_0, unsigned int hos
 	DPS_ASSERT(rig->paths_count < RIG_PATHS);
 	path->hosts[0] = host_0;
 	path->hosts[1] = host_1;
+	path->connections = path->connection = path->links[0] = path->links[1] = 1;
 	return rig->paths_count++;
 }
 
@@ -215,6 +229,7 @@ void rig_add_file(struct rig *rig, unsigned int index, uint64_t bytes, uint64_t 
 	if (seed != DPS_SIM_CONTENT_ZEROS)
 		seed += transfer->files_count;
 	transfer->files_count++;
+	rig_journal_init_file(file, transfer->layout.chunk_bytes);
 	DPS_ASSERT(dps_layout_place(&transfer->layout, bytes, &file->offset) == 0);
 	for (unsigned int end = 0; end < 2; end++) {
 		const struct dps_sim_file_config config = {
@@ -232,8 +247,7 @@ static bool is_transfer_done(const struct rig_transfer *transfer)
 {
 	if (transfer->is_cancelled)
 		return transfer->is_closing[0] && transfer->is_closing[1];
-	return transfer->is_done[0] && transfer->is_done[1] &&
-	       transfer->stored == transfer->end_offset;
+	return transfer->is_over;
 }
 
 bool rig_is_done(const struct rig *rig)
@@ -273,7 +287,7 @@ void rig_run(struct rig *rig, uint64_t until_ns)
 static bool are_stopped(const struct rig *rig)
 {
 	for (unsigned int i = 0; i < rig->hosts_count; i++)
-		if (!rig->hosts[i].is_stopped)
+		if (!rig->hosts[i].is_stopped && !rig->hosts[i].is_dead)
 			return false;
 	return true;
 }
@@ -282,6 +296,8 @@ static void check_host(struct rig *rig, struct rig_host *host)
 {
 	struct dps_lane_snapshot snapshot;
 
+	if (host->is_dead)
+		return;
 	dps_lane_read_snapshot(host->lane, &snapshot);
 	if (snapshot.free_slots != host->limits.slots)
 		dps_sim_fail(&rig->sim, "%s has %" PRIu64 " of %" PRIu32 " slots at the end",
@@ -296,14 +312,16 @@ static void check_transfer(struct rig *rig, const struct rig_transfer *transfer)
 	const struct rig_host *host =
 		&rig->hosts[rig->paths[transfer->config.path].hosts[receiver]];
 	bool is_whole = !transfer->is_cancelled && !is_cut_short(rig);
-	bool are_digests_known = is_whole;
 
 	for (uint32_t i = 0; i < transfer->files_count; i++) {
 		const struct rig_file *file = &transfer->files[i];
 
-		if (is_whole && !file->is_skipped)
+		if (is_whole && !file->is_skipped) {
 			dps_sim_check_file(&rig->sim, &host->disk, file->fds[receiver], true);
-		are_digests_known = are_digests_known && !file->is_skipped;
+			rig_journal_check(rig, transfer, file);
+		}
+		if (file->is_told && !file->is_renamed)
+			dps_sim_fail(&rig->sim, "file %" PRIu32 " was said to be stored", i);
 		for (unsigned int end = 0; end < 2; end++)
 			if (file->opens_count[end] != 0)
 				dps_sim_fail(&rig->sim,
@@ -311,11 +329,10 @@ static void check_transfer(struct rig *rig, const struct rig_transfer *transfer)
 					     " times at end %u after all",
 					     i, file->opens_count[end], end);
 	}
-	if (are_digests_known && transfer->digests[0] != transfer->digests[1])
+	if (transfer->again_bytes > transfer->again_max)
 		dps_sim_fail(&rig->sim,
-			     "the ends do not agree on the digests of %" PRIu64 " and %" PRIu64
-			     " pieces",
-			     transfer->pieces[0], transfer->pieces[1]);
+			     "sent %" PRIu64 " bytes again, of which %" PRIu64 " were not durable",
+			     transfer->again_bytes, transfer->again_max);
 }
 
 /* Wakes every host once a millisecond, so that snapshots are fresh and the mailbox is read. */
@@ -359,7 +376,8 @@ void rig_destroy(struct rig *rig)
 		host->disk.disk.ops->close(&host->disk.disk);
 		host->port.port.ops->close(&host->port.port);
 		dps_sim_check_port(&rig->sim, &host->port);
-		dps_lane_destroy(host->lane);
+		if (!host->is_dead)
+			dps_lane_destroy(host->lane);
 		free(host->waiting);
 	}
 	while ((message = dps_sim_queue_take_due(&rig->messages, DPS_NEVER_NS)) != NULL)
@@ -369,7 +387,10 @@ void rig_destroy(struct rig *rig)
 	dps_sim_fini(&rig->sim);
 	for (unsigned int i = 0; i < rig->hosts_count; i++)
 		dps_sim_disk_fini(&rig->hosts[i].disk);
-	for (unsigned int i = 0; i < rig->transfers_count; i++)
+	for (unsigned int i = 0; i < rig->transfers_count; i++) {
+		for (uint32_t j = 0; j < rig->transfers[i].files_count; j++)
+			rig_journal_fini_file(&rig->transfers[i].files[j]);
 		free(rig->transfers[i].files);
+	}
 	free(rig);
 }

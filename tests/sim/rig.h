@@ -2,7 +2,9 @@
 /*
  * Rig: two or three hosts with real lanes on one simulated link, and a small control plane that
  * opens paths and channels, announces files, and carries what the real one would: skips, pieces
- * that are wanted again, and what is stored.
+ * that are wanted again, and what is stored. Its connections are lost and come back, its hosts are
+ * killed and started again, and the transfers go on as docs/protocol.md has it; what a collector's
+ * journal would hold is kept in the files here, and survives.
  */
 #pragma once
 #include "drivers/lane.h"
@@ -19,7 +21,12 @@ enum rig_limits {
 	RIG_TRANSFERS = 8,
 	RIG_RESENDS = 64,
 	RIG_NAME_BYTES = 16,
+	RIG_FAULTS = 8,
+	RIG_DELAYS = 256,
 };
+
+/* In struct rig_file.from: nothing of the file is announced. */
+#define RIG_NOTHING UINT64_MAX
 
 struct rig_host_config {
 	unsigned int side; /* of the link */
@@ -44,9 +51,11 @@ struct rig_host {
 	unsigned int waiting_count;
 	unsigned int waiting_capacity;
 	bool is_stopped;
+	bool is_dead;	/* then lane is NULL */
+	uint32_t lives; /* so far */
 };
 
-/* End i is at side i of the link. */
+/* A control connection and its path. End i is at side i of the link; end 0 dials. */
 struct rig_path {
 	unsigned int hosts[2];
 	uint32_t indexes[2];
@@ -55,6 +64,13 @@ struct rig_path {
 	bool is_asked;
 	bool is_open[2];
 	uint32_t check;
+	uint32_t connections; /* so far: their numbers start with 1 */
+	uint32_t connection;  /* the one that carries messages; 0 for none */
+	uint32_t links[2];    /* the one that the end believes to have; 0 when it knows better */
+	bool is_hello_due[2];
+	bool is_dialing;
+	uint32_t dials;
+	uint64_t back_at_ns; /* the connection; 0 once data flows */
 };
 
 struct rig_file {
@@ -65,6 +81,32 @@ struct rig_file {
 	int32_t opens_count[2]; /* names of it that a lane has and has not given back */
 	bool is_skipped;	/* may lack bytes, on purpose or for an error */
 	uint64_t skip_from[2];	/* that end is to skip it from there; UINT64_MAX for not */
+	uint64_t from[2];     /* of the file: what this life is about; RIG_NOTHING for none of it */
+	uint64_t *digests[2]; /* by piece; 0 for one that the end does not know */
+	uint32_t pieces_count;
+	/* The collector's memory. */
+	bool *is_piece_written;
+	uint32_t lead;	  /* so many first pieces are written */
+	uint32_t syncing; /* so many of them does this round make durable */
+	bool is_in_round;
+	bool is_empty_done;
+	bool is_stored; /* published, and said */
+	/* The collector's journal, and what is found on its disk. */
+	uint32_t journalled; /* so many first pieces */
+	bool is_row;	     /* about to be published: digest and inode */
+	bool is_renamed;
+	bool is_failed;
+	/* The exporter was told that it is stored: never to be taken back. */
+	bool is_told;
+};
+
+/* What the collector's store does for a transfer, one after the other. */
+enum rig_step {
+	RIG_STEP_NONE,
+	RIG_STEP_SYNCING,
+	RIG_STEP_COMMITTING,
+	RIG_STEP_RENAMING,
+	RIG_STEP_SAYING,
 };
 
 struct rig_piece {
@@ -105,13 +147,43 @@ struct rig_transfer {
 	uint64_t end_offset; /* of the channel, once that is known */
 	uint32_t syncs_pending;
 	bool has_sync_failed;
-	uint32_t first_unsynced;	       /* files before it are on disk for good */
+	enum rig_step step;
+	uint32_t round;		   /* of the store; what is late from an older one moves nothing */
+	bool is_ending;		   /* all has come: the next round starts at once */
+	bool is_round_void;	   /* a newer life goes on behind what the round would journal */
+	uint32_t round_life;	   /* of the receiver */
+	uint32_t lives[2];	   /* of the ends */
+	bool is_ready[2];	   /* the end knows what to announce */
+	uint32_t first_connection; /* that it began on */
+	uint32_t resuming;	   /* connection that waits for an answer; 0 for none */
+	bool is_over;		   /* the exporter has heard that all is done */
+	uint64_t sent_end;	   /* of the data seen, in all lives */
+	uint64_t again_bytes;	   /* of data that was sent before in an older life */
+	uint64_t again_max;	   /* at most so many were not durable */
+	uint64_t last_data_ns;	   /* when the last packet of data left */
+	uint64_t over_ns;	   /* when the exporter heard that all is done */
 	struct rig_piece resends[RIG_RESENDS]; /* to be sent again, one after the other */
 	unsigned int resends_count;
 	uint64_t refetches;
 	uint64_t pieces[2];
-	uint64_t digests[2]; /* sum over the pieces of the whole files; equal at both ends when done
-			      */
+};
+
+enum rig_fault_type {
+	RIG_FAULT_CONTROL, /* the control connection of a path is lost */
+	RIG_FAULT_CABLE,   /* nothing gets through, but the control connection stays */
+	RIG_FAULT_BOTH,	   /* all control connections, and nothing gets through for a while */
+	RIG_FAULT_KILL,	   /* a host dies, and starts again after a while */
+	RIG_FAULT_KILL_ALL,
+};
+
+/* A misfortune that waits for so many packets of data. */
+struct rig_fault {
+	struct rig *rig;
+	enum rig_fault_type type;
+	unsigned int index; /* of the path or host */
+	uint64_t after_packets;
+	uint64_t for_ns;
+	bool has_struck;
 };
 
 struct rig_config {
@@ -121,7 +193,9 @@ struct rig_config {
 	uint64_t control_ns_min; /* how long the control connection takes */
 	uint64_t control_ns_max;
 	uint64_t checkpoint_ns; /* between checkpoints */
-	uint64_t stuck_ns;	/* no progress for so long fails the run */
+	uint64_t commit_ns_min; /* of a journal's commit, and of the renames with their sync */
+	uint64_t commit_ns_max;
+	uint64_t stuck_ns; /* no progress for so long fails the run */
 	uint8_t congestion_mode;
 	uint64_t rate_bytes_per_s;
 	uint64_t probe_floor_ns;
@@ -149,6 +223,16 @@ struct rig {
 	uint64_t latest_message_ns[2]; /* the control connection keeps its order */
 	uint64_t next_checkpoint_ns;
 	bool is_stopping;
+	struct rig_fault faults[RIG_FAULTS];
+	unsigned int faults_count;
+	bool may_park;			/* else a path that is lost is a failure */
+	uint64_t delays_ns[RIG_DELAYS]; /* from control connection back to first data */
+	unsigned int delays_count;
+	uint64_t resumes_count;
+	unsigned int superseded_count; /* connections that a newer one ended */
+	/* For stories; NULL for none: a store starts a step. */
+	void (*on_step)(void *context, struct rig_transfer *transfer);
+	void *step_context;
 	uint32_t lies_one_in; /* of data from side 0: a wrong byte, well sealed; 0 for none */
 	uint64_t lies_count;
 };
@@ -179,6 +263,15 @@ void rig_skip_file(struct rig *rig, unsigned int transfer, unsigned int end, uin
 
 /* At that moment an end cancels a transfer; the other hears of it. */
 void rig_cancel(struct rig *rig, unsigned int transfer, unsigned int end, uint64_t at_ns);
+
+/* Adds a misfortune that strikes after so many packets of data. */
+void rig_add_fault(struct rig *rig, const struct rig_fault *fault);
+
+/* The control connection of a path is gone; both ends notice sooner or later, and it comes back. */
+void rig_lose_control(struct rig *rig, unsigned int path);
+
+/* A host dies, now: only what was fsynced stays, by chance more. It starts again after a while. */
+void rig_kill(struct rig *rig, unsigned int host, uint64_t for_ns);
 
 /* Whether every transfer is done and stored, or cancelled. */
 bool rig_is_done(const struct rig *rig);

@@ -8,6 +8,7 @@
 enum {
 	TICK_US = 500, /* while there is something to wait for that rings no bell */
 	RETRY_US = 300,
+	POSTPONE_MS = 5,
 	DATAGRAM_OVERHEAD = 28, /* IPv4 and UDP */
 };
 
@@ -25,6 +26,8 @@ static void flush_commands(struct rig_host *host)
 {
 	struct rig *rig = host->rig;
 
+	if (host->is_dead)
+		return;
 	while (host->waiting_first < host->waiting_count &&
 	       dps_lane_command(host->lane, &host->waiting[host->waiting_first]))
 		host->waiting_first++;
@@ -37,6 +40,8 @@ static void flush_commands(struct rig_host *host)
 
 void rig_command(struct rig_host *host, const struct dps_lane_command *what)
 {
+	if (host->is_dead)
+		return;
 	if (host->waiting_count == host->waiting_capacity) {
 		host->waiting_capacity = host->waiting_capacity * 2 + 16;
 		host->waiting =
@@ -61,6 +66,7 @@ void rig_tell_later(struct rig *rig, const struct rig_message *message, uint64_t
 void rig_tell(struct rig *rig, const struct rig_message *message)
 {
 	const struct rig_config *config = &rig->config;
+	struct rig_message sent = *message;
 	uint64_t now_ns = rig->sim.now_ns;
 	uint64_t at_ns =
 		now_ns + config->control_ns_min +
@@ -68,78 +74,98 @@ void rig_tell(struct rig *rig, const struct rig_message *message)
 	uint64_t *latest_ns = &rig->latest_message_ns[message->end];
 
 	*latest_ns = at_ns = dps_max_u64(at_ns, *latest_ns);
-	rig_tell_later(rig, message, at_ns - now_ns);
+	if (message->type != RIG_MESSAGE_HELLO)
+		sent.path = rig->transfers[message->transfer].config.path;
+	sent.connection = rig->paths[sent.path].links[!message->end];
+	if (sent.connection != 0)
+		rig_tell_later(rig, &sent, at_ns - now_ns);
 }
 
 /* ---- Paths. ---- */
 
-static bool reserve(struct rig *rig, struct rig_path *path)
+bool rig_reserve_path(struct rig *rig, struct rig_path *path, unsigned int end)
 {
-	for (unsigned int end = 0; end < 2; end++) {
-		int index;
+	struct rig_host *host = &rig->hosts[path->hosts[end]];
+	int index;
 
-		if (path->is_reserved[end])
-			continue;
-		index = dps_lane_reserve_path(rig->hosts[path->hosts[end]].lane, &path->ids[end]);
-		if (index < 0)
-			return false;
-		path->indexes[end] = (uint32_t)index;
-		path->is_reserved[end] = true;
-	}
+	if (path->is_reserved[end])
+		return true;
+	if (host->is_dead)
+		return false;
+	index = dps_lane_reserve_path(host->lane, &path->ids[end]);
+	if (index < 0)
+		return false;
+	path->indexes[end] = (uint32_t)index;
+	path->is_reserved[end] = true;
 	return true;
 }
 
-static void open_path(struct rig *rig, struct rig_path *path)
+void rig_open_path(struct rig *rig, struct rig_path *path, unsigned int end)
 {
 	const struct dps_port *ports[2] = {
 		&rig->hosts[path->hosts[0]].port.port,
 		&rig->hosts[path->hosts[1]].port.port,
 	};
 
-	/* An end's packets carry the id that the other chose. */
-	path->check = dps_sim_check_add_path(&rig->check, path->ids[1], path->ids[0]);
-	path->is_asked = true;
-	for (unsigned int end = 0; end < 2; end++) {
-		const struct dps_lane_command open = {
-			.type = DPS_COMMAND_OPEN_PATH,
-			.path = path->indexes[end],
-			.open_path = {
-				.config = {
-					.remote_connection_id = path->ids[!end],
-					.datagram_bytes = (uint32_t)dps_min_u64(ports[0]->mtu,
-										ports[1]->mtu) -
-							  DATAGRAM_OVERHEAD,
-					.congestion_mode = rig->config.congestion_mode,
-					.rate_bytes_per_s = rig->config.rate_bytes_per_s,
-					.probe_floor_ns = rig->config.probe_floor_ns,
-					.silence_ns = rig->config.silence_ns,
-				},
-				.address = ports[!end]->local,
+	const struct dps_lane_command open = {
+		.type = DPS_COMMAND_OPEN_PATH,
+		.path = path->indexes[end],
+		.open_path = {
+			.config = {
+				.remote_connection_id = path->ids[!end],
+				.datagram_bytes = (uint32_t)dps_min_u64(ports[0]->mtu,
+									ports[1]->mtu) -
+						  DATAGRAM_OVERHEAD,
+				.congestion_mode = rig->config.congestion_mode,
+				.rate_bytes_per_s = rig->config.rate_bytes_per_s,
+				.probe_floor_ns = rig->config.probe_floor_ns,
+				.silence_ns = rig->config.silence_ns,
 			},
-		};
+			.address = ports[!end]->local,
+		},
+	};
 
-		rig_command(&rig->hosts[path->hosts[end]], &open);
-	}
+	rig_command(&rig->hosts[path->hosts[end]], &open);
 }
 
 static void advance_path(struct rig *rig, struct rig_path *path)
 {
-	if (path->is_open[0] && path->is_open[1])
+	if (path->connections > 1 || path->connection == 0)
+		rig_advance_link(rig, path);
+	if (path->connections > 1 || path->connection == 0 ||
+	    (path->is_open[0] && path->is_open[1]))
 		return;
-	if (!path->is_asked && reserve(rig, path))
-		open_path(rig, path);
+	if (!path->is_asked && rig_reserve_path(rig, path, 0) && rig_reserve_path(rig, path, 1)) {
+		path->is_asked = true;
+		/* An end's packets carry the id that the other chose. */
+		path->check = dps_sim_check_add_path(&rig->check, path->ids[1], path->ids[0]);
+		rig_open_path(rig, path, 0);
+		rig_open_path(rig, path, 1);
+	}
 	dps_sim_wake(&rig->control, rig->sim.now_ns + TICK_US * DPS_NS_PER_US);
 }
 
 /* ---- Transfers. ---- */
 
-static void open_channel(struct rig *rig, struct rig_transfer *transfer, unsigned int end)
+/* A new life begins for the end. */
+static void begin_life(struct rig_transfer *transfer, unsigned int end)
+{
+	transfer->announced_count[end] = transfer->done_count[end] = 0;
+	transfer->is_done[end] = transfer->is_last_told[end] = false;
+	for (uint32_t i = 0; i < transfer->files_count; i++)
+		transfer->files[i].is_done[end] = false;
+	if (end != transfer->config.sender)
+		transfer->written = transfer->stored = 0;
+}
+
+void rig_open_channel(struct rig *rig, struct rig_transfer *transfer, unsigned int end)
 {
 	const struct rig_path *path = &rig->paths[transfer->config.path];
 	bool is_sender = end == transfer->config.sender;
 	const struct dps_lane_command open = {
 		.type = DPS_COMMAND_OPEN_CHANNEL,
-		.cookie = (uint64_t)(transfer - rig->transfers) * 2 + end,
+		.cookie = (uint64_t)transfer->lives[end] << 8 |
+			  ((uint64_t)(transfer - rig->transfers) * 2 + end),
 		.open_channel = {
 			.path = path->indexes[end],
 			.number = transfer->config.number,
@@ -148,6 +174,7 @@ static void open_channel(struct rig *rig, struct rig_transfer *transfer, unsigne
 		},
 	};
 
+	begin_life(transfer, end);
 	if (!is_sender)
 		dps_sim_check_add_channel(&rig->check, path->check, transfer->config.number,
 					  transfer->config.sender, 0);
@@ -165,8 +192,9 @@ static void announce(struct rig *rig, struct rig_transfer *transfer, unsigned in
 		.channel = transfer->channels[end],
 		.generation = transfer->generations[end],
 		.extent = {
-			.offset = file->offset,
-			.bytes = file->bytes,
+			.offset = file->offset + file->from[end],
+			.bytes = file->bytes - file->from[end],
+			.file_offset = file->from[end],
 			.file_index = index,
 		},
 	};
@@ -202,11 +230,16 @@ void rig_announce_more(struct rig *rig, struct rig_transfer *transfer, unsigned 
 {
 	uint32_t *announced = &transfer->announced_count[end];
 
-	if (transfer->is_closing[end])
+	if (transfer->is_closing[end] || !transfer->is_opened[end] || !transfer->is_ready[end])
 		return;
 	while (*announced < transfer->files_count &&
 	       (*announced - transfer->done_count[end] < transfer->config.announced_max ||
 		is_in_chunk(transfer, *announced))) {
+		if (transfer->files[*announced].from[end] == RIG_NOTHING) {
+			transfer->files[(*announced)++].is_done[end] = true;
+			transfer->done_count[end]++;
+			continue;
+		}
 		announce(rig, transfer, end, *announced);
 		if (transfer->files[*announced].skip_from[end] != UINT64_MAX)
 			skip(rig, transfer, end, *announced);
@@ -229,14 +262,18 @@ static void advance_transfer(struct rig *rig, struct rig_transfer *transfer)
 	const struct rig_path *path = &rig->paths[transfer->config.path];
 	uint64_t start_ns = rig->config.start_ns + transfer->config.start_after_ns;
 
-	if (transfer->is_asked || transfer->is_cancelled || !path->is_open[0] || !path->is_open[1])
+	rig_advance_resume(rig, transfer);
+	if (transfer->is_asked || transfer->is_cancelled || !path->is_open[0] ||
+	    !path->is_open[1] || path->links[0] != path->links[1])
 		return;
 	dps_sim_wake(&rig->control, start_ns);
 	if (rig->sim.now_ns < start_ns)
 		return;
 	/* The receiver opens first, so that the sender's packets find the channel there. */
 	transfer->is_asked = true;
-	open_channel(rig, transfer, !transfer->config.sender);
+	transfer->first_connection = path->connections;
+	transfer->is_ready[0] = transfer->is_ready[1] = true;
+	rig_open_channel(rig, transfer, !transfer->config.sender);
 }
 
 /* ---- Messages. ---- */
@@ -260,7 +297,7 @@ static void resend_first(struct rig *rig, struct rig_transfer *transfer)
 		},
 	};
 
-	if (transfer->resends_count == 0 || transfer->is_closing[end])
+	if (transfer->resends_count == 0 || transfer->is_closing[end] || !transfer->is_opened[end])
 		return;
 	file->opens_count[end]++;
 	rig_command(rig_host_of(rig, transfer, end), &what);
@@ -287,7 +324,7 @@ static void on_skip(struct rig *rig, struct rig_transfer *transfer,
 
 	file->skip_from[end] = dps_min_u64(file->skip_from[end], message->offset);
 	if (message->file < transfer->announced_count[end] && !file->is_done[end] &&
-	    !transfer->is_closing[end])
+	    transfer->is_opened[end] && !transfer->is_closing[end])
 		skip(rig, transfer, end, message->file);
 }
 
@@ -319,14 +356,48 @@ static void on_cancel(struct rig *rig, struct rig_transfer *transfer, unsigned i
 	rig_tell(rig, &message);
 }
 
+/* Connections that are gone carry nothing more, and the dead hear nothing. */
+static bool is_heard(struct rig *rig, const struct rig_message *message)
+{
+	const struct rig_path *path = &rig->paths[message->path];
+
+	if (message->type == RIG_MESSAGE_DIAL || message->type == RIG_MESSAGE_LOST)
+		return true;
+	if (message->connection == 0) {
+		path = &rig->paths[rig->transfers[message->transfer].config.path];
+		return !rig->hosts[path->hosts[message->end]].is_dead;
+	}
+	return path->connection == message->connection &&
+	       (path->links[message->end] == message->connection ||
+		message->type == RIG_MESSAGE_HELLO) &&
+	       !rig->hosts[path->hosts[message->end]].is_dead;
+}
+
+/* What an end wants by itself waits until its transfer goes on. */
+static bool is_postponed(struct rig *rig, const struct rig_message *message)
+{
+	const struct rig_transfer *transfer = &rig->transfers[message->transfer];
+	const struct rig_path *path = &rig->paths[transfer->config.path];
+	bool is_wish = message->type == RIG_MESSAGE_GIVE_UP ||
+		       (message->type == RIG_MESSAGE_CANCEL && message->connection == 0);
+
+	if (!is_wish || path->links[message->end] != 0 || transfer->is_over)
+		return false;
+	rig_tell_later(rig, message, POSTPONE_MS * DPS_NS_PER_MS);
+	return true;
+}
+
 static void on_message(struct rig *rig, const struct rig_message *message)
 {
 	struct rig_transfer *transfer = &rig->transfers[message->transfer];
 
+	if (is_postponed(rig, message) || !is_heard(rig, message))
+		return;
 	switch (message->type) {
 	case RIG_MESSAGE_OPEN:
 		if (!transfer->is_closing[message->end])
-			open_channel(rig, transfer, message->end);
+			rig_open_channel(rig, transfer, message->end);
+		rig_tell_skips(rig, transfer);
 		break;
 	case RIG_MESSAGE_CANCEL:
 		on_cancel(rig, transfer, message->end);
@@ -343,7 +414,21 @@ static void on_message(struct rig *rig, const struct rig_message *message)
 		on_resend(rig, transfer, message);
 		break;
 	case RIG_MESSAGE_RETRY:
-		resend_first(rig, transfer);
+		if (message->life == transfer->lives[transfer->config.sender])
+			resend_first(rig, transfer);
+		break;
+	case RIG_MESSAGE_STORED:
+		transfer->files[message->file].is_told = true;
+		break;
+	case RIG_MESSAGE_DONE:
+		transfer->over_ns = transfer->is_over ? transfer->over_ns : rig->sim.now_ns;
+		transfer->is_over = true;
+		break;
+	case RIG_MESSAGE_STEP:
+		rig_on_step(rig, transfer, message->life);
+		break;
+	default:
+		rig_on_link_message(rig, message);
 		break;
 	}
 }
@@ -359,7 +444,8 @@ void rig_control_run(struct dps_sim_node *node, uint64_t now_ns)
 	}
 	dps_sim_wake(node, dps_sim_queue_next_at_ns(&rig->messages));
 	for (unsigned int i = 0; i < rig->hosts_count; i++) {
-		rig_take_events(rig, &rig->hosts[i]);
+		if (!rig->hosts[i].is_dead)
+			rig_take_events(rig, &rig->hosts[i]);
 		if (rig->hosts[i].waiting_count > 0)
 			flush_commands(&rig->hosts[i]);
 	}

@@ -29,24 +29,6 @@ void rig_skip_everywhere(struct rig *rig, struct rig_transfer *transfer, unsigne
 	rig_tell_later(rig, &message, 0);
 }
 
-static uint32_t file_at(const struct rig_transfer *transfer, uint64_t offset)
-{
-	uint32_t low = 0, high = transfer->files_count;
-
-	while (low + 1 < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (transfer->files[middle].offset <= offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	/* Empty files may stand at the same offset, before the one that has bytes. */
-	while (low > 0 && transfer->files[low].bytes == 0)
-		low--;
-	return low;
-}
-
 static void on_refetch(struct rig *rig, struct rig_transfer *transfer, uint64_t offset,
 		       uint32_t bytes)
 {
@@ -54,7 +36,7 @@ static void on_refetch(struct rig *rig, struct rig_transfer *transfer, uint64_t 
 		.type = RIG_MESSAGE_RESEND,
 		.transfer = (unsigned int)(transfer - rig->transfers),
 		.end = transfer->config.sender,
-		.file = file_at(transfer, offset),
+		.file = rig_file_at(transfer, offset),
 		.offset = offset,
 		.bytes = bytes,
 	};
@@ -68,6 +50,8 @@ static void on_resent(struct rig *rig, struct rig_transfer *transfer)
 	const struct rig_message next = {
 		.type = RIG_MESSAGE_RETRY,
 		.transfer = (unsigned int)(transfer - rig->transfers),
+		.end = transfer->config.sender,
+		.life = transfer->lives[transfer->config.sender],
 	};
 
 	DPS_ASSERT(transfer->resends_count > 0);
@@ -75,16 +59,6 @@ static void on_resent(struct rig *rig, struct rig_transfer *transfer)
 	memmove(&transfer->resends[0], &transfer->resends[1],
 		transfer->resends_count * sizeof(transfer->resends[0]));
 	rig_tell_later(rig, &next, 0);
-}
-
-static void on_piece(struct rig_transfer *transfer, unsigned int end, const struct dps_event *event)
-{
-	uint64_t digest[2];
-
-	memcpy(digest, event->digest.bytes, sizeof(digest));
-	transfer->pieces[end]++;
-	transfer->digests[end] +=
-		digest[0] ^ digest[1] * 3 ^ (event->offset + event->file_index * 5);
 }
 
 static void on_file_done(struct rig *rig, struct rig_transfer *transfer, unsigned int end,
@@ -99,9 +73,24 @@ static void on_file_done(struct rig *rig, struct rig_transfer *transfer, unsigne
 	if (event->error == -ECANCELED && !file->is_skipped)
 		dps_sim_fail(&rig->sim, "file %" PRIu32 " is said to be skipped at end %u",
 			     event->file_index, end);
+	if (end != transfer->config.sender && event->error == -ECANCELED)
+		file->is_failed = !file->is_row && !file->is_stored;
+	else if (end != transfer->config.sender)
+		file->is_empty_done = true;
 	file->is_done[end] = true;
 	transfer->done_count[end]++;
 	rig_announce_more(rig, transfer, end);
+}
+
+/* All has come: what is left is the store's to do, at once. */
+static void checkpoint_now(struct rig *rig, struct rig_transfer *transfer,
+			   const struct dps_event *event)
+{
+	transfer->written = dps_max_u64(transfer->written, event->offset);
+	transfer->is_ending = true;
+	rig->next_checkpoint_ns = rig->sim.now_ns;
+	dps_sim_wake(&rig->control, rig->sim.now_ns);
+	rig_finish_when_settled(rig, transfer);
 }
 
 static void on_transfer_event(struct rig *rig, struct rig_transfer *transfer, unsigned int end,
@@ -111,7 +100,7 @@ static void on_transfer_event(struct rig *rig, struct rig_transfer *transfer, un
 		transfer->written = dps_max_u64(transfer->written, event->written);
 	switch (event->type) {
 	case DPS_EVENT_PIECE:
-		on_piece(transfer, end, event);
+		rig_journal_on_piece(transfer, end, event);
 		break;
 	case DPS_EVENT_FILE_DONE:
 		on_file_done(rig, transfer, end, event);
@@ -129,7 +118,7 @@ static void on_transfer_event(struct rig *rig, struct rig_transfer *transfer, un
 		transfer->is_done[end] = true;
 		transfer->end_offset = event->offset;
 		if (end != transfer->config.sender)
-			transfer->written = dps_max_u64(transfer->written, event->offset);
+			checkpoint_now(rig, transfer, event);
 		break;
 	default:
 		break;
@@ -139,17 +128,21 @@ static void on_transfer_event(struct rig *rig, struct rig_transfer *transfer, un
 static void on_path_event(struct rig *rig, const struct rig_host *host,
 			  const struct dps_event *event)
 {
+	if (event->type == DPS_EVENT_PATH_LOST && !rig->is_stopping && !rig->may_park)
+		dps_sim_fail(&rig->sim, "%s lost path %" PRIu32 ", reason %" PRId32, host->names[0],
+			     event->path, event->error);
 	for (unsigned int i = 0; i < rig->paths_count; i++) {
 		struct rig_path *path = &rig->paths[i];
 
 		for (unsigned int end = 0; end < 2; end++)
-			if (&rig->hosts[path->hosts[end]] == host &&
-			    path->indexes[end] == event->path && event->type == DPS_EVENT_PATH_OPEN)
+			if (&rig->hosts[path->hosts[end]] != host || !path->is_reserved[end] ||
+			    path->indexes[end] != event->path)
+				continue;
+			else if (event->type == DPS_EVENT_PATH_OPEN)
 				path->is_open[end] = true;
+			else if (!rig->is_stopping)
+				rig_on_path_lost(rig, path, end);
 	}
-	if (event->type == DPS_EVENT_PATH_LOST && !rig->is_stopping)
-		dps_sim_fail(&rig->sim, "%s lost path %" PRIu32 ", reason %" PRId32, host->names[0],
-			     event->path, event->error);
 }
 
 static void on_engine_event(struct rig *rig, const struct rig_host *host,
@@ -173,14 +166,19 @@ static void on_engine_event(struct rig *rig, const struct rig_host *host,
 
 static void on_channel_opened(struct rig *rig, const struct dps_lane_event *event)
 {
-	struct rig_transfer *transfer = &rig->transfers[event->cookie / 2];
+	unsigned int index = (event->cookie & 0xff) / 2;
+	struct rig_transfer *transfer = &rig->transfers[index];
 	unsigned int end = event->cookie % 2;
 	const struct rig_message open = {
 		.type = RIG_MESSAGE_OPEN,
-		.transfer = (unsigned int)(event->cookie / 2),
+		.transfer = index,
 		.end = transfer->config.sender,
 	};
 
+	/* With the path of an older life the channel went, too. */
+	if (event->cookie >> 8 != transfer->lives[end] ||
+	    (event->engine.error == -ENOENT && rig->may_park))
+		return;
 	if (event->engine.error != 0) {
 		dps_sim_fail(&rig->sim, "end %u cannot open a channel: %" PRId32, end,
 			     event->engine.error);
@@ -194,7 +192,8 @@ static void on_channel_opened(struct rig *rig, const struct dps_lane_event *even
 		return;
 	}
 	rig_announce_more(rig, transfer, end);
-	if (end != transfer->config.sender)
+	if (end != transfer->config.sender &&
+	    rig->paths[transfer->config.path].connections == transfer->first_connection)
 		rig_tell(rig, &open);
 }
 
@@ -219,11 +218,16 @@ static bool is_retried(struct rig *rig, const struct rig_host *host, const struc
 {
 	for (unsigned int i = 0; i < rig->transfers_count; i++) {
 		const struct rig_transfer *transfer = &rig->transfers[i];
-		const struct rig_message retry = { .type = RIG_MESSAGE_RETRY, .transfer = i };
 		unsigned int end = transfer->config.sender;
+		const struct rig_message retry = {
+			.type = RIG_MESSAGE_RETRY,
+			.transfer = i,
+			.end = end,
+			.life = transfer->lives[end],
+		};
 
 		if (event->error != -EAGAIN || transfer->resends_count == 0 ||
-		    transfer->channels[end] != event->channel ||
+		    !transfer->is_opened[end] || transfer->channels[end] != event->channel ||
 		    transfer->generations[end] != event->generation ||
 		    rig_host_of(rig, transfer, end) != host)
 			continue;
@@ -233,20 +237,20 @@ static bool is_retried(struct rig *rig, const struct rig_host *host, const struc
 	return false;
 }
 
-/* Whether it was asked of a channel that is closed, or being closed. */
+/* Whether it was asked of a channel that is closed, or being closed, or went with its path. */
 static bool is_late(struct rig *rig, const struct rig_host *host, const struct dps_event *event)
 {
 	for (unsigned int i = 0; i < rig->transfers_count; i++) {
 		const struct rig_transfer *transfer = &rig->transfers[i];
 
 		for (unsigned int end = 0; end < 2; end++)
-			if (transfer->is_closing[end] && transfer->is_opened[end] &&
+			if (!transfer->is_closing[end] && transfer->is_opened[end] &&
 			    rig_host_of(rig, transfer, end) == host &&
 			    transfer->channels[end] == event->channel &&
 			    transfer->generations[end] == event->generation)
-				return true;
+				return event->error == -ENOENT && rig->may_park;
 	}
-	return false;
+	return true;
 }
 
 static void on_refused(struct rig *rig, const struct rig_host *host,
@@ -299,8 +303,9 @@ static void on_event(struct rig *rig, struct rig_host *host, const struct dps_la
 		on_channel_opened(rig, event);
 		break;
 	case DPS_LANE_PATH_FAILED:
-		dps_sim_fail(&rig->sim, "%s cannot open a path: %" PRId32, host->names[0],
-			     event->engine.error);
+		if (!rig->is_stopping)
+			dps_sim_fail(&rig->sim, "%s cannot open a path: %" PRId32, host->names[0],
+				     event->engine.error);
 		break;
 	case DPS_LANE_FILE_CLOSED:
 		on_file_closed(rig, host, event->fd);

@@ -41,6 +41,7 @@ struct totals {
 	uint64_t data_packets;
 	uint64_t data_packets_min;
 	uint64_t virtual_ms;
+	uint64_t resumes;
 };
 
 static void run_seed(uint64_t seed, bool is_traced, bool is_told, struct totals *totals)
@@ -63,13 +64,15 @@ static void run_seed(uint64_t seed, bool is_traced, bool is_told, struct totals 
 	if (packets < totals->data_packets_min)
 		totals->data_packets_min = packets;
 	totals->virtual_ms += (rig->sim.now_ns - rig->config.start_ns) / DPS_NS_PER_MS;
+	totals->resumes += rig->resumes_count;
 	if (dps_sim_has_failed(&rig->sim)) {
 		totals->failed++;
 		tell_failure(rig, rig->sim.failure);
 	}
 	if (is_told)
-		printf("  %" PRIu64 " data packets in %" PRIu64 " ms\n", packets,
-		       (rig->sim.now_ns - rig->config.start_ns) / DPS_NS_PER_MS);
+		printf("  %" PRIu64 " data packets in %" PRIu64 " ms, %" PRIu64 " resumes\n",
+		       packets, (rig->sim.now_ns - rig->config.start_ns) / DPS_NS_PER_MS,
+		       rig->resumes_count);
 	running = NULL;
 	rig_destroy(rig);
 }
@@ -117,8 +120,9 @@ int main(int argc, char **argv)
 	for (uint64_t seed = first; seed < first + count; seed++)
 		run_seed(seed, is_traced, is_told, &totals);
 	printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " failed; %" PRIu64
-	       " data packets, at least %" PRIu64 " a seed; %" PRIu64 " virtual seconds\n",
+	       " data packets, at least %" PRIu64 " a seed; %" PRIu64 " resumes; %" PRIu64
+	       " virtual seconds\n",
 	       totals.seeds, first, totals.failed, totals.data_packets, totals.data_packets_min,
-	       totals.virtual_ms / 1000);
+	       totals.resumes, totals.virtual_ms / 1000);
 	return totals.failed > 0;
 }
