@@ -15,9 +15,28 @@ struct fixture {
 	struct scratch disk;
 	struct dps_staging staging;
 	struct dps_staging_folder folder;
+	struct dps_journal *journal;
 	struct dps_file_opening opening;
 	struct dps_checkpoint checkpoint;
 };
+
+static struct dps_journal *open_journal(struct fixture *fixture)
+{
+	char sentence[DPS_JOURNAL_SENTENCE_BYTES];
+	struct dps_journal *journal;
+
+	assert_int_equal(dps_journal_open(&journal,
+					  &(struct dps_journal_config){
+						  .folder_fd = fixture->staging.stage_fd,
+						  .folder = fixture->disk.path,
+						  .name = "journal",
+						  .sync = DPS_JOURNAL_SYNC_FULL,
+						  .busy_ms = 50,
+					  },
+					  sentence),
+			 0);
+	return journal;
+}
 
 static int set_up(void **state)
 {
@@ -28,6 +47,7 @@ static int set_up(void **state)
 	scratch_create(&fixture->disk, SCRATCH_DISK);
 	config.into = fixture->disk.path;
 	assert_int_equal(dps_staging_open(&fixture->staging, &config, sentence), 0);
+	fixture->journal = open_journal(fixture);
 	fixture->folder = (struct dps_staging_folder){ .id = { { 7 } }, .fd = -1 };
 	fixture->opening.staging = fixture->checkpoint.staging = &fixture->staging;
 	fixture->opening.folder = fixture->checkpoint.folder = &fixture->folder;
@@ -42,6 +62,7 @@ static int tear_down(void **state)
 	if (fixture->folder.fd >= 0)
 		dps_staging_close_folder(&fixture->folder);
 	dps_checkpoint_fini(&fixture->checkpoint);
+	dps_journal_close(fixture->journal);
 	dps_staging_close(&fixture->staging);
 	scratch_remove(&fixture->disk);
 	free(fixture);
@@ -213,6 +234,129 @@ static void open__gives_what_takes_data_when_it_fails(void **state)
 	dps_staging_drop_file(&item->staged);
 }
 
+/* ---- with a journal ---- */
+
+/* Two files that the journal is to list with this checkpoint. */
+static void journal_files(struct fixture *fixture, struct dps_manifest_batch **batches)
+{
+	static const struct dps_message_file files[] = {
+		{ .path = "one", .path_bytes = 3, .size_bytes = 1, .kind = DPS_FILE_REGULAR },
+		{ .path = "two", .path_bytes = 3, .size_bytes = 9, .kind = DPS_FILE_REGULAR },
+	};
+	const struct dps_message_offer offer = { .files_count = 2, .files = files };
+
+	*batches = dps_manifest_batch_create(&offer);
+	fixture->checkpoint.journal = fixture->journal;
+	fixture->checkpoint.batches = batches;
+	fixture->checkpoint.batches_count = 1;
+	fixture->checkpoint.transfer = (struct dps_journal_transfer){
+		.id = fixture->folder.id,
+		.key = "exporter",
+		.key_bytes = 8,
+		.chunk_bytes = 4096,
+		.total_files = 2,
+		.total_bytes = 10,
+		.state = DPS_JOURNAL_TRANSFER_ACTIVE,
+	};
+}
+
+struct rows {
+	struct dps_journal_file files[2];
+	unsigned int count;
+};
+
+static int on_row(void *context, const struct dps_journal_file *file)
+{
+	struct rows *rows = context;
+
+	assert_true(rows->count < 2);
+	rows->files[rows->count++] = *file;
+	return 0;
+}
+
+static void run__journals_what_it_publishes_and_what_grows(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_digest pieces[2] = { { { 1 } }, { { 2 } } };
+	struct dps_manifest_batch *batch;
+	struct dps_checkpoint_item *item;
+	struct rows rows = { .count = 0 };
+	struct stat status;
+	uint64_t count;
+
+	open_files(fixture, 2);
+	journal_files(fixture, &batch);
+	add(fixture, 0, DPS_CHECKPOINT_PUBLISH, "one")->digest = pieces[1];
+	item = add(fixture, 1, DPS_CHECKPOINT_SYNC, "two");
+	item->is_new = true;
+	item->run = (struct dps_piece_run){ .digests = pieces, .count = 2 };
+	dps_checkpoint_run(&fixture->checkpoint.job);
+	assert_int_equal(fixture->checkpoint.journal_error, 0);
+	assert_true(fixture->checkpoint.was_written);
+	assert_int_equal(
+		dps_journal_read_files(fixture->journal, &fixture->folder.id, 0, on_row, &rows), 0);
+	assert_int_equal(rows.count, 2);
+	assert_int_equal(rows.files[0].state, DPS_JOURNAL_FILE_PUBLISHING);
+	assert_memory_equal(&rows.files[0].digest, &pieces[1], sizeof(pieces[1]));
+	/* The row knows the file by its name of now. */
+	assert_int_equal(fstatat(fixture->disk.fd, "one", &status, 0), 0);
+	assert_int_equal(rows.files[0].inode, status.st_ino);
+	assert_int_equal(rows.files[0].device, status.st_dev);
+	assert_int_equal(rows.files[1].state, DPS_JOURNAL_FILE_OPEN);
+	assert_int_equal(dps_journal_count_pieces(fixture->journal, &fixture->folder.id, 1, &count),
+			 0);
+	assert_int_equal(count, 2);
+	close(fixture->opening.items[1].staged.fd);
+	dps_manifest_batch_free(batch);
+}
+
+static void run__gives_no_name_to_what_is_not_journalled(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_journal *other = open_journal(fixture);
+	struct dps_manifest_batch *batch;
+	struct dps_checkpoint_item *item;
+
+	assert_int_equal(dps_journal_begin(other), 0); /* and never ends */
+	open_files(fixture, 1);
+	journal_files(fixture, &batch);
+	item = add(fixture, 0, DPS_CHECKPOINT_PUBLISH, "one");
+	dps_checkpoint_run(&fixture->checkpoint.job);
+	assert_int_equal(fixture->checkpoint.journal_error, -EBUSY);
+	assert_non_null(strstr(fixture->checkpoint.trouble, "journal"));
+	assert_int_equal(item->error, -EBUSY);
+	assert_false(is_there(fixture, "one"));
+	/* It is closed, and stays for another time. */
+	assert_false(is_open(fixture->opening.items[0].staged.fd));
+	assert_true(is_there(fixture, ".dpdk-streamd/07000000000000000000000000000000/0"));
+	dps_journal_close(other);
+	dps_manifest_batch_free(batch);
+}
+
+static void run__forgets_at_last_unless_it_is_kept(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_transfer_id id = fixture->folder.id;
+	struct dps_journal_transfer transfer;
+	struct dps_manifest_batch *batch;
+
+	open_files(fixture, 1);
+	journal_files(fixture, &batch);
+	add(fixture, 0, DPS_CHECKPOINT_CLOSE, "one");
+	fixture->checkpoint.is_last = fixture->checkpoint.is_kept = true;
+	dps_checkpoint_run(&fixture->checkpoint.job);
+	assert_int_equal(dps_journal_find_transfer(fixture->journal, &id, &transfer), 0);
+	assert_true(is_there(fixture, ".dpdk-streamd/07000000000000000000000000000000/0"));
+	assert_int_equal(dps_staging_open_folder(&fixture->staging, &id, &fixture->folder), 0);
+	fixture->checkpoint.count = fixture->checkpoint.batches_count = 0;
+	fixture->checkpoint.is_kept = false;
+	fixture->checkpoint.is_journalled = true;
+	dps_checkpoint_run(&fixture->checkpoint.job);
+	assert_int_equal(dps_journal_find_transfer(fixture->journal, &id, &transfer), -ENOENT);
+	assert_false(is_there(fixture, ".dpdk-streamd/07000000000000000000000000000000"));
+	dps_manifest_batch_free(batch);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -225,6 +369,9 @@ int main(void)
 		CASE(run__says_which_name_was_taken),
 		CASE(run__syncs_many_files_at_once),
 		CASE(run__leaves_nothing_behind_at_last),
+		CASE(run__journals_what_it_publishes_and_what_grows),
+		CASE(run__gives_no_name_to_what_is_not_journalled),
+		CASE(run__forgets_at_last_unless_it_is_kept),
 		CASE(open__gives_what_takes_data_when_it_fails),
 	};
 

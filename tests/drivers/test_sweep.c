@@ -3,7 +3,9 @@
 #include "tests/support/cmocka.h"
 #include "tests/support/scratch.h"
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define ONE DPS_STAGING_FOLDER "/000102030405060708090a0b0c0d0e0f"
@@ -54,6 +56,30 @@ static void sweep__removes_what_is_left(void **state)
 	dps_staging_close(&staging);
 }
 
+static bool is_one(void *context, const struct dps_transfer_id *id)
+{
+	char name[sizeof(DPS_STAGING_FOLDER) + 2 * sizeof(id->bytes) + 2] = DPS_STAGING_FOLDER "/";
+
+	for (size_t i = 0; i < sizeof(id->bytes); i++)
+		snprintf(name + strlen(name), 3, "%02x", id->bytes[i]);
+	(*(unsigned int *)context)++;
+	return strcmp(name, ONE) == 0;
+}
+
+static void sweep__leaves_what_is_kept(void **state)
+{
+	struct scratch *disk = *state;
+	struct dps_staging staging;
+	unsigned int asked = 0;
+
+	open_staging(disk, &staging);
+	assert_int_equal(dps_staging_sweep(&staging, is_one, &asked), 1);
+	assert_true(is_there(disk, ONE));
+	assert_false(is_there(disk, TWO));
+	assert_true(asked >= 2);
+	dps_staging_close(&staging);
+}
+
 static void sweep__leaves_what_is_not_ours(void **state)
 {
 	static const char *const names[] = {
@@ -101,6 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(sweep__removes_what_is_left),
+		CASE(sweep__leaves_what_is_kept),
 		CASE(sweep__leaves_what_is_not_ours),
 		CASE(sweep__leaves_what_another_may_be_using),
 	};
