@@ -126,6 +126,48 @@ a_collector_that_is_killed_keeps_what_it_has() {
 	stored "$scratch/from/slow.pcap"
 }
 
+# ends_resumed: the exporter comes to its end with what it began, and not all was sent again.
+ends_resumed() {
+	end_of exporter 60 || fail_with "export goes on"
+	((status == 0)) || fail_with "export ends with $status"
+	cmp "$scratch/from/slow.pcap" "$scratch/into/slow.pcap"
+	jq -es 'map(select(.event == "resumed")) | length > 0 and all(.from_bytes > 0)' \
+		"$scratch/exporter.out" >/dev/null || fail_with "it did not go on where it was"
+	nothing_is_staged
+}
+
+a_collector_that_is_killed_goes_on() {
+	local i
+
+	prepare
+	start_collector
+	make_capture "$scratch/from/slow.pcap" $((12 << 20))
+	start_exporter --cc fixed --rate 20M "$scratch/from/slow.pcap"
+	for i in 1 2; do
+		wait_for 15 has_event collector progress || fail_with "nothing comes"
+		send KILL collector
+		end_of collector 5 || fail "it cannot be killed"
+		nothing_under "$scratch/into"
+		start_collector
+	done
+	ends_resumed
+}
+
+a_collector_that_is_stopped_goes_on() {
+	prepare
+	start_collector --once
+	make_capture "$scratch/from/slow.pcap" $((8 << 20))
+	start_exporter --cc fixed --rate 20M "$scratch/from/slow.pcap"
+	wait_for 15 has_event collector progress || fail_with "nothing comes"
+	send TERM collector
+	end_of collector 6 || fail_with "collect goes on"
+	((status == 143)) || fail_with "collect ends with $status"
+	start_collector --once
+	ends_resumed
+	end_of collector 10 || fail_with "collect goes on"
+	((status == 0)) || fail_with "collect ends with $status"
+}
+
 a_stop_keeps_what_is_complete() {
 	local before after
 
@@ -236,6 +278,8 @@ for lie in silent refused offers messages digests resumes crowd; do
 done
 run_case an_exporter_that_stays_away_leaves_nothing
 run_case a_collector_that_is_killed_keeps_what_it_has
+run_case a_collector_that_is_killed_goes_on
+run_case a_collector_that_is_stopped_goes_on
 run_case a_stop_keeps_what_is_complete
 run_case many_exporters_at_once
 run_case what_is_there_already_is_not_sent
