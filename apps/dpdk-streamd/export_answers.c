@@ -75,7 +75,7 @@ static bool on_have(struct dps_export *export, const struct dps_message_item *it
 	} else if (file->is_known) {
 		answer(export, item->file,
 		       memcmp(&file->digest, &item->digest, sizeof(file->digest)) == 0);
-	} else if (file->state == DPS_EXPORT_FAILED) {
+	} else if (file->state == DPS_EXPORT_FAILED || export->list.entries[item->file].error < 0) {
 		say_whether_same(export, item->file, false);
 	} else if (file->state == DPS_EXPORT_WAITING || export->is_resuming) {
 		file->state = DPS_EXPORT_COMPARING;
@@ -124,6 +124,7 @@ static bool on_accept(struct dps_export *export, const struct dps_message_items 
 		report_accepted(export);
 	export->was_accepted = true;
 	export->accepted_end = accept->files_end;
+	dps_export_mirror_begin(export);
 	return true;
 }
 
@@ -248,6 +249,8 @@ bool dps_export_on_message(struct dps_export *export, const struct dps_message *
 
 void dps_export_on_time(struct dps_export *export, uint64_t now_ns)
 {
+	if (now_ns >= export->mirror_at_ns)
+		dps_export_mirror_flush(export);
 	if (now_ns < export->refetch_at_ns)
 		return;
 	export->refetch_at_ns = DPS_NEVER_NS;

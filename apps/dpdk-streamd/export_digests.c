@@ -17,6 +17,7 @@ struct dps_piece_digests *dps_export_digests_of(struct dps_export *export, uint3
 		abort();
 	dps_piece_digests_init(file->digests, dps_export_size_of(export, index),
 			       dps_node_chunk_bytes(export->node));
+	file->digests->keeps_fresh = export->mirror != NULL;
 	return file->digests;
 }
 
@@ -56,6 +57,7 @@ static void learn(struct dps_export *export, uint32_t index)
 	file->digest = dps_piece_digests_finish(file->digests);
 	file->is_known = true;
 	dps_export_free_digests(file);
+	dps_export_mirror_note(export, index, 0);
 	if (file->state != DPS_EXPORT_SENDING)
 		return;
 	dps_export_say_digest(export, index);
@@ -128,6 +130,7 @@ static void on_filled(struct dps_export_job *job, uint64_t now_ns)
 		if (dps_piece_digests_add(dps_export_digests_of(export, job->file),
 					  job->offset + at, &job->pieces[at / chunk_bytes]) < 0)
 			abort();
+	dps_export_mirror_note(export, job->file, job->bytes);
 	dps_export_check_if_read(export, job->file);
 }
 

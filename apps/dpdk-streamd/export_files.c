@@ -175,6 +175,7 @@ static void on_piece(struct dps_export *export, const struct dps_event *event)
 	digests = dps_export_digests_of(export, event->file_index);
 	if (digests && dps_piece_digests_add(digests, event->offset, &event->digest) < 0)
 		abort();
+	dps_export_mirror_note(export, event->file_index, event->bytes);
 	dps_export_check_if_read(export, event->file_index);
 }
 

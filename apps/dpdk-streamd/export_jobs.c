@@ -42,12 +42,18 @@ static struct dps_export_job *push(struct dps_export *export, uint32_t file,
 	return job;
 }
 
+/* Its index in the source; only of a file that is there. */
+static uint32_t source_of(const struct dps_export_job *self)
+{
+	return self->export->list.entries[self->file].source;
+}
+
 static void run_open(struct dps_job *job)
 {
 	struct dps_export_job *self = job_of(job);
 
 	if (self->export->source)
-		self->result = dps_source_open_file(self->export->source, self->file,
+		self->result = dps_source_open_file(self->export->source, source_of(self),
 						    DPS_WISH_DIRECT, &self->is_direct);
 	else
 		self->result = -1; /* generated: there is no file */
@@ -67,7 +73,7 @@ static void run_check(struct dps_job *job)
 	struct dps_export_job *self = job_of(job);
 
 	self->result = self->export->source
-			       ? dps_source_check(self->export->source, self->file, self->fd)
+			       ? dps_source_check(self->export->source, source_of(self), self->fd)
 			       : 0;
 }
 
@@ -90,13 +96,13 @@ static void run_digest(struct dps_job *job)
 		self->result = -1;
 		return;
 	}
-	fd = dps_source_open_file(source, self->file, DPS_WISH_CACHED, &is_direct);
+	fd = dps_source_open_file(source, source_of(self), DPS_WISH_CACHED, &is_direct);
 	if (fd < 0) {
 		self->result = fd;
 		return;
 	}
 	self->result =
-		dps_file_digest_read(fd, dps_source_at(source, self->file)->size_bytes,
+		dps_file_digest_read(fd, self->export->list.entries[self->file].size_bytes,
 				     dps_node_chunk_bytes(self->export->node),
 				     &dps_transfer_digester, &worker->is_hurried, &self->digest);
 	close(fd);
@@ -138,7 +144,7 @@ static void read_pieces(struct dps_export_job *self)
 	struct dps_source *source = self->export->source;
 	struct dps_worker *worker = dps_node_worker(self->export->node);
 	bool is_direct;
-	int fd = dps_source_open_file(source, self->file, DPS_WISH_CACHED, &is_direct);
+	int fd = dps_source_open_file(source, source_of(self), DPS_WISH_CACHED, &is_direct);
 
 	if (fd < 0) {
 		self->result = fd;
@@ -148,7 +154,7 @@ static void read_pieces(struct dps_export_job *self)
 		fd, self->offset, self->bytes, dps_node_chunk_bytes(self->export->node),
 		&dps_transfer_digester, &worker->is_hurried, self->pieces);
 	if (self->result == 0)
-		self->result = dps_source_check(source, self->file, fd);
+		self->result = dps_source_check(source, source_of(self), fd);
 	close(fd);
 }
 

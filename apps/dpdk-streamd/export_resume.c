@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Export resume: what becomes of a transfer when its connection is lost, and when another comes. */
 #include "apps/dpdk-streamd/export_state.h"
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -117,6 +118,11 @@ static uint64_t sent_bytes(const struct dps_export *export, uint32_t index)
 
 	if (export->sent_end > file->offset)
 		bytes = export->sent_end - file->offset;
+	/* By an earlier run: as far as it had read. */
+	if (export->sent_end == 0 && file->is_known)
+		bytes = size_bytes;
+	else if (export->sent_end == 0 && file->digests)
+		bytes = dps_piece_digests_prefix_bytes(file->digests, size_bytes);
 	return bytes < size_bytes ? bytes : size_bytes;
 }
 
@@ -150,13 +156,19 @@ bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_r
 	    !take_holds(export, resumed))
 		return false;
 	export->is_resuming = false;
-	export->is_live = export->is_resumed = true;
+	export->is_resumed = true;
 	export->offered_end = export->accepted_end = resumed->files_end;
 	export->next_open = export->next_fill = 0;
 	export->is_last_said = export->is_last_announced = false;
-	for (uint32_t i = 0; i < export->files_count; i++)
+	for (uint32_t i = 0; i < export->files_count; i++) {
+		if (export->list.entries[i].error < 0)
+			dps_export_skip_for(export, i, export->list.entries[i].error);
 		put_back(&export->files[i]);
+	}
+	export->is_live = true;
 	count_bytes(export);
+	export->was_accepted = true;
+	dps_export_mirror_begin(export);
 	dps_export_open_channel(export);
 	return true;
 }
@@ -165,6 +177,8 @@ bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_r
 
 void dps_export_begin_anew(struct dps_export *export)
 {
+	if (export->is_from_mirror && !export->is_mirrored && dps_export_list_anew(export) < 0)
+		abort(); /* out of memory */
 	if (getrandom(&export->id, sizeof(export->id), 0) != sizeof(export->id))
 		export->id.bytes[0]++; /* the kernel had randomness once; it differs, too */
 	for (uint32_t i = 0; i < export->files_count; i++)
@@ -186,6 +200,7 @@ void dps_export_begin_anew(struct dps_export *export)
 	export->sent_end = 0;
 	export->is_last_said = export->is_last_announced = false;
 	export->number++;
+	export->is_mirrored = false;
 	export->is_live = true;
 	export->is_resuming = export->is_resumed = false;
 }

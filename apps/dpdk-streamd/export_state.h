@@ -26,6 +26,12 @@ void dps_export_skip_for(struct dps_export *export, uint32_t index, int error);
 void dps_export_say_skip(struct dps_export *export, uint32_t index);
 void dps_export_open_channel(struct dps_export *export);
 
+/*
+ * What an earlier run offered is of no use any more: the files as they are now. Before anything of
+ * them is under way. 0 or -errno.
+ */
+int dps_export_list_anew(struct dps_export *export);
+
 /* ---- export_files.c ---- */
 /* Opens and announces the next files, in order, as far as there is room. */
 void dps_export_open_files(struct dps_export *export);
@@ -46,3 +52,11 @@ void dps_export_fill(struct dps_export *export);
 
 /* ---- export_resume.c ---- */
 bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_resumed *resumed);
+
+/* ---- export_mirror.c ---- */
+void dps_export_mirror_load_list(struct dps_export *export);
+void dps_export_mirror_load_digests(struct dps_export *export);
+/* The collector has accepted files: from now on the transfer can be gone on with. */
+void dps_export_mirror_begin(struct dps_export *export);
+/* There is something new of a file: so many bytes of it were read. */
+void dps_export_mirror_note(struct dps_export *export, uint32_t index, uint64_t bytes);

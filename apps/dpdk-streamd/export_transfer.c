@@ -15,61 +15,55 @@ enum { GENERATED_MODE = 0644 };
 
 bool dps_export_is_regular(const struct dps_export *export, uint32_t index)
 {
-	return !export->source || dps_source_at(export->source, index)->kind == DPS_SOURCE_FILE;
+	return !export->list.entries[index].is_folder;
 }
 
 uint64_t dps_export_size_of(const struct dps_export *export, uint32_t index)
 {
-	if (!export->source)
-		return dps_node_options(export->node)->generate_bytes;
-	return dps_export_is_regular(export, index)
-		       ? dps_source_at(export->source, index)->size_bytes
-		       : 0;
+	return export->list.entries[index].size_bytes;
 }
 
 void dps_export_describe(const struct dps_export *export, uint32_t index,
 			 struct dps_message_file *file)
 {
-	const struct dps_options *options = dps_node_options(export->node);
+	const struct dps_export_entry *entry = &export->list.entries[index];
 
-	if (!export->source) {
-		*file = (struct dps_message_file){
-			.path = options->name ? options->name : "generated",
-			.mode = GENERATED_MODE,
-			.kind = DPS_FILE_REGULAR,
-			.size_bytes = options->generate_bytes,
-		};
-		file->path_bytes = (uint32_t)strlen(file->path);
-		return;
-	}
 	*file = (struct dps_message_file){
-		.path = dps_source_name(export->source, index),
-		.path_bytes = dps_source_at(export->source, index)->name_bytes,
-		.mode = dps_source_at(export->source, index)->mode & 07777,
-		.kind = dps_export_is_regular(export, index) ? DPS_FILE_REGULAR
-							     : DPS_FILE_DIRECTORY,
-		.size_bytes = dps_export_size_of(export, index),
-		.mtime_ns = dps_source_at(export->source, index)->mtime_ns,
+		.path = entry->name,
+		.path_bytes = entry->name_bytes,
+		.mode = (uint16_t)entry->mode,
+		.kind = entry->is_folder ? DPS_FILE_DIRECTORY : DPS_FILE_REGULAR,
+		.size_bytes = entry->size_bytes,
+		.mtime_ns = entry->mtime_ns,
 	};
 }
 
-int dps_export_init(struct dps_export *export, struct dps_node *node, struct dps_source *source,
-		    struct dps_peer_link *link, struct dps_report *report)
+/* The one file of --generate, as if it had been there before. */
+static void list_generated(struct dps_export *export)
 {
-	memset(export, 0, sizeof(*export));
-	export->node = node;
-	export->source = source;
-	export->link = link;
-	export->report = report;
-	export->refetch_at_ns = DPS_NEVER_NS;
-	export->files_count = source ? (uint32_t)dps_source_count(source) : 1;
+	const struct dps_options *options = dps_node_options(export->node);
+	const char *name = options->name ? options->name : "generated";
+	const struct dps_journal_file file = {
+		.path = name,
+		.path_bytes = strlen(name),
+		.size_bytes = options->generate_bytes,
+		.mode = GENERATED_MODE,
+	};
+
+	if (export->list.count == 0)
+		dps_export_list_add_past(&export->list, &file);
+	export->list.entries[0].error = 0;
+}
+
+static int place_files(struct dps_export *export)
+{
+	export->files_count = export->list.count;
+	export->bytes_total = 0;
 	export->files =
 		calloc(export->files_count ? export->files_count : 1, sizeof(*export->files));
 	if (!export->files)
 		return -ENOMEM;
-	if (getrandom(&export->id, sizeof(export->id), 0) != sizeof(export->id))
-		return -EIO;
-	dps_layout_init(&export->layout, dps_node_chunk_bytes(node));
+	dps_layout_init(&export->layout, dps_node_chunk_bytes(export->node));
 	for (uint32_t i = 0; i < export->files_count; i++) {
 		int result;
 
@@ -82,6 +76,52 @@ int dps_export_init(struct dps_export *export, struct dps_node *node, struct dps
 		export->bytes_total += dps_export_size_of(export, i);
 	}
 	return 0;
+}
+
+static int list_files(struct dps_export *export)
+{
+	if (export->source)
+		dps_export_list_add_source(&export->list, export->source);
+	else
+		list_generated(export);
+	return place_files(export);
+}
+
+int dps_export_init(struct dps_export *export, struct dps_node *node, struct dps_source *source,
+		    struct dps_mirror *mirror, struct dps_peer_link *link,
+		    struct dps_report *report)
+{
+	int result;
+
+	memset(export, 0, sizeof(*export));
+	export->node = node;
+	export->source = source;
+	export->mirror = mirror;
+	export->link = link;
+	export->report = report;
+	export->refetch_at_ns = export->mirror_at_ns = DPS_NEVER_NS;
+	if (getrandom(&export->id, sizeof(export->id), 0) != sizeof(export->id))
+		return -EIO;
+	dps_export_mirror_load_list(export);
+	result = list_files(export);
+	if (result == 0)
+		dps_export_mirror_load_digests(export);
+	return result;
+}
+
+int dps_export_list_anew(struct dps_export *export)
+{
+	for (uint32_t i = 0; i < export->files_count; i++)
+		dps_export_free_digests(&export->files[i]);
+	free(export->files);
+	export->files = NULL;
+	export->files_count = 0;
+	dps_export_list_fini(&export->list);
+	export->dirty_count = 0;
+	export->settled_count = 0;
+	export->files_failed = 0;
+	export->is_from_mirror = false;
+	return list_files(export);
 }
 
 void dps_export_fini(struct dps_export *export)
@@ -100,6 +140,8 @@ void dps_export_fini(struct dps_export *export)
 		free(export->works[fd]);
 	}
 	dps_export_drop_refetches(export);
+	dps_export_list_fini(&export->list);
+	free(export->dirty);
 	free(export->files);
 	free(export->works);
 }
@@ -116,6 +158,7 @@ void dps_export_settle(struct dps_export *export, uint32_t index, enum dps_expor
 		file->compare = NULL; /* its answer is not wanted any more */
 	file->state = (uint8_t)state;
 	export->settled_count++;
+	dps_export_mirror_note(export, index, 0);
 	dps_export_free_digests(file);
 }
 
@@ -164,6 +207,8 @@ void dps_export_fail_rest(struct dps_export *export, enum dps_control_code code,
 
 static enum dps_control_code skip_code(int error)
 {
+	if (error == -EUCLEAN)
+		return DPS_CODE_IDENTITY_CHANGED;
 	return error == -ESTALE || error == -ENODATA ? DPS_CODE_SOURCE_CHANGED
 						     : DPS_CODE_CANNOT_READ;
 }
@@ -172,6 +217,9 @@ static const char *skip_text(int error)
 {
 	if (error == 0)
 		return "the collector gave it up before";
+	if (error == -EUCLEAN)
+		return "identity changed: it is not the file it was when the transfer began; --new "
+		       "starts over";
 	return skip_code(error) == DPS_CODE_SOURCE_CHANGED
 		       ? "source changed while it was read; send it again when nobody writes to it"
 		       : dps_reason(error);
@@ -302,7 +350,10 @@ uint64_t dps_export_bytes_done(const struct dps_export *export)
 
 uint64_t dps_export_deadline_ns(const struct dps_export *export)
 {
-	return export->is_over ? DPS_NEVER_NS : export->refetch_at_ns;
+	if (export->is_over)
+		return DPS_NEVER_NS;
+	return export->refetch_at_ns < export->mirror_at_ns ? export->refetch_at_ns
+							    : export->mirror_at_ns;
 }
 
 void dps_export_give_up(struct dps_export *export)

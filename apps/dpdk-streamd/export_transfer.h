@@ -10,6 +10,8 @@
  * Owner: the control core.
  */
 #pragma once
+#include "apps/dpdk-streamd/export_list.h"
+#include "apps/dpdk-streamd/mirror.h"
 #include "apps/dpdk-streamd/node.h"
 #include "apps/dpdk-streamd/peer_link.h"
 #include "apps/dpdk-streamd/piece_digests.h"
@@ -54,6 +56,7 @@ struct dps_export_file {
 	uint8_t state; /* enum dps_export_state */
 	bool is_known;
 	bool is_said;	   /* its digest, on this connection */
+	bool is_dirty;	   /* on the way to the mirror */
 	bool is_skip_owed; /* it failed here, and the collector has not heard it */
 	bool was_stored;   /* told as stored before the transfer was begun anew */
 };
@@ -65,6 +68,8 @@ struct dps_export {
 	struct dps_peer_link *link;
 	struct dps_report *report;
 	struct dps_source *source; /* NULL: generated */
+	struct dps_export_list list;
+	struct dps_mirror *mirror; /* NULL: none is kept */
 	struct dps_transfer_id id;
 	struct dps_layout layout;
 	struct dps_export_file *files;
@@ -77,6 +82,13 @@ struct dps_export {
 	uint32_t opening_count; /* of this connection */
 	uint32_t settled_count; /* stored, same or failed */
 	uint32_t jobs_count;
+	uint32_t mirror_jobs_count;
+	uint32_t past_count; /* files that the mirror had */
+	uint32_t *dirty;     /* files of which the mirror does not know all */
+	uint32_t dirty_count;
+	uint32_t dirty_room;
+	uint64_t dirty_bytes;
+	uint64_t mirror_at_ns; /* when it is written next */
 	uint64_t bytes_total;
 	uint64_t bytes_stored;
 	uint64_t bytes_same;
@@ -98,19 +110,25 @@ struct dps_export {
 	uint32_t generation;
 	bool is_channel_wanted;
 	bool has_channel;
-	bool is_live;	   /* what is said reaches the collector */
-	bool is_resuming;  /* it was asked to go on and has not said resumed */
-	bool is_resumed;   /* the collector knows the transfer: what follows is offered as more */
-	bool was_accepted; /* some of it, once: told */
+	bool is_live;	     /* what is said reaches the collector */
+	bool is_resuming;    /* it was asked to go on and has not said resumed */
+	bool is_resumed;     /* the collector knows the transfer: what follows is offered as more */
+	bool is_from_mirror; /* an earlier run began it */
+	bool is_mirrored;    /* the mirror has the list of files */
+	bool was_accepted;   /* some of it, once: told */
 	bool is_filling;
 	bool is_last_said;
 	bool is_last_announced;
 	bool is_over; /* nothing more is to be started */
 };
 
-/* Takes the source (NULL with --generate). Returns 0 or -errno. */
+/*
+ * Takes the source (NULL with --generate), and goes on with what the mirror (may be NULL) has
+ * found. Returns 0 or -errno.
+ */
 int dps_export_init(struct dps_export *export, struct dps_node *node, struct dps_source *source,
-		    struct dps_peer_link *link, struct dps_report *report);
+		    struct dps_mirror *mirror, struct dps_peer_link *link,
+		    struct dps_report *report);
 void dps_export_fini(struct dps_export *export);
 
 /* ---- connections (export_resume.c) ---- */
@@ -142,8 +160,16 @@ uint64_t dps_export_bytes_done(const struct dps_export *export);
 /* Files that are neither stored nor failed will not be stored: names each. */
 void dps_export_fail_rest(struct dps_export *export, enum dps_control_code code, const char *text);
 
+/* ---- the mirror (export_mirror.c) ---- */
+
+/* Writes what is not there yet. Last words, after which the transfer is left alone, too. */
+void dps_export_mirror_flush(struct dps_export *export);
+/* It is done, or can never be: the same command begins anew. */
+void dps_export_mirror_forget(struct dps_export *export);
+
 /* Starts nothing more; jobs under way still end. */
 void dps_export_give_up(struct dps_export *export);
+/* Whether disks are at work for it; the mirror is not, as it moves nothing. */
 bool dps_export_has_jobs(const struct dps_export *export);
 
 /* A file as messages and reports name it. */

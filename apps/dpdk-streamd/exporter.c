@@ -188,7 +188,12 @@ static void wait_for_jobs(struct dps_exporter *exporter)
 
 	atomic_store_explicit(&dps_node_worker(exporter->node)->is_hurried, true,
 			      memory_order_relaxed);
-	while (dps_export_has_jobs(&exporter->export) && dps_node_now_ns(exporter->node) < until_ns)
+	if (exporter->is_done)
+		dps_export_mirror_forget(&exporter->export);
+	else
+		dps_export_mirror_flush(&exporter->export);
+	while ((dps_export_has_jobs(&exporter->export) || exporter->export.mirror_jobs_count > 0) &&
+	       dps_node_now_ns(exporter->node) < until_ns)
 		if (dps_node_turn(exporter->node, until_ns) < 0)
 			return;
 }
@@ -205,7 +210,7 @@ int dps_exporter_find_peer(const struct dps_options *options, struct dps_exporte
 	return DPS_EXIT_LOST;
 }
 
-int dps_exporter_run(struct dps_node *node, struct dps_source *source,
+int dps_exporter_run(struct dps_node *node, struct dps_source *source, struct dps_mirror *mirror,
 		     const struct dps_exporter_peer *peer)
 {
 	const struct dps_options *options = dps_node_options(node);
@@ -219,8 +224,8 @@ int dps_exporter_run(struct dps_node *node, struct dps_source *source,
 	exporter->source = source;
 	dps_report_init(&exporter->report, stdout, stderr, options->is_json, options->is_quiet);
 	dps_socket_address_format(&peer->addresses[0], exporter->peer_name);
-	if (dps_export_init(&exporter->export, node, source, &exporter->link, &exporter->report) <
-	    0) {
+	if (dps_export_init(&exporter->export, node, source, mirror, &exporter->link,
+			    &exporter->report) < 0) {
 		fprintf(stderr, "dpdk-streamd: not enough memory for the list of files\n");
 		dps_node_stop(node, DPS_CLOSE_CANCELLED);
 		dps_export_fini(&exporter->export);

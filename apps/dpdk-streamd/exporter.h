@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Exporter: finds a collector, offers it files, sends them, and stays until they are stored. */
 #pragma once
+#include "apps/dpdk-streamd/mirror.h"
 #include "apps/dpdk-streamd/node.h"
 #include "drivers/control/endpoint.h"
 #include "drivers/store/source.h"
@@ -24,5 +25,5 @@ int dps_exporter_open_source(const struct dps_options *options, struct dps_sourc
 int dps_exporter_find_peer(const struct dps_options *options, struct dps_exporter_peer *peer);
 
 /* Runs the whole transfer, stops the node, and returns the exit status of the process. */
-int dps_exporter_run(struct dps_node *node, struct dps_source *source,
+int dps_exporter_run(struct dps_node *node, struct dps_source *source, struct dps_mirror *mirror,
 		     const struct dps_exporter_peer *peer);

@@ -38,14 +38,8 @@ static uint64_t until_ns(const struct dps_exporter *exporter, uint64_t now_ns)
 	return timeout_ns < DPS_NEVER_NS - now_ns ? now_ns + timeout_ns : DPS_NEVER_NS;
 }
 
-/* The first loss after the transfer moved. */
-static void begin_park(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
+static void start_waiting(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
 {
-	const struct dps_report_parked parked = {
-		.transfer = exporter->export.id,
-		.reason = why,
-		.bytes = dps_export_bytes_done(&exporter->export),
-	};
 	uint64_t seed;
 
 	if (exporter->backoff.cap_ns == 0) {
@@ -59,6 +53,25 @@ static void begin_park(struct dps_exporter *exporter, const char *why, uint64_t 
 	exporter->parked_until_ns = until_ns(exporter, now_ns);
 	snprintf(exporter->lost_why, sizeof(exporter->lost_why), "%s", why);
 	exporter->failed_why[0] = '\0';
+}
+
+void dps_exporter_continue(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	dps_log("export", DPS_LOG_NOTICE, "goes on with the transfer of an earlier run");
+	start_waiting(exporter, "the transfer of an earlier run was found", now_ns);
+	dps_exporter_resume(exporter, now_ns);
+}
+
+/* The first loss after the transfer moved. */
+static void begin_park(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
+{
+	const struct dps_report_parked parked = {
+		.transfer = exporter->export.id,
+		.reason = why,
+		.bytes = dps_export_bytes_done(&exporter->export),
+	};
+
+	start_waiting(exporter, why, now_ns);
 	dps_report_clear_line(&exporter->report);
 	dps_log("export", DPS_LOG_NOTICE, "parked: %s; trying to go on", why);
 	dps_report_on_parked(&exporter->report, &parked);

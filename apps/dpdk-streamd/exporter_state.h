@@ -99,6 +99,8 @@ void dps_exporter_park_with(struct dps_exporter *exporter, enum dps_control_code
 			    const char *why, uint64_t now_ns);
 /* Asks the collector that just said hello to go on. */
 void dps_exporter_resume(struct dps_exporter *exporter, uint64_t now_ns);
+/* An earlier run of the same command was parked, as it were: asks to go on with its transfer. */
+void dps_exporter_continue(struct dps_exporter *exporter, uint64_t now_ns);
 /* It is there: it has as long as it goes on saying something. */
 void dps_exporter_wait_for_resumed(struct dps_exporter *exporter, uint64_t now_ns);
 /* It answered, or the path opened: goes on when both have come. */

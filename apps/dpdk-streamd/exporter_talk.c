@@ -130,6 +130,8 @@ static bool is_about_resume(const struct dps_exporter *exporter,
 static void on_resume_refused(struct dps_exporter *exporter,
 			      const struct dps_message_refuse *refuse)
 {
+	if (refuse->code == DPS_CODE_CANCELLED)
+		dps_export_mirror_forget(&exporter->export); /* it has ended for good */
 	if (refuse->code == DPS_CODE_IDENTITY_CHANGED || refuse->code == DPS_CODE_CANCELLED) {
 		dps_export_fail_rest(&exporter->export, refuse->code, refuse->text);
 		dps_exporter_fail(exporter, DPS_EXIT_NOT_ALL,
@@ -352,10 +354,15 @@ static void on_path_open(struct dps_exporter *exporter, uint32_t payload_bytes, 
 	if (exporter->state != DPS_EXPORTER_PROBING)
 		return;
 	exporter->started_at_ns = now_ns;
-	dps_export_start(&exporter->export, exporter->path);
+	if (!exporter->export.is_from_mirror)
+		dps_export_start(&exporter->export, exporter->path);
 	dps_report_on_offer(&exporter->report, &offer);
 	dps_report_start(&exporter->report, now_ns);
 	exporter->advanced_at_ns = now_ns;
+	if (exporter->export.is_from_mirror) {
+		dps_exporter_continue(exporter, now_ns);
+		return;
+	}
 	dps_exporter_enter(exporter, DPS_EXPORTER_MOVING, DPS_NEVER_NS);
 }
 

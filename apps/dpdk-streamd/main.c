@@ -12,6 +12,7 @@
 enum {
 	EXIT_STATUS_NOT_ALL = 1,
 	EXIT_STATUS_USAGE = 2,
+	EXIT_STATUS_REFUSED = 4,
 };
 
 static int complain(const char *sentence, int status)
@@ -43,7 +44,9 @@ static void raise_descriptor_limit(void)
 static int run_export(const struct dps_options *options, const char *program)
 {
 	char why[DPS_NODE_WHY_BYTES];
+	char sentence[DPS_MIRROR_SENTENCE_BYTES];
 	struct dps_exporter_peer peer;
+	struct dps_mirror mirror;
 	struct dps_source *source;
 	struct dps_node *node;
 	int result = dps_exporter_open_source(options, &source);
@@ -51,13 +54,22 @@ static int run_export(const struct dps_options *options, const char *program)
 	if (result < 0)
 		return result == -EEXIST || result == -EINVAL ? EXIT_STATUS_USAGE
 							      : EXIT_STATUS_NOT_ALL;
-	result = dps_exporter_find_peer(options, &peer);
+	result = dps_mirror_open(&mirror, options, sentence);
+	if (result < 0)
+		result = complain(sentence,
+				  result == -EBUSY ? EXIT_STATUS_REFUSED : EXIT_STATUS_USAGE);
+	else if (sentence[0])
+		dps_log("export", DPS_LOG_WARNING,
+			"%s: a restart of this command begins anew; see --state", sentence);
+	if (result == 0)
+		result = dps_exporter_find_peer(options, &peer);
 	if (result == 0) {
 		if (dps_node_start(&node, options, program, why) < 0)
 			result = complain(why, EXIT_STATUS_USAGE);
 		else
-			result = dps_exporter_run(node, source, &peer);
+			result = dps_exporter_run(node, source, &mirror, &peer);
 	}
+	dps_mirror_close(&mirror);
 	if (source)
 		dps_source_close(source);
 	return result;

@@ -369,8 +369,8 @@ static void begin(struct fixture *fixture)
 	snprintf(path, sizeof(path), "%s/tree", fixture->disk.path);
 	assert_int_equal(dps_source_open(paths, 1, NULL, &fixture->source, sentence), 0);
 	connect_ends(fixture);
-	assert_int_equal(dps_export_init(&fixture->export, NULL, fixture->source, &fixture->link,
-					 &fixture->report),
+	assert_int_equal(dps_export_init(&fixture->export, NULL, fixture->source, NULL,
+					 &fixture->link, &fixture->report),
 			 0);
 	dps_export_start(&fixture->export, 5);
 	hear(fixture, DPS_MESSAGE_OFFER);
