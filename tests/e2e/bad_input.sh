@@ -77,7 +77,7 @@ start_collector() {
 }
 
 start_exporter() {
-	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" --json "$@"
+	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" --json --state "$scratch/state" "$@"
 }
 
 # A transfer of 64 MiB that takes half a minute, in its midst.

@@ -26,7 +26,7 @@ start_collector() {
 }
 
 start_exporter() {
-	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" --json "$@"
+	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" --json --state "$scratch/state" "$@"
 }
 
 # stored WHAT: an honest transfer of it still gets through.
