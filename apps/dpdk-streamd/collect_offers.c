@@ -12,6 +12,22 @@ bool dps_collect_was_used(const struct dps_collect_session *session, uint32_t nu
 	return false;
 }
 
+/* A crowd of exporters that stay away must not keep others out: who is parked longest leaves. */
+static bool is_crowded(struct dps_collect_context *context)
+{
+	struct dps_intake *oldest = NULL;
+
+	if (context->intakes_count < DPS_COLLECT_TRANSFERS_MAX)
+		return false;
+	for (struct dps_intake *intake = context->intakes; intake; intake = intake->next)
+		if (intake->is_parked && !intake->wish.link && !intake->makes_room &&
+		    (!oldest || intake->parked_at_ns < oldest->parked_at_ns))
+			oldest = intake;
+	if (oldest)
+		oldest->makes_room = true;
+	return true;
+}
+
 static void note_number(struct dps_collect_session *session, uint32_t number)
 {
 	uint32_t count = session->numbers_count;
@@ -108,7 +124,7 @@ const char *dps_collect_on_offer(struct dps_collect_session *session,
 	if (dps_collect_context_find(context, &offer->transfer))
 		refuse(session, offer->channel, DPS_CODE_BUSY,
 		       "this transfer is under way already; try again when it has ended");
-	else if (context->intakes_count >= DPS_COLLECT_TRANSFERS_MAX)
+	else if (is_crowded(context))
 		refuse(session, offer->channel, DPS_CODE_BUSY,
 		       "the collector has too many transfers under way; try again later");
 	else
@@ -144,7 +160,7 @@ static void load(struct dps_collect_session *session, const struct dps_message_r
 {
 	struct dps_collect_context *context = session->context;
 
-	if (context->intakes_count >= DPS_COLLECT_TRANSFERS_MAX)
+	if (is_crowded(context))
 		refuse(session, resume->channel, DPS_CODE_BUSY,
 		       "the collector has too many transfers under way; try again later");
 	else

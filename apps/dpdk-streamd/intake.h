@@ -92,6 +92,7 @@ struct dps_intake {
 
 	/* Parked: accepted, and its connection is gone. */
 	bool is_parked;
+	bool makes_room;  /* for others; it waits no longer */
 	bool was_resumed; /* what is said may have been said before */
 	uint64_t parked_at_ns;
 	struct dps_intake_wish wish;

@@ -97,6 +97,11 @@ static void give_up(struct dps_intake *intake, uint64_t now_ns)
 	if (intake->context->is_stopping)
 		snprintf(text, sizeof(text),
 			 "the collector is stopping; run the same commands again");
+	else if (intake->makes_room)
+		snprintf(text, sizeof(text),
+			 "the exporter stayed away (%.600s) and others need the place; run the "
+			 "same command there again",
+			 intake->end_text);
 	else
 		snprintf(text, sizeof(text),
 			 "the exporter did not come back within the reconnect timeout (%.600s); "
@@ -121,7 +126,8 @@ void dps_intake_step_parked(struct dps_intake *intake, uint64_t now_ns)
 {
 	if (intake->wish.link)
 		step_wish(intake, now_ns);
-	else if ((now_ns >= give_up_at_ns(intake) || intake->context->is_stopping) &&
+	else if ((now_ns >= give_up_at_ns(intake) || intake->context->is_stopping ||
+		  intake->makes_room) &&
 		 has_let_go(intake))
 		give_up(intake, now_ns);
 }

@@ -332,6 +332,20 @@ static void forever_is_forever(void **state)
 	assert_int_equal(fixture->intake->state, DPS_INTAKE_ACTIVE);
 }
 
+static void who_stays_away_makes_room_for_others(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->options.reconnect_timeout_ns = DPS_FOREVER_NS;
+	add(fixture, "a", CHUNK_BYTES);
+	begin_accepted(fixture);
+	lose(fixture, true);
+	turn_some(fixture);
+	assert_true(fixture->intake->is_parked);
+	fixture->intake->makes_room = true;
+	wait_until_gone(fixture);
+}
+
 static void all_that_is_stored_ends_well_without_a_connection(void **state)
 {
 	struct fixture *fixture = *state;
@@ -392,6 +406,7 @@ int main(void)
 		CASE(another_list_is_not_gone_on_with),
 		CASE(an_exporter_may_give_up_what_it_asked_for),
 		CASE(forever_is_forever),
+		CASE(who_stays_away_makes_room_for_others),
 		CASE(all_that_is_stored_ends_well_without_a_connection),
 		CASE(what_is_discarded_goes_on_as_well),
 	};
