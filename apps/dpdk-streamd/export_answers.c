@@ -128,6 +128,24 @@ static bool on_accept(struct dps_export *export, const struct dps_message_items 
 	return true;
 }
 
+/* What an earlier run of this program sent was there before this one said a word. */
+static void settle_stored(struct dps_export *export, uint32_t index)
+{
+	uint64_t size_bytes = dps_export_size_of(export, index);
+
+	if (export->is_resuming && !export->was_live) {
+		dps_export_settle(export, index, DPS_EXPORT_SAME);
+		export->files_same++;
+		export->bytes_same += size_bytes;
+	} else {
+		dps_export_settle(export, index, DPS_EXPORT_STORED);
+		export->files_stored++;
+		export->bytes_stored += size_bytes;
+	}
+	if (!export->files[index].was_stored)
+		dps_export_report_file(export, index, NULL, NULL, NULL);
+}
+
 static bool on_stored(struct dps_export *export, const struct dps_message_ranges *stored)
 {
 	for (uint32_t i = 0; i < stored->ranges_count; i++) {
@@ -135,18 +153,14 @@ static bool on_stored(struct dps_export *export, const struct dps_message_ranges
 			return false;
 		for (uint32_t index = stored->ranges[i].first; index <= stored->ranges[i].last;
 		     index++) {
-			struct dps_export_file *file = &export->files[index];
+			const struct dps_export_file *file = &export->files[index];
 
 			if (file->state >= DPS_EXPORT_STORED)
 				continue;
 			if (file->state != DPS_EXPORT_SENT && !export->is_resuming &&
 			    dps_export_is_regular(export, index))
 				return false; /* stored before we said what it is */
-			dps_export_settle(export, index, DPS_EXPORT_STORED);
-			export->files_stored++;
-			export->bytes_stored += dps_export_size_of(export, index);
-			if (!file->was_stored)
-				dps_export_report_file(export, index, NULL, NULL, NULL);
+			settle_stored(export, index);
 		}
 	}
 	return true;

@@ -18,7 +18,7 @@ static void begin_connection(struct dps_export *export, uint32_t path)
 void dps_export_start(struct dps_export *export, uint32_t path)
 {
 	begin_connection(export, path);
-	export->is_live = true;
+	export->is_live = export->was_live = true;
 }
 
 /* ---- lost ---- */
@@ -165,7 +165,7 @@ bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_r
 			dps_export_skip_for(export, i, export->list.entries[i].error);
 		put_back(&export->files[i]);
 	}
-	export->is_live = true;
+	export->is_live = export->was_live = true;
 	count_bytes(export);
 	export->was_accepted = true;
 	dps_export_mirror_begin(export);
@@ -201,6 +201,6 @@ void dps_export_begin_anew(struct dps_export *export)
 	export->is_last_said = export->is_last_announced = false;
 	export->number++;
 	export->is_mirrored = false;
-	export->is_live = true;
+	export->is_live = export->was_live = true;
 	export->is_resuming = export->is_resumed = false;
 }

@@ -111,6 +111,7 @@ struct dps_export {
 	bool is_channel_wanted;
 	bool has_channel;
 	bool is_live;	     /* what is said reaches the collector */
+	bool was_live;	     /* on any connection of this run */
 	bool is_resuming;    /* it was asked to go on and has not said resumed */
 	bool is_resumed;     /* the collector knows the transfer: what follows is offered as more */
 	bool is_from_mirror; /* an earlier run began it */
