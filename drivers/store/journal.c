@@ -44,6 +44,10 @@ int dps_journal_fail(struct dps_journal *journal, int error, const char *detail)
 	DPS_ASSERT(error < 0);
 	snprintf(journal->trouble, sizeof(journal->trouble), "%s: %s%s%s%s", journal->shown,
 		 advice_of(error), detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
+	/* SQLite's checks speak in lines; a sentence is one. */
+	for (char *at = journal->trouble; *at; at++)
+		if (*at == '\n')
+			*at = ' ';
 	return error;
 }
 

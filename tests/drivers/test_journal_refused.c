@@ -55,6 +55,8 @@ static void assert_refused(const struct scratch *disk, int error, const char *wo
 	assert_null(journal);
 	if (strstr(sentence, words) == NULL || strstr(sentence, disk->path) == NULL)
 		fail_msg("no \"%s\" in: %s", words, sentence);
+	if (strchr(sentence, '\n') != NULL)
+		fail_msg("more than one line: %s", sentence);
 	after = scratch_read(disk, JOURNALS_NAME, &after_bytes);
 	assert_int_equal(before == NULL, after == NULL);
 	assert_int_equal(before_bytes, after_bytes);
@@ -245,9 +247,30 @@ static void open__refuses_what_is_no_file_of_its_folder(void **state)
 	scratch_remove(&disk);
 }
 
+static void open__says_in_one_line_that_pages_are_damaged(void **state)
+{
+	struct journals_fixture *fixture;
+	size_t bytes = 0;
+	uint8_t *file;
+
+	journals_set_up(state);
+	fixture = *state;
+	fill(fixture->journal);
+	dps_journal_close(fixture->journal);
+	fixture->journal = NULL;
+	file = scratch_read(&fixture->disk, JOURNALS_NAME, &bytes);
+	assert_true(bytes > 4096);
+	memset(file + 4096, 0xa5, bytes - 4096);
+	scratch_write(&fixture->disk, JOURNALS_NAME, file, bytes);
+	free(file);
+	assert_refused(&fixture->disk, -EUCLEAN, "damaged");
+	journals_tear_down(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(open__says_in_one_line_that_pages_are_damaged),
 		cmocka_unit_test(open__refuses_what_we_did_not_write),
 		cmocka_unit_test(read__refuses_rows_that_we_did_not_write),
 		cmocka_unit_test(open__refuses_what_is_no_file_of_its_folder),
