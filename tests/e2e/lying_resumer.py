@@ -4,10 +4,12 @@
 
 usage: lying_resumer.py PORT unknown|ended|numbers|order|races
        lying_resumer.py PORT steal TRANSFER    one that somebody else is at
+       lying_resumer.py PORT claimed TRANSFER  one that another collector is at
 Exit 0: the collector answered as docs/protocol.md section 10 says; else the last line says where not.
 """
 import os
 import sys
+import time
 
 from lying_exporter import CHUNK, breaks, expect, file, greeted, offer, resume, Peer
 
@@ -53,6 +55,7 @@ def resumed(what, peer, transfer, files=2, **fields):
         if message is None or message["type"] != "refuse" or message["code"] != "busy":
             break
         channel += 1
+        time.sleep(0.05)
     expect(what, message, "resumed", transfer=transfer, channel=channel, **fields)
     return channel
 
@@ -166,8 +169,12 @@ def races():
     last.close()
 
 
+def claimed():
+    refused("a transfer that another collector has", sys.argv[3], ["busy"], files=1 << 20)
+
+
 def steal():
-    """Whoever knows a transfer's id may go on with it; the one that had it comes back."""
+    """Whoever knows a transfer's id may go on with it."""
     transfer = sys.argv[3]
     peer = greeted()
     resumed("a transfer that is under way", peer, transfer, files=1 << 20)
@@ -175,4 +182,4 @@ def steal():
 
 
 {"unknown": unknown, "ended": ended, "numbers": numbers, "order": order, "races": races,
- "steal": steal}[sys.argv[2]]()
+ "steal": steal, "claimed": claimed}[sys.argv[2]]()

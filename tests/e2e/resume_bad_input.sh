@@ -26,7 +26,7 @@ new_starts_over() {
 	begin_both
 	wait_midway
 	kill_off exporter
-	compose "${slow[@]}" --new
+	compose_serving "${slow[@]}" --new
 	rm "$scratch/exporter.stats"
 	begin exporter
 	ends_well
@@ -342,42 +342,62 @@ resumes() {
 	compose_serving
 	begin collector
 	wait_for 10 is_listening || fail_with "the collector does not listen"
-	start liar python3 -B "$exporter_that_lies" "${control##*:}" "$1"
-	end_of liar 60 || fail_with "the exporter that lies goes on"
-	((status == 0)) || fail_with "$(tail -n 1 "$scratch/liar.err")"
+	lie "${control##*:}" "$1"
 	nothing_under "$scratch/into"
 	rm -rf "$scratch/into/liar"
 	begin exporter
 	ends_well
 }
 
+# lie PORT HOW [TRANSFER]
+lie() {
+	start liar python3 -B "$exporter_that_lies" "$@"
+	end_of liar 60 || fail_with "the exporter that lies goes on"
+	((status == 0)) || fail_with "$(tail -n 1 "$scratch/liar.err")"
+}
+
+its_transfer() {
+	events exporter 'select(.event == "accepted") | .transfer'
+}
+
+# Who had it is told, and gets it back with the same command.
 somebody_elses() {
 	prepare udp
 	make_tree
 	compose "${slow[@]}"
 	begin_both
 	wait_midway
-	start thief python3 -B "$exporter_that_lies" "${control##*:}" steal \
-		"$(events exporter 'select(.event == "accepted") | .transfer')"
-	end_of thief 20 || fail_with "the thief does not get an answer"
-	((status == 0)) || fail_with "$(tail -n 1 "$scratch/thief.err")"
-	wait_event exporter parked
-	wait_event exporter resumed
+	lie "${control##*:}" steal "$(its_transfer)"
+	ends exporter 10 '3 4' 'taken'
+	begin exporter
 	ends_well
+	expect_resumed
 }
 
-# A second collector for the same folder is told so, and the first goes on.
+# Two collectors for one folder: a transfer belongs to one of them at a time.
 two_collectors() {
-	prepare
+	local port
+
+	prepare udp
 	make_tree
-	compose "${slow[@]}"
+	compose_serving "${slow[@]}"
 	begin_both
 	wait_midway
-	start second "$streamd" collect --into "$scratch/into" --control "127.0.0.1:$(free_port)" \
-		--port udp:127.0.0.2
-	ends second 15 2 "$scratch/into"
+	port=$(free_port)
+	start second "$streamd" collect --into "$scratch/into" --control "127.0.0.1:$port" --port udp:127.0.0.3
+	wait_for 10 said second 'listening on' || fail "the second collector does not listen"
+	lie "$port" claimed "$(its_transfer)"
+	kill_off exporter
+	wait_event collector parked
+	lie "$port" claimed "$(its_transfer)"
+	# The first one ends, and the second may have it.
+	kill_off collector
+	lie "$port" steal "$(its_transfer)"
+	send TERM second
+	end_of second 6 || fail "the second collector goes on"
+	begin_both
 	ends_well
-	! has_event exporter parked || fail_with "the second one got in the way"
+	expect_resumed
 }
 
 run_case new_starts_over
@@ -394,8 +414,8 @@ run_case folder_is_gone_when_it_starts
 run_case another_collector
 run_case disk_fills_while_it_moves
 run_case disk_is_full_when_it_starts
-for lie in unknown ended numbers order races; do
-	run_case resumes "$lie"
+for what in unknown ended numbers order races; do
+	run_case resumes "$what"
 done
 run_case somebody_elses
 run_case two_collectors
