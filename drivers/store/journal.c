@@ -14,7 +14,7 @@ static const char *advice_of(int error)
 {
 	switch (error) {
 	case -ENOSPC:
-		return "the disk is full, or a limit reached; make room and try again";
+		return "no space is left, or a limit is reached; make room and try again";
 	case -EIO:
 		return "the disk failed; the kernel's log says more";
 	case -EROFS:
