@@ -121,7 +121,6 @@ def order():
             ("a skip behind the end",
              {"type": "skip", "channel": 1, "file": 1, "from": 11, "code": "cannot_read",
               "text": "it is gone"}),
-            ("same, of what nobody has", {"type": "same", "channel": 1, "files": [[0, 0]]}),
             ("what a collector says",
              {"type": "resumed", "transfer": transfer, "channel": 1, "files_end": 2,
               "partial": []})):

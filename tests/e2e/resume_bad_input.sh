@@ -92,10 +92,11 @@ expect_changed() {
 
 # source_changed HOW: to one that is partly there; two others change before their turn comes.
 source_changed() {
-	local unharmed=$scratch/from/tree/rest
+	local unharmed
 
 	prepare
 	make_tree
+	unharmed=$scratch/from/tree/rest
 	mkdir "$unharmed"
 	make_capture "$scratch/from/tree/m-waits.pcap" 2000001 4
 	make_capture "$scratch/from/tree/n-waits.pcap" 2000001 5
