@@ -210,6 +210,37 @@ static void change_files__writes_what_is_said_and_leaves_the_rest(void **state)
 	assert_files(fixture->journal, &id_one, 0, files, 2);
 }
 
+static void change_files__what_is_said_last_counts(void **state)
+{
+	struct journals_fixture *fixture = *state;
+	struct dps_journal_file file = full_file;
+	struct dps_journal_change change = {
+		.state = DPS_JOURNAL_FILE_PUBLISHING,
+		.has_identity = true,
+		.has_head = true,
+		.has_digest = true,
+		.size_bytes = file.size_bytes - 1,
+		.device = file.device - 1,
+		.inode = file.inode + 1,
+		.head = { { 17 } },
+		.digest = { { 18 } },
+	};
+
+	put_two_files(fixture);
+	assert_int_equal(dps_journal_begin(fixture->journal), 0);
+	assert_int_equal(dps_journal_change_files(fixture->journal, &id_one, &change, 1), 0);
+	assert_int_equal(dps_journal_commit(fixture->journal), 0);
+	file.state = change.state;
+	file.size_bytes = change.size_bytes;
+	file.device = change.device;
+	file.inode = change.inode;
+	file.head = change.head;
+	file.digest = change.digest;
+	file.error_code = file.error_text = NULL;
+	assert_files(fixture->journal, &id_one, 0, (struct dps_journal_file[]){ file, bare_file },
+		     2);
+}
+
 static void change_files__knows_only_what_was_listed(void **state)
 {
 	struct journals_fixture *fixture = *state;
@@ -301,6 +332,7 @@ int main(void)
 		CASE(put_transfer__keeps_its_files),
 		CASE(put__refuses_what_is_too_long),
 		CASE(change_files__writes_what_is_said_and_leaves_the_rest),
+		CASE(change_files__what_is_said_last_counts),
 		CASE(change_files__knows_only_what_was_listed),
 		CASE(forget__takes_files_along),
 		CASE(put_files__takes_ten_thousand_quickly),
