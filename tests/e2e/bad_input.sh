@@ -574,6 +574,28 @@ signal() {
 	fi
 }
 
+# Nothing is under way that would be worth a wait. The best of five counts, the machine is shared; a
+# sanitizer looks through all memory at the end.
+stopped_while_dialing() {
+	local best=5000 most=100 began took i
+
+	[[ $build != *-asan ]] || most=2000
+	prepare
+	printf x >"$scratch/from/x"
+	for ((i = 0; i < 5; i++)); do
+		reach dialing
+		began=$(now_ms)
+		send INT exporter
+		status=0
+		wait "${process_ids[exporter]}" || status=$?
+		took=$(($(now_ms) - began))
+		((status == 130)) || fail_with "the exporter exits with $status instead of 130"
+		((took >= best)) || best=$took
+	done
+	echo "note: an exporter that dials is gone $best ms after SIGINT"
+	((best <= most)) || fail "it takes $best ms"
+}
+
 ends_with_sentence() {
 	[[ $(tail -n 1 "$scratch/$1.err") == 'dpdk-streamd: '* ]] ||
 		fail_with "the last line of the $1 is no sentence of ours"
@@ -667,6 +689,7 @@ done
 run_case garbage_during_a_transfer
 run_case signal udp dialing exporter INT 130
 run_case signal udp dialing exporter TERM 143
+run_case stopped_while_dialing
 run_case signal udp probing exporter INT 130
 run_case signal udp moving exporter TERM 143 --once
 run_case signal memif moving exporter INT 130
