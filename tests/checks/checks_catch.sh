@@ -31,6 +31,12 @@ fresh() {
 	put drivers/udp/udp.c '#include "drivers/port.h"' '#include "engine/pacer.h"' \
 		'#include <sys/socket.h>'
 	put apps/main.c '#include "drivers/port.h"' '#include <dps/types.h>'
+	put tests/engine/test_pacer.c 'static void take__grants(void **state)' \
+		'cmocka_unit_test(take__grants)'
+	put docs/contract.md '| E1 | a | b | `engine/pacer take__grants` |'
+	for ((n = 2; n <= 54; n++)); do
+		echo "| E$n | a | not in this release | |" >>"$tree/docs/contract.md"
+	done
 }
 
 # compile: makes the library that check-pure looks at.
@@ -61,7 +67,7 @@ catches() {
 }
 
 fresh
-for check in check-layers check-headers check-text check-long check-pure; do
+for check in check-layers check-headers check-text check-long check-contract check-pure; do
 	accepts "$check"
 done
 
@@ -111,5 +117,22 @@ catches check-text 'a note to finish it later'
 fresh
 yes 'int x;' 2>/dev/null | head -n 1100 >>"$tree/apps/main.c" || true
 catches check-long 'a file of 1100 lines'
+
+
+fresh
+sed -i 's/^| E7 |.*/| E7 | a | b | |/' "$tree/docs/contract.md"
+catches check-contract 'a case without a test'
+fresh
+sed -i '/^| E8 |/d' "$tree/docs/contract.md"
+catches check-contract 'a case that is missing'
+fresh
+sed -i 's/^| E9 |.*/&\n&/' "$tree/docs/contract.md"
+catches check-contract 'a case with two rows'
+fresh
+sed -i '/cmocka_unit_test/d' "$tree/tests/engine/test_pacer.c"
+catches check-contract 'a test that nobody runs'
+fresh
+put tests/engine/test_pacer.c 'static void take__gives(void **state)' 'cmocka_unit_test(take__gives)'
+catches check-contract 'a test that is gone'
 
 exit "$failed"
