@@ -274,6 +274,24 @@ static void stored_advances_within_a_file(void **state)
 	assert_false(is_there(fixture, "a"));
 }
 
+static void what_comes_during_a_checkpoint_is_not_stored_by_it(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct dps_lane_command *command;
+
+	add(fixture, "a", 8 * CHUNK_BYTES);
+	begin_accepted(fixture);
+	command = next_command(fixture, DPS_COMMAND_ANNOUNCE);
+	receive_piece(fixture, command, 0);
+	receive_piece(fixture, command, CHUNK_BYTES);
+	while (!fixture->intake->is_checkpointing)
+		turn(fixture);
+	receive_piece(fixture, command, 2 * CHUNK_BYTES);
+	receive_piece(fixture, command, 3 * CHUNK_BYTES);
+	assert_int_equal(next_command(fixture, DPS_COMMAND_STORED)->offset, CHUNK_BYTES);
+	assert_int_equal(next_command(fixture, DPS_COMMAND_STORED)->offset, 3 * CHUNK_BYTES);
+}
+
 static void an_empty_file_needs_no_data(void **state)
 {
 	struct fixture *fixture = *state;
@@ -449,6 +467,7 @@ int main(void)
 		CASE(a_file_that_is_given_up_before_its_turn_is_not_announced),
 		CASE(a_file_that_is_given_up_midway_is_skipped),
 		CASE(stored_advances_within_a_file),
+		CASE(what_comes_during_a_checkpoint_is_not_stored_by_it),
 		CASE(an_empty_file_needs_no_data),
 		CASE(a_refetch_is_passed_on),
 		CASE(an_exporter_that_stays_away_takes_its_staged_files_along),
