@@ -135,6 +135,40 @@ static void list__pairs_the_past_with_the_source(void **state)
 	scratch_remove(&disk);
 }
 
+static void list__notices_any_change_of_a_file(void **state)
+{
+	char path[300], sentence[DPS_SOURCE_SENTENCE_BYTES];
+	const char *const paths[] = { path };
+	struct dps_source *source;
+	struct scratch disk;
+
+	(void)state;
+	scratch_create(&disk, SCRATCH_DISK);
+	scratch_write(&disk, "a", "x", 1);
+	snprintf(path, sizeof(path), "%s/a", disk.path);
+	assert_int_equal(dps_source_open(paths, 1, NULL, &source, sentence), 0);
+	for (unsigned int change = 0; change < 5; change++) {
+		const struct dps_source_entry *now = dps_source_at(source, 0);
+		const struct dps_journal_file past = {
+			.path = "a",
+			.path_bytes = 1,
+			.size_bytes = now->size_bytes + (change == 1),
+			.mtime_ns = now->mtime_ns - (change == 2),
+			.inode = now->inode + (change == 3),
+			.is_folder = change == 4,
+		};
+		struct dps_export_list list = { 0 };
+
+		dps_export_list_add_past(&list, &past);
+		dps_export_list_add_source(&list, source);
+		assert_int_equal(list.count, 1);
+		assert_int_equal(list.entries[0].error, change == 0 ? 0 : -EUCLEAN);
+		dps_export_list_fini(&list);
+	}
+	dps_source_close(source);
+	scratch_remove(&disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +176,7 @@ int main(void)
 		cmocka_unit_test(open__keeps_a_second_process_out),
 		cmocka_unit_test(open__needs_only_a_folder_that_was_asked_for),
 		cmocka_unit_test(list__pairs_the_past_with_the_source),
+		cmocka_unit_test(list__notices_any_change_of_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
