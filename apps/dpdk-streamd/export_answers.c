@@ -157,9 +157,10 @@ static bool on_stored(struct dps_export *export, const struct dps_message_ranges
 
 			if (file->state >= DPS_EXPORT_STORED)
 				continue;
+			/* An earlier connection may have said what it is, else it is too early. */
 			if (file->state != DPS_EXPORT_SENT && !export->is_resuming &&
-			    dps_export_is_regular(export, index))
-				return false; /* stored before we said what it is */
+			    !export->is_resumed && dps_export_is_regular(export, index))
+				return false;
 			settle_stored(export, index);
 		}
 	}

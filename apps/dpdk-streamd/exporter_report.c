@@ -71,6 +71,9 @@ void dps_exporter_summarize(struct dps_exporter *exporter)
 	struct dps_lane_snapshot snapshot;
 	struct dps_report_summary summary;
 
+	/* However the run was cut short, it lasted until now. */
+	if (exporter->ended_at_ns == 0)
+		exporter->ended_at_ns = dps_node_now_ns(exporter->node);
 	dps_node_read_snapshot(exporter->node, &snapshot);
 	summary = (struct dps_report_summary){
 		.files = export->files_stored + export->files_same,

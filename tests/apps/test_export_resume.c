@@ -529,6 +529,32 @@ static void resume__hears_what_became_of_files(void **state)
 	assert_int_equal(fixture->export.settled_count, 3);
 }
 
+/* What an earlier run had sent is there already, what this one has sent is not. */
+static void resume__tells_apart_what_an_earlier_run_had_sent(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_file(fixture, "a", 10);
+	make_file(fixture, "b", 20);
+	begin(fixture);
+	lose(fixture);
+	fixture->export.was_live = false; /* as after a restart */
+	fixture->export.files[0].state = fixture->export.files[1].state = DPS_EXPORT_WAITING;
+	ask_to_resume(fixture);
+	say_stored(fixture, 0);
+	say_resumed(fixture, 2, NULL, 0);
+	turn_some(fixture);
+	assert_int_equal(fixture->export.files_same, 1);
+	assert_int_equal(fixture->export.files[0].state, DPS_EXPORT_SAME);
+	lose(fixture);
+	ask_to_resume(fixture);
+	say_stored(fixture, 1);
+	turn_some(fixture);
+	assert_int_equal(fixture->export.files_stored, 1);
+	assert_int_equal(fixture->export.files_same, 1);
+	assert_true(fixture->made_sense);
+}
+
 static void resume__offers_what_was_not_accepted(void **state)
 {
 	struct fixture *fixture = *state;
@@ -719,6 +745,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(resume__hears_what_became_of_files, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(resume__tells_apart_what_an_earlier_run_had_sent,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(resume__offers_what_was_not_accepted, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(resume__skips_once_more, set_up, tear_down),
