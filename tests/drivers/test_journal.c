@@ -259,7 +259,10 @@ static void commit__says_that_the_disk_failed(void **state)
 	static const struct {
 		int error;
 		int expected;
-	} failures[] = { { EIO, -EIO }, { ENOSPC, -ENOSPC }, { EDQUOT, -ENOSPC } };
+		const char *sentence;
+	} failures[] = { { EIO, -EIO, "the disk" },
+			 { ENOSPC, -ENOSPC, "no space" },
+			 { EDQUOT, -ENOSPC, "no space" } };
 	struct journals_fixture *fixture = *state;
 
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
@@ -268,7 +271,8 @@ static void commit__says_that_the_disk_failed(void **state)
 		sync_error = failures[i].error;
 		assert_int_equal(dps_journal_commit(fixture->journal), failures[i].expected);
 		sync_error = 0;
-		assert_non_null(strstr(dps_journal_trouble(fixture->journal), "the disk"));
+		assert_non_null(
+			strstr(dps_journal_trouble(fixture->journal), failures[i].sentence));
 		assert_int_equal(transfers_of(fixture->journal), 0);
 	}
 	assert_int_equal(dps_journal_begin(fixture->journal), 0);
