@@ -18,6 +18,22 @@ static void say_whether_same(struct dps_export *export, uint32_t index, bool is_
 	dps_peer_link_say(export->link, &message);
 }
 
+/* A file is there: by what this run sent, or already. */
+static void settle(struct dps_export *export, uint32_t index, enum dps_export_state state,
+		   bool is_ours)
+{
+	uint64_t size_bytes = dps_export_size_of(export, index);
+
+	dps_export_settle(export, index, state);
+	if (is_ours) {
+		export->files_stored++;
+		export->bytes_stored += size_bytes;
+	} else {
+		export->files_same++;
+		export->bytes_same += size_bytes;
+	}
+}
+
 /* Says it, and what follows from it here. */
 static void answer(struct dps_export *export, uint32_t index, bool is_same)
 {
@@ -26,16 +42,11 @@ static void answer(struct dps_export *export, uint32_t index, bool is_same)
 	say_whether_same(export, index, is_same);
 	if (!is_same || file->state >= DPS_EXPORT_STORED)
 		return;
-	dps_export_settle(export, index, DPS_EXPORT_SAME);
-	if (file->was_stored) { /* by what went before this transfer, and told then */
-		export->files_stored++;
-		export->bytes_stored += dps_export_size_of(export, index);
+	settle(export, index, DPS_EXPORT_SAME, file->was_stored);
+	if (file->was_stored) /* by what went before this transfer, and told then */
 		export->bytes_held += dps_export_size_of(export, index);
-		return;
-	}
-	export->files_same++;
-	export->bytes_same += dps_export_size_of(export, index);
-	dps_export_report_file(export, index, &file->digest, NULL, NULL);
+	else
+		dps_export_report_file(export, index, &file->digest, NULL, NULL);
 }
 
 static void on_compared(struct dps_export_job *job, uint64_t now_ns)
@@ -131,17 +142,9 @@ static bool on_accept(struct dps_export *export, const struct dps_message_items 
 /* What an earlier run of this program sent was there before this one said a word. */
 static void settle_stored(struct dps_export *export, uint32_t index)
 {
-	uint64_t size_bytes = dps_export_size_of(export, index);
+	bool is_ours = !export->is_resuming || export->was_live;
 
-	if (export->is_resuming && !export->was_live) {
-		dps_export_settle(export, index, DPS_EXPORT_SAME);
-		export->files_same++;
-		export->bytes_same += size_bytes;
-	} else {
-		dps_export_settle(export, index, DPS_EXPORT_STORED);
-		export->files_stored++;
-		export->bytes_stored += size_bytes;
-	}
+	settle(export, index, is_ours ? DPS_EXPORT_STORED : DPS_EXPORT_SAME, is_ours);
 	if (!export->files[index].was_stored)
 		dps_export_report_file(export, index, NULL, NULL, NULL);
 }
