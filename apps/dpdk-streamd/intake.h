@@ -282,7 +282,7 @@ uint32_t dps_intake_checked_files(const struct dps_intake *intake);
 const char *dps_intake_offer(struct dps_intake *intake, const struct dps_message_offer *offer,
 			     bool is_first, uint64_t now_ns);
 const char *dps_intake_on_file_end(struct dps_intake *intake,
-				   const struct dps_message_file_end *end);
+				   const struct dps_message_file_size *end);
 const char *dps_intake_on_last(struct dps_intake *intake, const struct dps_message_totals *last);
 const char *dps_intake_on_same(struct dps_intake *intake, const struct dps_message_ranges *ranges,
 			       bool is_same, uint64_t now_ns);

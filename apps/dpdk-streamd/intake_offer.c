@@ -238,7 +238,7 @@ const char *dps_intake_offer(struct dps_intake *intake, const struct dps_message
 }
 
 const char *dps_intake_on_file_end(struct dps_intake *intake,
-				   const struct dps_message_file_end *end)
+				   const struct dps_message_file_size *end)
 {
 	struct dps_manifest_file *file;
 

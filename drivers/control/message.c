@@ -79,6 +79,7 @@ static const struct dps_field offer_more_fields[] = {
 	{ .name = NULL },
 };
 
+/* file_more and held, too */
 static const struct dps_field file_end_fields[] = {
 	CHANNEL(file_end.channel),
 	FILE_INDEX(file_end.file),
@@ -198,6 +199,7 @@ static const struct {
 	[DPS_MESSAGE_REFUSE] = { "refuse", refuse_fields },
 	[DPS_MESSAGE_OFFER] = { "offer", offer_fields },
 	[DPS_MESSAGE_OFFER_MORE] = { "offer_more", offer_more_fields },
+	[DPS_MESSAGE_FILE_MORE] = { "file_more", file_end_fields },
 	[DPS_MESSAGE_FILE_END] = { "file_end", file_end_fields },
 	[DPS_MESSAGE_LAST] = { "last", last_fields },
 	[DPS_MESSAGE_ACCEPT] = { "accept", accept_fields },
@@ -205,6 +207,7 @@ static const struct {
 	[DPS_MESSAGE_DIFFERENT] = { "different", same_fields },
 	[DPS_MESSAGE_DIGEST] = { "digest", digest_fields },
 	[DPS_MESSAGE_STORED] = { "stored", stored_fields },
+	[DPS_MESSAGE_HELD] = { "held", file_end_fields },
 	[DPS_MESSAGE_FILE_FAILED] = { "file_failed", file_failed_fields },
 	[DPS_MESSAGE_SKIP] = { "skip", skip_fields },
 	[DPS_MESSAGE_REFETCH] = { "refetch", refetch_fields },

@@ -29,6 +29,7 @@ enum dps_message_type {
 	DPS_MESSAGE_REFUSE,
 	DPS_MESSAGE_OFFER,
 	DPS_MESSAGE_OFFER_MORE,
+	DPS_MESSAGE_FILE_MORE,
 	DPS_MESSAGE_FILE_END,
 	DPS_MESSAGE_LAST,
 	DPS_MESSAGE_ACCEPT,
@@ -36,6 +37,7 @@ enum dps_message_type {
 	DPS_MESSAGE_DIFFERENT,
 	DPS_MESSAGE_DIGEST,
 	DPS_MESSAGE_STORED,
+	DPS_MESSAGE_HELD,
 	DPS_MESSAGE_FILE_FAILED,
 	DPS_MESSAGE_SKIP,
 	DPS_MESSAGE_REFETCH,
@@ -122,8 +124,11 @@ struct dps_message_offer {
 	const struct dps_message_file *files;
 };
 
-/* The size of a file that was offered without one. */
-struct dps_message_file_end {
+/*
+ * Of a file that was offered without a size. file_end: its size. file_more: how much of it the
+ * exporter has by now, in whole chunks. held: how much the collector has on disk and journalled.
+ */
+struct dps_message_file_size {
 	uint32_t channel;
 	uint32_t file;
 	uint64_t size_bytes;
@@ -230,7 +235,9 @@ struct dps_message {
 		struct dps_message_hello hello;
 		struct dps_message_refuse refuse;
 		struct dps_message_offer offer; /* offer_more, too */
-		struct dps_message_file_end file_end;
+		struct dps_message_file_size file_more;
+		struct dps_message_file_size file_end;
+		struct dps_message_file_size held;
 		struct dps_message_totals last;
 		struct dps_message_totals done;
 		struct dps_message_items accept;

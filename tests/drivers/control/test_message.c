@@ -296,6 +296,12 @@ static void small_messages__survive_the_round_trip(void **state)
 		struct dps_message message;
 		const char *json;
 	} cases[] = {
+		{ { .type = DPS_MESSAGE_FILE_MORE,
+		    .file_more = { .channel = 1, .file = 0, .size_bytes = 65536 } },
+		  "{\"type\":\"file_more\",\"channel\":1,\"file\":0,\"size\":65536}" },
+		{ { .type = DPS_MESSAGE_HELD,
+		    .held = { .channel = 1, .file = 0, .size_bytes = 65536 } },
+		  "{\"type\":\"held\",\"channel\":1,\"file\":0,\"size\":65536}" },
 		{ { .type = DPS_MESSAGE_FILE_END,
 		    .file_end = { .channel = 1, .file = 2, .size_bytes = 3 } },
 		  "{\"type\":\"file_end\",\"channel\":1,\"file\":2,\"size\":3}" },
