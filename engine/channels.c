@@ -333,6 +333,34 @@ void dps_channel_skip(struct dps_engine *engine, struct dps_channel *channel, ui
 	dps_path_touch(engine, &engine->paths[channel->path]);
 }
 
+/* The first stretch of a file that is not skipped from there on already; DPS_EXTENT_NONE. */
+static uint32_t find_unskipped(const struct dps_engine *engine, const struct dps_channel *channel,
+			       uint32_t file_index, uint64_t from_offset)
+{
+	uint64_t from = dps_round_down(from_offset, engine->limits.chunk_bytes);
+	uint32_t index = channel->first_extent;
+
+	while (index != DPS_EXTENT_NONE) {
+		const struct dps_extent *extent = &engine->extents.items[index];
+
+		if (extent->file_index == file_index &&
+		    dps_max_u64(from, extent->start) < extent->skip_from)
+			return index;
+		index = extent->next;
+	}
+	return DPS_EXTENT_NONE;
+}
+
+static bool has_extent(const struct dps_engine *engine, const struct dps_channel *channel,
+		       uint32_t file_index)
+{
+	uint32_t index = channel->first_extent;
+
+	while (index != DPS_EXTENT_NONE && engine->extents.items[index].file_index != file_index)
+		index = engine->extents.items[index].next;
+	return index != DPS_EXTENT_NONE;
+}
+
 int dps_engine_skip(struct dps_engine *engine, uint32_t channel_index, uint32_t file_index,
 		    uint64_t from_offset, uint64_t now_ns)
 {
@@ -342,13 +370,12 @@ int dps_engine_skip(struct dps_engine *engine, uint32_t channel_index, uint32_t 
 	if (!channel)
 		return -ENOENT;
 	engine->now_ns = now_ns;
-	for (index = channel->first_extent; index != DPS_EXTENT_NONE;
-	     index = engine->extents.items[index].next)
-		if (engine->extents.items[index].file_index == file_index)
-			break;
-	if (index == DPS_EXTENT_NONE)
+	if (!has_extent(engine, channel, file_index))
 		return -ENOENT; /* done already, or not announced yet */
-	dps_channel_skip(engine, channel, index, from_offset);
+	/* Skipping one may end others: begin at the first again. */
+	while ((index = find_unskipped(engine, channel, file_index, from_offset)) !=
+	       DPS_EXTENT_NONE)
+		dps_channel_skip(engine, channel, index, from_offset);
 	return 0;
 }
 

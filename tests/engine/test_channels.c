@@ -219,6 +219,50 @@ static void close__a_younger_channel_is_not_reached_by_the_remains(void **state)
 	pair_close(&pair);
 }
 
+/* A file may be announced in several stretches: what is skipped of it is skipped in each. */
+static void skip__takes_every_stretch_of_a_file(void **state)
+{
+	struct dps_engine *engine;
+	struct dps_event events[16];
+	struct dps_io ios[4];
+	struct pair pair;
+	unsigned int done = 0, count;
+	uint32_t channel;
+
+	(void)state;
+	engine = open_quiet(&pair);
+	channel = (uint32_t)open_channel(engine, 1, false);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(dps_engine_announce(engine, channel,
+						     &(struct dps_extent_config){
+							     .offset = 2 * i * CHUNK,
+							     .bytes = 2 * CHUNK - (i == 2),
+							     .file_offset = 2 * i * CHUNK,
+							     .file_index = 7,
+						     }),
+				 0);
+	assert_int_equal(dps_engine_announce_last(engine, channel), 0);
+	assert_int_equal(dps_engine_skip(engine, channel, 6, 0, pair.now_ns), -ENOENT);
+	assert_int_equal(dps_engine_skip(engine, channel, 7, 3 * CHUNK + 1, pair.now_ns), 0);
+	assert_int_equal(dps_engine_skip(engine, channel, 7, CHUNK, pair.now_ns), 0);
+	assert_int_equal(dps_engine_skip(engine, channel, 7, 0, pair.now_ns), 0);
+	for (unsigned int turn = 0; turn < 8; turn++) {
+		assert_int_equal(dps_engine_emit_ios(engine, ios, 4), 0);
+		count = dps_engine_emit_events(engine, events, 16);
+		for (unsigned int i = 0; i < count; i++) {
+			if (events[i].type != DPS_EVENT_FILE_DONE)
+				continue;
+			assert_int_equal(events[i].file_index, 7);
+			assert_int_equal(events[i].error, -ECANCELED);
+			done++;
+		}
+	}
+	assert_int_equal(done, 3);
+	assert_int_equal(dps_engine_skip(engine, channel, 7, 0, pair.now_ns), -ENOENT);
+	dps_engine_close_channel(engine, channel);
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +271,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(announce__of_the_rest_of_a_file_moves_only_that),
 		cmocka_unit_test(announce__refuses_a_rest_that_is_not_on_a_chunk),
 		cmocka_unit_test(announce__of_empty_files_alone_is_done_at_once),
+		cmocka_unit_test(skip__takes_every_stretch_of_a_file),
 		cmocka_unit_test(close__leaves_its_slot_to_the_next_in_line),
 		cmocka_unit_test(close__a_younger_channel_is_not_reached_by_the_remains),
 	};
