@@ -91,6 +91,7 @@ struct dps_intake_open *dps_collect_context_take_fd(struct dps_collect_context *
 	if (fd < 0 || (size_t)fd >= context->by_fd_room)
 		return NULL;
 	open = context->by_fd[fd];
-	context->by_fd[fd] = NULL;
+	if (!open || open->lane_fds <= 1)
+		context->by_fd[fd] = NULL;
 	return open;
 }

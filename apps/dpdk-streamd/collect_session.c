@@ -215,6 +215,8 @@ static uint32_t channel_of(const struct dps_message *message)
 	switch (message->type) {
 	case DPS_MESSAGE_OFFER_MORE:
 		return message->offer.channel;
+	case DPS_MESSAGE_FILE_MORE:
+		return message->file_more.channel;
 	case DPS_MESSAGE_FILE_END:
 		return message->file_end.channel;
 	case DPS_MESSAGE_LAST:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/file_opening.h"
+#include "drivers/control/message.h"
 #include <errno.h>
 #include <fcntl.h>
 
@@ -15,9 +16,12 @@ static void open_item(struct dps_file_opening *opening, struct dps_file_opening_
 		item->size_bytes < DIRECT_BYTES_MIN ? DPS_WISH_CACHED : DPS_WISH_DIRECT;
 
 	item->error = folder_error;
+	/* One that grows takes its space as it comes. */
 	if (folder_error == 0)
-		item->error = dps_staging_open_file(opening->folder, item->file, item->size_bytes,
-						    wish, item->is_continued, &item->staged);
+		item->error = dps_staging_open_file(
+			opening->folder, item->file,
+			item->size_bytes == DPS_NUMBER_NONE ? 0 : item->size_bytes, wish,
+			item->is_continued, &item->staged);
 	if (item->error == 0)
 		return;
 	item->staged = (struct dps_staged_file){

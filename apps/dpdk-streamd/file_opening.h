@@ -13,11 +13,11 @@ enum dps_file_opening_limits {
 };
 
 struct dps_file_opening_item {
-	uint64_t size_bytes;
-	uint64_t offset;   /* the owner's */
-	uint32_t file;	   /* index in its transfer */
-	bool is_continued; /* it is staged already, in part */
-	int error;	   /* out: 0 or -errno */
+	uint64_t size_bytes; /* DPS_NUMBER_NONE: not known yet */
+	uint64_t offset;     /* the owner's */
+	uint32_t file;	     /* index in its transfer */
+	bool is_continued;   /* it is staged already, in part */
+	int error;	     /* out: 0 or -errno */
 	/*
 	 * Out. The descriptor is open also when error is not 0, of a place that takes data and
 	 * keeps none, so that the file can be announced and given up in its turn; -1: not even

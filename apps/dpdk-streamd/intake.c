@@ -170,8 +170,9 @@ bool dps_intake_has_everything(const struct dps_intake *intake)
 /* Whether it is the exporter's turn, and it does not say what it waits for. */
 static bool waits_for_exporter(const struct dps_intake *intake)
 {
-	return !intake->is_peer_blocked && intake->held_count == 0 && !intake->checks &&
-	       !intake->is_opening && !intake->is_checkpointing;
+	return !intake->is_peer_blocked && !dps_intake_waits_for_source(intake) &&
+	       intake->held_count == 0 && !intake->checks && !intake->is_opening &&
+	       !intake->is_checkpointing;
 }
 
 static uint64_t idle_deadline_ns(const struct dps_intake *intake)
@@ -286,6 +287,8 @@ const char *dps_intake_on_message(struct dps_intake *intake, const struct dps_me
 	switch (message->type) {
 	case DPS_MESSAGE_OFFER_MORE:
 		return dps_intake_offer(intake, &message->offer, false, now_ns);
+	case DPS_MESSAGE_FILE_MORE:
+		return dps_intake_on_file_more(intake, &message->file_more);
 	case DPS_MESSAGE_FILE_END:
 		return dps_intake_on_file_end(intake, &message->file_end);
 	case DPS_MESSAGE_LAST:

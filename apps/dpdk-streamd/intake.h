@@ -2,7 +2,8 @@
 /*
  * Intake: one transfer as the collector sees it, from its offer until every file is stored, was
  * there already, or failed. intake.c is its life; intake_offer.c what the exporter offers,
- * intake_flow.c the files that data come for, intake_files.c what is said of them, intake_lane.c
+ * intake_flow.c the files that data come for, intake_grow.c one whose size nobody knows yet,
+ * intake_files.c what is said of them, intake_lane.c
  * what the lane does for them, intake_store.c how they get to disk, intake_park.c how it waits
  * without a connection, intake_resume.c how it goes on with another.
  *
@@ -36,9 +37,13 @@ struct dps_intake_open {
 	uint64_t offset;	 /* in the channel */
 	uint64_t received_bytes; /* of the file, by this connection and those before */
 	uint32_t file;
-	bool is_in_lane;  /* announced, and not done */
-	bool has_lane_fd; /* the lane has the descriptor */
-	bool has_wanted;  /* the exporter said what it read */
+	uint64_t announced_bytes; /* of the file, on this channel */
+	uint64_t checked_bytes;	  /* of the file: on disk when the checkpoint under way is */
+	uint64_t held_bytes;	  /* ... and as the exporter was told, if the file grows */
+	bool grows;		  /* it had no size when it was opened */
+	uint32_t in_lane;	  /* stretches announced, and not done; one, unless it grows */
+	uint32_t lane_fds;	  /* how often the lane has the descriptor */
+	bool has_wanted;	  /* the exporter said what it read */
 	bool is_verified; /* by an earlier life of the collector: digest is what it has to be */
 	bool is_journalled;
 	bool is_ready; /* complete and verified, or failed: for the next checkpoint */
@@ -111,6 +116,8 @@ struct dps_intake {
 	uint64_t total_files; /* DPS_NUMBER_NONE until known */
 	uint64_t total_bytes;
 	uint64_t promised_bytes; /* our part of the context's */
+	bool has_grown;		 /* its file had no size, and has now */
+	uint64_t grown_bytes;	 /* of the file that grows: what there is of it by now */
 
 	/* What data come for. */
 	struct dps_layout layout;
@@ -281,8 +288,6 @@ void dps_intake_drop_checks(struct dps_intake *intake);
 uint32_t dps_intake_checked_files(const struct dps_intake *intake);
 const char *dps_intake_offer(struct dps_intake *intake, const struct dps_message_offer *offer,
 			     bool is_first, uint64_t now_ns);
-const char *dps_intake_on_file_end(struct dps_intake *intake,
-				   const struct dps_message_file_size *end);
 const char *dps_intake_on_last(struct dps_intake *intake, const struct dps_message_totals *last);
 const char *dps_intake_on_same(struct dps_intake *intake, const struct dps_message_ranges *ranges,
 			       bool is_same, uint64_t now_ns);
@@ -292,6 +297,23 @@ void dps_intake_flow(struct dps_intake *intake, uint64_t now_ns);
 /* Whether the lane may be told of so many more files. */
 bool dps_intake_has_lane_room(const struct dps_intake *intake, uint32_t count);
 void dps_intake_free_open(struct dps_intake_open *open);
+
+/* intake_grow.c */
+/*
+ * Whether its only file comes as it grows. Others without a size wait for it: a file's place
+ * depends on those before.
+ */
+bool dps_intake_is_growing(const struct dps_intake *intake);
+const char *dps_intake_on_file_more(struct dps_intake *intake,
+				    const struct dps_message_file_size *more);
+const char *dps_intake_on_file_end(struct dps_intake *intake,
+				   const struct dps_message_file_size *end);
+/* Announces what there is of a file, and is not announced. */
+void dps_intake_announce_more(struct dps_intake_open *open);
+/* Whether all that there is of it by now has come, and it is not its end. */
+bool dps_intake_waits_for_source(const struct dps_intake *intake);
+/* Tells the exporter what it need not keep any more of a file that grows. */
+void dps_intake_say_held(struct dps_intake_open *open, uint64_t bytes);
 
 /* intake_files.c */
 const char *dps_intake_on_digest(struct dps_intake *intake, const struct dps_message_items *digest);
@@ -306,18 +328,18 @@ void dps_intake_close_channel(struct dps_intake *intake);
 void dps_intake_on_channel_opened(struct dps_intake *intake, const struct dps_lane_event *event,
 				  uint64_t now_ns);
 /*
- * A file that has its place among the lane's files, from the first byte on that is not there; and
- * all are announced, if they are.
+ * A file up to this end, from the first byte on that is not there, nor announced; and all are
+ * announced, if they are.
  */
-void dps_intake_announce(struct dps_intake_open *open);
+void dps_intake_announce(struct dps_intake_open *open, uint64_t end_bytes);
 void dps_intake_announce_last(struct dps_intake *intake);
 /* The rest of a file will not be kept. */
 void dps_intake_skip_open(struct dps_intake_open *open);
 void dps_intake_on_event(struct dps_intake *intake, const struct dps_event *event, uint64_t now_ns);
 /* The lane is done with the descriptor; error is not 0 when it never took it. */
 void dps_intake_on_fd_back(struct dps_intake_open *open, int error, uint64_t now_ns);
-/* Nothing will be read or written for it any more. */
-void dps_intake_leave_lane(struct dps_intake_open *open);
+/* Nothing will be read or written any more for so many of its stretches. */
+void dps_intake_leave_lane(struct dps_intake_open *open, uint32_t count);
 
 /* intake_store.c */
 void dps_intake_store(struct dps_intake *intake, uint64_t now_ns);

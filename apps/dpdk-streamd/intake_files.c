@@ -16,7 +16,7 @@ void dps_intake_settle_open(struct dps_intake_open *open)
 	struct dps_intake *intake = open->intake;
 	const struct dps_manifest_file *file = &intake->manifest.files[open->file];
 
-	if (open->is_ready || open->is_in_lane || open->has_lane_fd ||
+	if (open->is_ready || open->in_lane > 0 || open->lane_fds > 0 ||
 	    intake->state != DPS_INTAKE_ACTIVE)
 		return;
 	if (file->state == DPS_MANIFEST_FAILED || file->is_folder) {
@@ -75,7 +75,8 @@ static const char *on_file_digest(struct dps_intake *intake, const struct dps_me
 		dps_intake_settle_open(file->open);
 		return NULL;
 	}
-	if (intake->was_resumed)
+	/* One that grew may have ended before it was opened. */
+	if (intake->was_resumed || intake->has_grown)
 		return keep_digest(file, item);
 	if (file->size_bytes != 0 || file->has_digest || file->open)
 		return "the digest of a file that has not come";

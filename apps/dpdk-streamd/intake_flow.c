@@ -45,8 +45,8 @@ void dps_intake_free_open(struct dps_intake_open *open)
 {
 	struct dps_intake *intake = open->intake;
 
-	DPS_ASSERT(!open->has_lane_fd);
-	dps_intake_leave_lane(open);
+	DPS_ASSERT(open->lane_fds == 0);
+	dps_intake_leave_lane(open, open->in_lane);
 	if (open->previous)
 		open->previous->next = open->next;
 	else
@@ -103,19 +103,17 @@ static void on_open(struct dps_intake *intake, const struct dps_file_opening_ite
 		dps_intake_release_promise(intake, file->size_bytes);
 	if (file->past)
 		take_past(open, file);
+	open->grows = item->size_bytes == DPS_NUMBER_NONE;
 	open->pieces.keeps_fresh = intake->context->journal != NULL;
 	is_wanted = file->state == DPS_MANIFEST_OPENING && intake->state == DPS_INTAKE_ACTIVE;
-	/* Parked meanwhile: its turn comes again. */
-	if (is_wanted && open->received_bytes < file->size_bytes && !intake->is_parked &&
-	    (open->staged.fd >= 0 || !intake->context->staging))
-		dps_intake_announce(open);
-	else
-		intake->context->lane_files_count -= file->size_bytes > 0;
+	intake->context->lane_files_count -= item->size_bytes > 0; /* its place there was kept */
 	if (!is_wanted) {
 		dps_intake_settle_open(open); /* given up meanwhile: the exporter sends none */
 		return;
 	}
 	file->state = DPS_MANIFEST_OPEN;
+	/* Parked meanwhile: its turn comes again. */
+	dps_intake_announce_more(open);
 	/* The exporter may send what it has announced: it is taken and thrown away. */
 	if (item->error < 0)
 		dps_intake_fail_disk(intake, item->file, item->error, now_ns);
@@ -190,11 +188,13 @@ static bool take_file(struct dps_intake *intake, uint64_t now_ns)
 	bool is_wanted = file->state == DPS_MANIFEST_WAITING;
 	uint64_t offset = 0;
 
-	if (file->state == DPS_MANIFEST_HELD || file->size_bytes == DPS_NUMBER_NONE ||
+	if (file->state == DPS_MANIFEST_HELD ||
+	    (file->size_bytes == DPS_NUMBER_NONE && !dps_intake_is_growing(intake)) ||
 	    (is_wanted && !has_room(intake)))
 		return false;
 	/* Also those that are not sent have a place. */
-	if (!file->is_folder && dps_layout_place(&intake->layout, file->size_bytes, &offset) < 0) {
+	if (!file->is_folder && !dps_intake_is_growing(intake) &&
+	    dps_layout_place(&intake->layout, file->size_bytes, &offset) < 0) {
 		dps_intake_cancel(intake, DPS_CODE_LIMIT,
 				  "the files are larger than a transfer can be", now_ns);
 		return false;

@@ -63,37 +63,51 @@ void dps_intake_close_channel(struct dps_intake *intake)
 
 /* ---- its files ---- */
 
-void dps_intake_announce(struct dps_intake_open *open)
+void dps_intake_announce(struct dps_intake_open *open, uint64_t end_bytes)
 {
 	struct dps_intake *intake = open->intake;
 	const struct dps_manifest_file *file = &intake->manifest.files[open->file];
 	uint64_t from = dps_piece_digests_prefix_bytes(&open->pieces, file->size_bytes);
 
-	open->is_in_lane = true;
+	if (from < open->announced_bytes)
+		from = open->announced_bytes;
+	open->announced_bytes = end_bytes;
+	open->in_lane++;
 	intake->in_lane_count++;
+	intake->context->lane_files_count++;
 	if (open->staged.fd >= 0) {
-		open->has_lane_fd = true;
+		open->lane_fds++;
 		intake->lane_fds_count++;
 		dps_collect_context_note_fd(intake->context, open->staged.fd, open);
 	}
-	dps_node_command(intake->context->node,
-			 &(struct dps_lane_command){
-				 .type = DPS_COMMAND_ANNOUNCE,
-				 .channel = intake->channel,
-				 .generation = intake->generation,
-				 .fd = open->staged.fd,
-				 .is_direct = open->staged.is_direct,
-				 .extent = { .offset = open->offset + from,
-					     .bytes = file->size_bytes - from,
-					     .file_offset = from,
-					     .file_index = open->file },
-			 });
+	dps_node_command(intake->context->node, &(struct dps_lane_command){
+							.type = DPS_COMMAND_ANNOUNCE,
+							.channel = intake->channel,
+							.generation = intake->generation,
+							.fd = open->staged.fd,
+							.is_direct = open->staged.is_direct,
+							.extent = { .offset = open->offset + from,
+								    .bytes = end_bytes - from,
+								    .file_offset = from,
+								    .file_index = open->file },
+						});
+}
+
+/* More of its only file may come, or be announced. */
+static bool has_more(const struct dps_intake *intake)
+{
+	const struct dps_manifest_file *file = intake->manifest.files;
+
+	return intake->manifest.count == 1 && file->state < DPS_MANIFEST_STORED &&
+	       (file->size_bytes == DPS_NUMBER_NONE ||
+		(file->open && file->open->in_lane > 0 &&
+		 file->open->announced_bytes < file->size_bytes));
 }
 
 void dps_intake_announce_last(struct dps_intake *intake)
 {
 	if (intake->is_last_announced || !intake->has_last || intake->is_opening ||
-	    intake->next_file < intake->offered_end)
+	    intake->next_file < intake->offered_end || has_more(intake))
 		return;
 	intake->is_last_announced = true;
 	dps_node_command(intake->context->node, &(struct dps_lane_command){
@@ -103,13 +117,13 @@ void dps_intake_announce_last(struct dps_intake *intake)
 						});
 }
 
-void dps_intake_leave_lane(struct dps_intake_open *open)
+void dps_intake_leave_lane(struct dps_intake_open *open, uint32_t count)
 {
-	if (!open->is_in_lane)
-		return;
-	open->is_in_lane = false;
-	open->intake->in_lane_count--;
-	open->intake->context->lane_files_count--;
+	if (count > open->in_lane)
+		count = open->in_lane;
+	open->in_lane -= count;
+	open->intake->in_lane_count -= count;
+	open->intake->context->lane_files_count -= count;
 }
 
 void dps_intake_skip_open(struct dps_intake_open *open)
@@ -118,7 +132,7 @@ void dps_intake_skip_open(struct dps_intake_open *open)
 
 	/* From what is announced of it on: nothing of it is kept, and what comes is acknowledged
 	 * all the same. */
-	if (open->is_in_lane && intake->channel_state == DPS_INTAKE_CHANNEL_OPEN)
+	if (open->in_lane > 0 && intake->channel_state == DPS_INTAKE_CHANNEL_OPEN)
 		dps_node_command(intake->context->node, &(struct dps_lane_command){
 								.type = DPS_COMMAND_SKIP,
 								.channel = intake->channel,
@@ -145,8 +159,12 @@ static void on_piece(struct dps_intake_open *open, const struct dps_event *event
 
 static void on_file_done(struct dps_intake_open *open, int error)
 {
-	dps_intake_leave_lane(open);
-	if (error < 0 || !dps_piece_digests_is_whole(&open->pieces))
+	const struct dps_manifest_file *file = &open->intake->manifest.files[open->file];
+
+	dps_intake_leave_lane(open, 1);
+	dps_intake_announce_more(open);
+	if (error < 0 || (open->in_lane == 0 && open->announced_bytes == file->size_bytes &&
+			  !dps_piece_digests_is_whole(&open->pieces)))
 		dps_intake_fail_file(open->intake, open->file, DPS_CODE_INTERNAL,
 				     "was not received whole");
 	dps_intake_settle_open(open);
@@ -199,14 +217,15 @@ void dps_intake_on_fd_back(struct dps_intake_open *open, int error, uint64_t now
 {
 	struct dps_intake *intake = open->intake;
 
-	if (open->has_lane_fd)
+	if (open->lane_fds > 0) {
 		intake->lane_fds_count--;
-	open->has_lane_fd = false;
+		open->lane_fds--;
+	}
 	/* -ENOENT: the channel is gone, which is said by itself. */
 	if (error < 0 && error != -ENOENT)
 		dps_intake_cancel(intake, DPS_CODE_INTERNAL,
 				  "the collector's lane has no room for a file", now_ns);
 	if (error < 0 || intake->channel_state == DPS_INTAKE_CHANNEL_CLOSED)
-		dps_intake_leave_lane(open);
+		dps_intake_leave_lane(open, 1);
 	dps_intake_settle_open(open);
 }

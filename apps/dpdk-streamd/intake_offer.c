@@ -237,29 +237,6 @@ const char *dps_intake_offer(struct dps_intake *intake, const struct dps_message
 	return NULL;
 }
 
-const char *dps_intake_on_file_end(struct dps_intake *intake,
-				   const struct dps_message_file_size *end)
-{
-	struct dps_manifest_file *file;
-
-	if (end->file >= intake->manifest.count)
-		return "the size of a file that was not accepted";
-	file = &intake->manifest.files[end->file];
-	if (intake->was_resumed && file->size_bytes == end->size_bytes)
-		return NULL; /* once more */
-	if (file->size_bytes != DPS_NUMBER_NONE)
-		return "the size of a file that had one";
-	file->size_bytes = end->size_bytes;
-	dps_intake_note_change(intake, &(struct dps_journal_change){
-					       .index = end->file,
-					       .state = DPS_JOURNAL_FILE_WAITING,
-					       .size_bytes = end->size_bytes,
-				       });
-	if (file->state == DPS_MANIFEST_WAITING)
-		dps_intake_promise(intake, end->size_bytes);
-	return NULL;
-}
-
 const char *dps_intake_on_last(struct dps_intake *intake, const struct dps_message_totals *last)
 {
 	if (intake->has_last || last->files != intake->offered_end)

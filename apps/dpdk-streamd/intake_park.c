@@ -27,9 +27,9 @@ static void leave_lane(struct dps_intake *intake)
 	for (; open; open = next) {
 		next = open->next;
 		dps_piece_digests_forget_waiting(&open->pieces);
-		if (!open->is_in_lane || open->has_lane_fd)
+		if (open->in_lane == 0 || open->lane_fds > 0)
 			continue;
-		dps_intake_leave_lane(open);
+		dps_intake_leave_lane(open, open->in_lane);
 		dps_intake_settle_open(open);
 	}
 }

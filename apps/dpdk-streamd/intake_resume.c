@@ -203,6 +203,9 @@ static void attach(struct dps_intake *intake, uint64_t now_ns)
 	intake->has_last = intake->is_last_announced = false;
 	intake->channel_state = DPS_INTAKE_CHANNEL_NONE;
 	intake->next_again = intake->opens;
+	intake->grown_bytes = 0;
+	for (struct dps_intake_open *open = intake->opens; open; open = open->next)
+		open->announced_bytes = 0;
 	intake->active_at_ns = now_ns;
 	count_again(intake);
 }
@@ -244,8 +247,7 @@ bool dps_intake_announce_again(struct dps_intake *intake)
 		if (file->state == DPS_MANIFEST_OPEN && prefix_of(open) < file->size_bytes) {
 			if (!dps_intake_has_lane_room(intake, 0))
 				return false;
-			intake->context->lane_files_count++;
-			dps_intake_announce(open);
+			dps_intake_announce_more(open);
 		}
 		intake->next_again = open->next;
 	}

@@ -127,6 +127,8 @@ static void on_checkpoint(struct dps_job *job, uint64_t now_ns)
 			on_left(intake, item, stored, &stored_count, now_ns);
 		else if (item->error < 0)
 			dps_intake_fail_disk(intake, open->file, item->error, now_ns);
+		else if (open->grows && checkpoint->journal_error == 0)
+			dps_intake_say_held(open, open->checked_bytes);
 	}
 	dps_intake_on_journalled(intake, checkpoint);
 	say_stored(intake, stored, stored_count);
@@ -153,6 +155,7 @@ static void add_item(struct dps_intake *intake, struct dps_intake_open *open)
 	else if (!open->is_dirty || is_failed(open))
 		return;
 	open->is_dirty = false;
+	open->checked_bytes = dps_piece_digests_prefix_bytes(&open->pieces, file->size_bytes);
 	item = &intake->checkpoint.items[intake->checkpoint.count++];
 	*item = (struct dps_checkpoint_item){
 		.owner = open,
@@ -225,6 +228,10 @@ static void settle_at_once(struct dps_intake *intake)
 
 	if (!stored)
 		abort(); /* out of memory */
+	if (open && open->grows)
+		dps_intake_say_held(open, dps_piece_digests_prefix_bytes(
+						  &open->pieces,
+						  intake->manifest.files[open->file].size_bytes));
 	for (; open && intake->ready_count > 0; open = next) {
 		uint32_t index = open->file;
 		struct dps_digest digest = open->digest;

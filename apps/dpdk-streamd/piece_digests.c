@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/piece_digests.h"
+#include <dps/assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,19 @@ void dps_piece_digests_init(struct dps_piece_digests *digests, uint64_t size_byt
 	digests->waiting_count = digests->waiting_room = 0;
 	digests->chunk_bytes = chunk_bytes;
 	digests->next_number = 0;
-	digests->pieces_count = (size_bytes + chunk_bytes - 1) / chunk_bytes;
+	dps_piece_digests_set_size(digests, size_bytes);
 	digests->fresh = NULL;
 	digests->fresh_count = digests->fresh_room = 0;
 	digests->keeps_fresh = false;
 	dps_file_digest_init(&digests->file);
+}
+
+void dps_piece_digests_set_size(struct dps_piece_digests *digests, uint64_t size_bytes)
+{
+	uint32_t chunk_bytes = digests->chunk_bytes;
+
+	digests->pieces_count = size_bytes / chunk_bytes + (size_bytes % chunk_bytes != 0);
+	DPS_ASSERT(digests->next_number <= digests->pieces_count);
 }
 
 void dps_piece_digests_fini(struct dps_piece_digests *digests)

@@ -32,10 +32,15 @@ struct dps_piece_run {
 	uint32_t count;
 };
 
-/* chunk_bytes: what every piece but the last has. */
+/*
+ * chunk_bytes: what every piece but the last has. size_bytes: UINT64_MAX when it is not known yet.
+ */
 void dps_piece_digests_init(struct dps_piece_digests *digests, uint64_t size_bytes,
 			    uint32_t chunk_bytes);
 void dps_piece_digests_fini(struct dps_piece_digests *digests);
+
+/* The size is known now; not below what came. */
+void dps_piece_digests_set_size(struct dps_piece_digests *digests, uint64_t size_bytes);
 
 /* A piece that starts at this offset of the file; one that came before is ignored. -ENOMEM. */
 int dps_piece_digests_add(struct dps_piece_digests *digests, uint64_t offset,

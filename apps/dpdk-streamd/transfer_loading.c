@@ -208,7 +208,7 @@ static int load_open(struct dps_transfer_loading *loading, const struct dps_load
 	struct dps_file_identity identity;
 	uint64_t count;
 
-	if (file->size_bytes == DPS_NUMBER_NONE || file->is_folder)
+	if (file->is_folder)
 		return fail_file(loading, file);
 	if (dps_journal_count_pieces(loading->journal, &loading->transfer.id, row->index, &count) <
 	    0)

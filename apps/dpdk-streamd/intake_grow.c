@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A file whose size nobody knows yet: announced stretch by stretch, as the exporter has it. */
+#include "apps/dpdk-streamd/intake.h"
+
+enum {
+	STRETCHES_MAX = 4, /* of whatever length: enough for the lane never to run dry */
+};
+
+bool dps_intake_is_growing(const struct dps_intake *intake)
+{
+	return intake->has_last && intake->offered_end == 1 && intake->manifest.count == 1 &&
+	       intake->manifest.files[0].size_bytes == DPS_NUMBER_NONE &&
+	       !intake->manifest.files[0].is_folder;
+}
+
+const char *dps_intake_on_file_more(struct dps_intake *intake,
+				    const struct dps_message_file_size *more)
+{
+	const struct dps_manifest_file *file = &intake->manifest.files[0];
+
+	if (more->file != 0 || intake->manifest.count == 0)
+		return "more of a file that was not accepted";
+	if (file->size_bytes != DPS_NUMBER_NONE)
+		return intake->was_resumed ? NULL : "more of a file that has its size";
+	if (!dps_intake_is_growing(intake))
+		return "more of a file that is not the only one of its transfer";
+	if (more->size_bytes < intake->grown_bytes ||
+	    more->size_bytes % intake->context->chunk_bytes != 0)
+		return "a file that grows does so by whole chunks";
+	intake->grown_bytes = more->size_bytes;
+	if (file->open)
+		dps_intake_announce_more(file->open);
+	return NULL;
+}
+
+/* What is in the journal of it stays there: its place on disk, and the digests of its pieces. */
+static void note_size(struct dps_intake *intake, uint32_t index, uint64_t size_bytes)
+{
+	const struct dps_manifest_file *file = &intake->manifest.files[index];
+	bool is_open = file->open || dps_file_past_bytes(file) > 0;
+
+	dps_intake_note_change(
+		intake, &(struct dps_journal_change){
+				.index = index,
+				.state = is_open ? DPS_JOURNAL_FILE_OPEN : DPS_JOURNAL_FILE_WAITING,
+				.size_bytes = size_bytes,
+			});
+}
+
+static const char *end_open(struct dps_intake_open *open, uint64_t size_bytes)
+{
+	if (size_bytes < open->announced_bytes ||
+	    size_bytes < dps_piece_digests_prefix_bytes(&open->pieces, DPS_NUMBER_NONE))
+		return "a file ends before what there was of it";
+	dps_piece_digests_set_size(&open->pieces, size_bytes);
+	return NULL;
+}
+
+const char *dps_intake_on_file_end(struct dps_intake *intake,
+				   const struct dps_message_file_size *end)
+{
+	struct dps_manifest_file *file;
+	const char *wrong = NULL;
+
+	if (end->file >= intake->manifest.count)
+		return "the size of a file that was not accepted";
+	file = &intake->manifest.files[end->file];
+	if (intake->was_resumed && file->size_bytes == end->size_bytes)
+		return NULL; /* once more */
+	if (file->size_bytes != DPS_NUMBER_NONE)
+		return "the size of a file that had one";
+	if (file->open)
+		wrong = end_open(file->open, end->size_bytes);
+	else if (end->size_bytes < dps_file_past_bytes(file))
+		wrong = "a file ends before what there was of it";
+	else if (file->past && file->past->pieces)
+		dps_piece_digests_set_size(file->past->pieces, end->size_bytes);
+	if (wrong)
+		return wrong;
+	intake->has_grown |= dps_intake_is_growing(intake);
+	file->size_bytes = end->size_bytes;
+	note_size(intake, end->file, end->size_bytes);
+	if (file->state == DPS_MANIFEST_WAITING && dps_file_past_bytes(file) == 0)
+		dps_intake_promise(intake, end->size_bytes);
+	if (!file->open)
+		return NULL;
+	dps_intake_announce_more(file->open);
+	dps_intake_settle_open(file->open);
+	return NULL;
+}
+
+void dps_intake_announce_more(struct dps_intake_open *open)
+{
+	struct dps_intake *intake = open->intake;
+	const struct dps_manifest_file *file = &intake->manifest.files[open->file];
+	uint64_t end = file->size_bytes == DPS_NUMBER_NONE ? intake->grown_bytes : file->size_bytes;
+
+	if (file->state != DPS_MANIFEST_OPEN || open->is_verified || intake->is_parked ||
+	    intake->channel_state != DPS_INTAKE_CHANNEL_OPEN || open->in_lane >= STRETCHES_MAX ||
+	    (open->staged.fd < 0 && intake->context->staging))
+		return;
+	if (open->announced_bytes < end &&
+	    dps_piece_digests_prefix_bytes(&open->pieces, file->size_bytes) < end)
+		dps_intake_announce(open, end);
+}
+
+bool dps_intake_waits_for_source(const struct dps_intake *intake)
+{
+	const struct dps_intake_open *open;
+
+	if (!dps_intake_is_growing(intake))
+		return false;
+	open = intake->manifest.files[0].open;
+	return open && open->in_lane == 0;
+}
+
+void dps_intake_say_held(struct dps_intake_open *open, uint64_t bytes)
+{
+	struct dps_intake *intake = open->intake;
+	const struct dps_message held = {
+		.type = DPS_MESSAGE_HELD,
+		.held = { .channel = intake->number, .file = open->file, .size_bytes = bytes },
+	};
+
+	if (bytes <= open->held_bytes)
+		return;
+	open->held_bytes = bytes;
+	dps_intake_say(intake, &held);
+}
