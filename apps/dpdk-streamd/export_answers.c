@@ -229,7 +229,9 @@ static bool on_refetch(struct dps_export *export, const struct dps_message_refet
 {
 	int index = file_at(export, refetch->offset);
 
-	if (index < 0 || refetch->offset >= export->layout.next_offset ||
+	if (index < 0 ||
+	    refetch->offset >=
+		    (export->live ? export->announced_bytes : export->layout.next_offset) ||
 	    refetch->bytes > export->layout.chunk_bytes ||
 	    export->refetches) /* one at a time is all that an honest collector needs */
 		return export->refetches != NULL;
@@ -249,6 +251,8 @@ bool dps_export_on_message(struct dps_export *export, const struct dps_message *
 		return dps_export_on_resumed(export, &message->resumed);
 	case DPS_MESSAGE_ACCEPT:
 		return on_accept(export, &message->accept);
+	case DPS_MESSAGE_HELD:
+		return dps_export_on_held(export, &message->held);
 	case DPS_MESSAGE_STORED:
 		return on_stored(export, &message->stored);
 	case DPS_MESSAGE_FILE_FAILED:

@@ -82,8 +82,8 @@ void dps_export_check_if_read(struct dps_export *export, uint32_t index)
 {
 	struct dps_export_file *file = &export->files[index];
 
-	if (export->is_over || file->state != DPS_EXPORT_SENDING || !file->digests ||
-	    !dps_piece_digests_is_whole(file->digests))
+	if (export->is_over || export->live || file->state != DPS_EXPORT_SENDING ||
+	    !file->digests || !dps_piece_digests_is_whole(file->digests))
 		return;
 	if (!file->work) {
 		learn(export, index); /* nothing was to be sent: it was checked as it was read */
@@ -108,7 +108,7 @@ static bool needs_fill(const struct dps_export *export, uint32_t index)
 {
 	const struct dps_export_file *file = &export->files[index];
 
-	return file->state < DPS_EXPORT_STORED && !file->is_known &&
+	return !export->live && file->state < DPS_EXPORT_STORED && !file->is_known &&
 	       read_bytes(export, index) < file->from_bytes;
 }
 
@@ -120,7 +120,7 @@ static void on_filled(struct dps_export_job *job, uint64_t now_ns)
 
 	(void)now_ns;
 	export->is_filling = false;
-	if (export->is_over || file->state >= DPS_EXPORT_STORED || file->is_known)
+	if (export->is_over || export->live || file->state >= DPS_EXPORT_STORED || file->is_known)
 		return;
 	if (job->result < 0) {
 		dps_export_skip_for(export, job->file, job->result);

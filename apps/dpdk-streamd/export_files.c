@@ -125,6 +125,11 @@ static void begin_file(struct dps_export *export, uint32_t index)
 		file->state = DPS_EXPORT_SENT; /* the offer said all there is */
 		return;
 	}
+	if (export->live) {
+		if (dps_export_begin_live(export))
+			file->state = DPS_EXPORT_SENDING;
+		return;
+	}
 	if (file->is_known)
 		dps_export_say_digest(export, index);
 	if (file->from_bytes > 0 && file->from_bytes == dps_export_size_of(export, index)) {
@@ -150,7 +155,8 @@ void dps_export_open_files(struct dps_export *export)
 void dps_export_announce_last(struct dps_export *export)
 {
 	if (export->is_last_announced || !export->is_last_said ||
-	    export->next_open < export->files_count || export->opening_count > 0)
+	    export->next_open < export->files_count || export->opening_count > 0 ||
+	    (export->live && !dps_export_is_live_over(export)))
 		return;
 	dps_node_command(export->node, &(struct dps_lane_command){
 					       .type = DPS_COMMAND_ANNOUNCE_LAST,
@@ -170,8 +176,8 @@ static void on_piece(struct dps_export *export, const struct dps_event *event)
 {
 	struct dps_piece_digests *digests;
 
-	if (export->files[event->file_index].state >= DPS_EXPORT_STORED)
-		return;
+	if (export->live || export->files[event->file_index].state >= DPS_EXPORT_STORED)
+		return; /* of what is live, whoever reads it makes them */
 	digests = dps_export_digests_of(export, event->file_index);
 	if (digests && dps_piece_digests_add(digests, event->offset, &event->digest) < 0)
 		abort();
@@ -189,6 +195,8 @@ static void on_engine_event(struct dps_export *export, const struct dps_event *e
 		on_piece(export, event);
 	} else if (event->type == DPS_EVENT_FILE_FAILED) {
 		dps_export_skip_for(export, event->file_index, event->error);
+	} else if (event->type == DPS_EVENT_FILE_DONE && export->live) {
+		dps_export_on_stretch_done(export);
 	} else if (event->type == DPS_EVENT_FILE_DONE &&
 		   export->files[event->file_index].state != DPS_EXPORT_COMPARING) {
 		work = export->files[event->file_index].work;

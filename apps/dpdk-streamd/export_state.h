@@ -40,6 +40,21 @@ void dps_export_announce_last(struct dps_export *export);
 void dps_export_release(struct dps_export *export, struct dps_export_work *work);
 void dps_export_drop_refetches(struct dps_export *export);
 
+/* ---- export_live.c: the one file of a live source ---- */
+/* Makes the list of it. 0 or -ENOMEM. */
+int dps_export_list_live(struct dps_export *export);
+/* Whether it may (again) be announced; else it has failed. */
+bool dps_export_begin_live(struct dps_export *export);
+/* Tells and announces what has come of it since, and its end. */
+void dps_export_step_live(struct dps_export *export);
+/* Whether all of it is announced, or the rest never will be. */
+bool dps_export_is_live_over(const struct dps_export *export);
+void dps_export_on_stretch_done(struct dps_export *export);
+/* The collector has so much of it on disk. False: that cannot be. */
+bool dps_export_on_held(struct dps_export *export, const struct dps_message_file_size *held);
+/* How much of it has come so far. */
+uint64_t dps_export_live_bytes(const struct dps_export *export);
+
 /* ---- export_digests.c ---- */
 /* The digests of what was read of a file so far. */
 struct dps_piece_digests *dps_export_digests_of(struct dps_export *export, uint32_t index);

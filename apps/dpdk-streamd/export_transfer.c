@@ -20,6 +20,8 @@ bool dps_export_is_regular(const struct dps_export *export, uint32_t index)
 
 uint64_t dps_export_size_of(const struct dps_export *export, uint32_t index)
 {
+	if (export->live)
+		return dps_export_live_bytes(export);
 	return export->list.entries[index].size_bytes;
 }
 
@@ -80,6 +82,8 @@ static int place_files(struct dps_export *export)
 
 static int list_files(struct dps_export *export)
 {
+	if (export->live)
+		return dps_export_list_live(export);
 	if (export->source)
 		dps_export_list_add_source(&export->list, export->source);
 	else
@@ -96,6 +100,7 @@ int dps_export_init(struct dps_export *export, struct dps_node *node, struct dps
 	memset(export, 0, sizeof(*export));
 	export->node = node;
 	export->source = source;
+	export->live = dps_node_live(node);
 	export->mirror = mirror;
 	export->link = link;
 	export->report = report;
@@ -171,7 +176,7 @@ void dps_export_report_file(struct dps_export *export, uint32_t index,
 	dps_export_describe(export, index, &file);
 	said.path = file.path;
 	said.path_bytes = file.path_bytes;
-	said.bytes = file.size_bytes;
+	said.bytes = dps_export_size_of(export, index);
 	said.digest = digest;
 	said.was_stored = export->files[index].state == DPS_EXPORT_SAME;
 	said.code = code;
@@ -209,17 +214,21 @@ static enum dps_control_code skip_code(int error)
 {
 	if (error == -EUCLEAN)
 		return DPS_CODE_IDENTITY_CHANGED;
+	if (error == -ERANGE)
+		return DPS_CODE_OUT_OF_WINDOW;
 	return error == -ESTALE || error == -ENODATA ? DPS_CODE_SOURCE_CHANGED
 						     : DPS_CODE_CANNOT_READ;
 }
 
-static const char *skip_text(int error)
+static const char *skip_text(const struct dps_export *export, int error)
 {
 	if (error == 0)
 		return "the collector gave it up before";
 	if (error == -EUCLEAN)
 		return "identity changed: it is not the file it was when the transfer began; --new "
 		       "starts over";
+	if (error == -ERANGE)
+		return export->live_trouble;
 	return skip_code(error) == DPS_CODE_SOURCE_CHANGED
 		       ? "source changed while it was read; send it again when nobody writes to it"
 		       : dps_reason(error);
@@ -234,7 +243,7 @@ void dps_export_say_skip(struct dps_export *export, uint32_t index)
 			  .file = index,
 			  .code = skip_code(file->error),
 			  .from_bytes = file->from_bytes,
-			  .text = skip_text(file->error) },
+			  .text = skip_text(export, file->error) },
 	};
 
 	if (!export->is_live || index >= export->accepted_end)
@@ -252,7 +261,7 @@ void dps_export_skip_for(struct dps_export *export, uint32_t index, int error)
 	file->error = error;
 	file->is_skip_owed = true;
 	dps_export_say_skip(export, index);
-	dps_export_fail(export, index, skip_code(error), skip_text(error));
+	dps_export_fail(export, index, skip_code(error), skip_text(export, error));
 }
 
 /* ---- offering ---- */
@@ -332,6 +341,8 @@ void dps_export_step(struct dps_export *export)
 	if (!export->has_channel)
 		return;
 	dps_export_open_files(export);
+	if (export->live)
+		dps_export_step_live(export);
 	dps_export_announce_last(export);
 }
 

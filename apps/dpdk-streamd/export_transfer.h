@@ -19,6 +19,8 @@
 #include "drivers/store/source.h"
 #include <dps/layout.h>
 
+enum { DPS_EXPORT_TROUBLE_BYTES = 256 };
+
 enum dps_export_state {
 	DPS_EXPORT_WAITING,   /* not opened yet */
 	DPS_EXPORT_COMPARING, /* the collector has one like it: is it the same? */
@@ -67,7 +69,8 @@ struct dps_export {
 	struct dps_node *node;
 	struct dps_peer_link *link;
 	struct dps_report *report;
-	struct dps_source *source; /* NULL: generated */
+	struct dps_source *source; /* NULL: generated, or live */
+	struct dps_live *live;	   /* NULL: not live */
 	struct dps_export_list list;
 	struct dps_mirror *mirror; /* NULL: none is kept */
 	struct dps_transfer_id id;
@@ -101,6 +104,12 @@ struct dps_export {
 	struct dps_export_work **works; /* by descriptor */
 	size_t works_room;
 	struct dps_export_refetch *refetches;
+	/* Live: */
+	uint64_t announced_bytes; /* on this connection ... */
+	uint64_t told_bytes;	  /* ... to the collector */
+	uint32_t stretches_count; /* announced, and not acknowledged to their end */
+	bool is_end_said;
+	char live_trouble[DPS_EXPORT_TROUBLE_BYTES]; /* why it cannot go on */
 	uint64_t refetch_at_ns;
 	uint64_t connection; /* counts them; tells late answers of the lane and of jobs apart */
 	uint32_t path;
@@ -167,6 +176,9 @@ void dps_export_fail_rest(struct dps_export *export, enum dps_control_code code,
 void dps_export_mirror_flush(struct dps_export *export);
 /* It is done, or can never be: the same command begins anew. */
 void dps_export_mirror_forget(struct dps_export *export);
+
+/* Whether it is the turn of who writes a live source. */
+bool dps_export_waits_for_source(const struct dps_export *export);
 
 /* Starts nothing more; jobs under way still end. */
 void dps_export_give_up(struct dps_export *export);

@@ -2,11 +2,15 @@
 #include "apps/dpdk-streamd/exporter.h"
 #include "apps/dpdk-streamd/exporter_state.h"
 #include "drivers/log/log.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
 	LEAVE_S = 3,
@@ -165,15 +169,43 @@ static void on_trouble(void *context, enum dps_source_trouble trouble, const cha
 		"%s: %s%s", path, reason, trouble == DPS_SOURCE_SKIPPED ? ", skipped" : "");
 }
 
-int dps_exporter_open_source(const struct dps_options *options, struct dps_source **source)
+static bool is_fifo(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+static int open_live(const struct dps_options *options)
+{
+	/* Without O_NONBLOCK the open would wait for a writer. */
+	int fd = options->reads_stdin
+			 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+			 : open(options->paths[0], O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	fd = -errno;
+	fprintf(stderr, "dpdk-streamd: %s cannot be read: %s\n",
+		options->reads_stdin ? "standard input" : options->paths[0], strerror(-fd));
+	return fd;
+}
+
+int dps_exporter_open_source(const struct dps_options *options, struct dps_source **source,
+			     int *source_fd)
 {
 	const struct dps_source_listener listener = { .on_trouble = on_trouble };
 	char sentence[DPS_SOURCE_SENTENCE_BYTES];
 	int result;
 
 	*source = NULL;
+	*source_fd = -1;
 	if (options->has_generate)
 		return 0;
+	if (options->reads_stdin || (options->paths_count == 1 && is_fifo(options->paths[0]))) {
+		*source_fd = open_live(options);
+		return *source_fd < 0 ? *source_fd : 0;
+	}
 	result = dps_source_open((const char *const *)options->paths, options->paths_count,
 				 &listener, source, sentence);
 	if (result < 0)
@@ -243,6 +275,10 @@ int dps_exporter_run(struct dps_node *node, struct dps_source *source, struct dp
 		.context = exporter,
 	};
 	dps_loop_add_timer(dps_node_loop(node), &exporter->timer);
+	if (exporter->export.live)
+		dps_log("export", DPS_LOG_NOTICE,
+			"a live source is read once: this run can go on with it after a lost "
+			"connection, another run cannot");
 	exporter->peer = peer;
 	exporter->parked_at_ns = DPS_NEVER_NS;
 	dps_dialer_init(&exporter->dialer, peer->addresses, peer->count,

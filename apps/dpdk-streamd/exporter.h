@@ -13,10 +13,12 @@ struct dps_exporter_peer {
 };
 
 /*
- * Lists what is to be sent; NULL with --generate. Returns 0, or -errno and says why on stderr.
- * Before the node is started: a wrong name should not cost a start of DPDK.
+ * Lists what is to be sent; NULL with --generate and for a live source (`-`, or a FIFO), whose
+ * descriptor is in source_fd, else -1. Returns 0, or -errno and says why on stderr. Before the node
+ * is started: a wrong name should not cost a start of DPDK.
  */
-int dps_exporter_open_source(const struct dps_options *options, struct dps_source **source);
+int dps_exporter_open_source(const struct dps_options *options, struct dps_source **source,
+			     int *source_fd);
 
 /*
  * Looks up the collector's name. Returns 0, or the exit status of the process, and says why on

@@ -83,9 +83,12 @@ void dps_exporter_give_up_parked(struct dps_exporter *exporter, uint64_t now_ns)
 
 	dps_exporter_fail(exporter, DPS_EXIT_LOST,
 			  "%s, and could not go on within %" PRIu64 ".%" PRIu64
-			  " s (--reconnect-timeout)%s%s; the same command resumes",
+			  " s (--reconnect-timeout)%s%s; %s",
 			  exporter->lost_why, tenths / 10, tenths % 10,
-			  exporter->failed_why[0] ? ": " : "", exporter->failed_why);
+			  exporter->failed_why[0] ? ": " : "", exporter->failed_why,
+			  exporter->export.live
+				  ? "what was read of a live source is lost, no command resumes it"
+				  : "the same command resumes");
 	dps_exporter_leave_with(exporter, DPS_CODE_UNREACHABLE,
 				"the exporter could not go on in time");
 }

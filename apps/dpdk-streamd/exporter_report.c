@@ -20,17 +20,20 @@ void dps_exporter_watch_progress(struct dps_exporter *exporter, uint64_t now_ns)
 		return;
 	exporter->watch_at_ns = now_ns + WATCH_MS * DPS_NS_PER_MS;
 	dps_node_read_snapshot(exporter->node, &snapshot);
-	done = snapshot.channel.bytes_done + snapshot.channel.contiguous + export->settled_count +
-	       export->accepted_end;
-	if (done != exporter->advanced_to || dps_export_has_jobs(export)) {
+	done = snapshot.channel.bytes_done + snapshot.channel.contiguous + snapshot.channel.stored +
+	       export->settled_count + export->accepted_end;
+	if (done != exporter->advanced_to || dps_export_has_jobs(export) ||
+	    dps_export_waits_for_source(export)) {
 		exporter->advanced_to = done;
 		exporter->advanced_at_ns = now_ns;
 	} else if (now_ns - exporter->advanced_at_ns > exporter->options->idle_timeout_ns) {
-		dps_exporter_fail(
-			exporter, DPS_EXIT_LOST,
-			"nothing advanced towards %s for %" PRIu64
-			" s (--idle-timeout); look at its disk and log; the same command resumes",
-			exporter->peer_name, exporter->options->idle_timeout_ns / DPS_NS_PER_S);
+		dps_exporter_fail(exporter, DPS_EXIT_LOST,
+				  "nothing advanced towards %s for %" PRIu64
+				  " s (--idle-timeout); look at its disk and log; %s",
+				  exporter->peer_name,
+				  exporter->options->idle_timeout_ns / DPS_NS_PER_S,
+				  export->live ? "a live source cannot be resumed"
+					       : "the same command resumes");
 		dps_exporter_leave_with(exporter, DPS_CODE_IDLE,
 					"nothing advanced for the idle timeout");
 	}

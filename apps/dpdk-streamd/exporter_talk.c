@@ -425,6 +425,21 @@ void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns)
 	(void)now_ns;
 	if (exporter->state >= DPS_EXPORTER_LEAVING)
 		return; /* how it ended is known already */
+	if (exporter->export.live) {
+		/* What came of it can be of no use to anybody: the rest of it goes with us. */
+		dps_exporter_fail(exporter, STOPPED + signal,
+				  "stopped by a signal before the source had ended; what is read "
+				  "once cannot be resumed, and the collector drops what it has");
+		dps_exporter_leave(exporter,
+				   &(struct dps_message){
+					   .type = DPS_MESSAGE_CANCEL,
+					   .cancel = { .channel = exporter->export.number,
+						       .code = DPS_CODE_CANCELLED,
+						       .text = "the exporter of a live source was "
+							       "stopped" },
+				   });
+		return;
+	}
 	dps_exporter_fail(exporter, STOPPED + signal,
 			  "stopped by a signal; the same command resumes");
 	dps_exporter_leave_with(exporter, DPS_CODE_SHUTTING_DOWN, "the exporter was stopped");

@@ -41,30 +41,43 @@ static void raise_descriptor_limit(void)
 		dps_log("main", DPS_LOG_INFO, "the limit of open files stays as it is");
 }
 
+/* What is read once cannot be gone on with by another run: of a live source nothing is kept. */
+static int open_mirror(struct dps_mirror *mirror, const struct dps_options *options, bool is_live)
+{
+	char sentence[DPS_MIRROR_SENTENCE_BYTES];
+	int result;
+
+	*mirror = (struct dps_mirror){ .lock_fd = -1 };
+	if (is_live)
+		return 0;
+	result = dps_mirror_open(mirror, options, sentence);
+	if (result < 0)
+		return complain(sentence,
+				result == -EBUSY ? EXIT_STATUS_REFUSED : EXIT_STATUS_USAGE);
+	if (sentence[0])
+		dps_log("export", DPS_LOG_WARNING,
+			"%s: a restart of this command begins anew; see --state", sentence);
+	return 0;
+}
+
 static int run_export(const struct dps_options *options, const char *program)
 {
 	char why[DPS_NODE_WHY_BYTES];
-	char sentence[DPS_MIRROR_SENTENCE_BYTES];
 	struct dps_exporter_peer peer;
 	struct dps_mirror mirror;
 	struct dps_source *source;
 	struct dps_node *node;
-	int result = dps_exporter_open_source(options, &source);
+	int source_fd;
+	int result = dps_exporter_open_source(options, &source, &source_fd);
 
 	if (result < 0)
 		return result == -EEXIST || result == -EINVAL ? EXIT_STATUS_USAGE
 							      : EXIT_STATUS_NOT_ALL;
-	result = dps_mirror_open(&mirror, options, sentence);
-	if (result < 0)
-		result = complain(sentence,
-				  result == -EBUSY ? EXIT_STATUS_REFUSED : EXIT_STATUS_USAGE);
-	else if (sentence[0])
-		dps_log("export", DPS_LOG_WARNING,
-			"%s: a restart of this command begins anew; see --state", sentence);
+	result = open_mirror(&mirror, options, source_fd >= 0);
 	if (result == 0)
 		result = dps_exporter_find_peer(options, &peer);
 	if (result == 0) {
-		if (dps_node_start(&node, options, program, why) < 0)
+		if (dps_node_start(&node, options, source_fd, program, why) < 0)
 			result = complain(why, EXIT_STATUS_USAGE);
 		else
 			result = dps_exporter_run(node, source, &mirror, &peer);
@@ -80,7 +93,7 @@ static int run_collect(const struct dps_options *options, const char *program)
 	char why[DPS_NODE_WHY_BYTES];
 	struct dps_node *node;
 
-	if (dps_node_start(&node, options, program, why) < 0)
+	if (dps_node_start(&node, options, -1, program, why) < 0)
 		return complain(why, EXIT_STATUS_USAGE);
 	return dps_collector_run(node);
 }
@@ -91,9 +104,6 @@ static int run(const struct dps_options *options, const char *program)
 		if (dps_log_set_level(options->log_levels[i]) < 0)
 			return complain("--log-level takes [NAME:]error|warning|notice|info|debug",
 					EXIT_STATUS_USAGE);
-	if (options->reads_stdin)
-		return complain("reading from stdin is not in this version; name files or folders",
-				EXIT_STATUS_USAGE);
 	raise_descriptor_limit();
 	dps_log("main", DPS_LOG_NOTICE,
 		"nothing is encrypted yet: packets carry a checksum, names and data are readable "

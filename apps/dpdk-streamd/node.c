@@ -39,6 +39,7 @@ struct dps_node {
 	struct dps_loop loop;
 	struct dps_node_port port;
 	struct dps_disk *disk;
+	struct dps_live *live; /* what the disk reads from; NULL but for a live source */
 	struct dps_seal seal;
 	struct dps_lane *lane;
 	struct dps_lane_loop lane_loop;
@@ -177,7 +178,25 @@ static void *run_lane_thread(void *context)
 	return NULL;
 }
 
-static int open_disk(struct dps_node *node, uint8_t *slots, size_t slots_bytes, char *why)
+static int open_live(struct dps_node *node, int source_fd)
+{
+	const struct dps_live_config config = {
+		.fd = source_fd,
+		.ring_bytes = node->options->live_ring_bytes,
+		.chunk_bytes = node->chunk_bytes,
+		.depth = DISK_DEPTH,
+		.on_more = ring,
+		.context = node,
+	};
+	int result = dps_live_open(&config, &node->live);
+
+	if (result == 0)
+		node->disk = dps_live_disk(node->live);
+	return result;
+}
+
+static int open_disk(struct dps_node *node, int source_fd, uint8_t *slots, size_t slots_bytes,
+		     char *why)
 {
 	const struct dps_options *options = node->options;
 	const struct dps_file_disk_config files = {
@@ -197,6 +216,8 @@ static int open_disk(struct dps_node *node, uint8_t *slots, size_t slots_bytes, 
 
 	if (options->is_discard)
 		result = dps_discard_open(DISK_DEPTH, &node->disk);
+	else if (source_fd >= 0)
+		result = open_live(node, source_fd);
 	else if (options->has_generate)
 		result = dps_generate_open(&generate, &node->disk);
 	else
@@ -209,7 +230,16 @@ static int open_disk(struct dps_node *node, uint8_t *slots, size_t slots_bytes, 
 	return result;
 }
 
-static int create_lane(struct dps_node *node, const struct dps_limits *limits, char *why)
+/* The lane does not use it any more. */
+static void close_disk(struct dps_node *node)
+{
+	node->disk->ops->close(node->disk);
+	if (node->live)
+		dps_live_close(node->live);
+}
+
+static int create_lane(struct dps_node *node, int source_fd, const struct dps_limits *limits,
+		       char *why)
 {
 	size_t slots_bytes = (size_t)limits->slots * limits->chunk_bytes;
 	struct dps_port *port = node->port.port;
@@ -230,7 +260,7 @@ static int create_lane(struct dps_node *node, const struct dps_limits *limits, c
 			 slots_bytes >> 20);
 		return -ENOMEM;
 	}
-	result = open_disk(node, config.slots, slots_bytes, why);
+	result = open_disk(node, source_fd, config.slots, slots_bytes, why);
 	if (result < 0)
 		return result;
 	config.disk = node->disk;
@@ -240,7 +270,7 @@ static int create_lane(struct dps_node *node, const struct dps_limits *limits, c
 	node->lane = dps_lane_create(&config);
 	if (!node->lane) {
 		snprintf(why, DPS_NODE_WHY_BYTES, "not enough memory for the lane");
-		node->disk->ops->close(node->disk);
+		close_disk(node);
 		return -ENOMEM;
 	}
 	dps_lane_set_bell(node->lane, ring, node);
@@ -270,8 +300,8 @@ static void join_lane(struct dps_node *node)
 		pthread_join(node->lane_thread, NULL);
 }
 
-int dps_node_start(struct dps_node **made, const struct dps_options *options, const char *program,
-		   char *why)
+int dps_node_start(struct dps_node **made, const struct dps_options *options, int source_fd,
+		   const char *program, char *why)
 {
 	struct dps_loop_signals signals = { .on_signal = on_signal };
 	struct dps_limits limits;
@@ -296,7 +326,7 @@ int dps_node_start(struct dps_node **made, const struct dps_options *options, co
 				    dps_node_now_ns(node), why, DPS_NODE_WHY_BYTES);
 	if (result < 0)
 		goto err_loop;
-	result = create_lane(node, &limits, why);
+	result = create_lane(node, source_fd, &limits, why);
 	if (result < 0)
 		goto err_port;
 	result = open_statistics(node, why);
@@ -318,7 +348,7 @@ err_lane:
 	dps_worker_stop(&node->worker);
 	dps_statistics_close(&node->statistics);
 err_disk:
-	node->disk->ops->close(node->disk);
+	close_disk(node);
 	dps_lane_destroy(node->lane);
 err_port:
 	dps_node_port_close(&node->port);
@@ -350,7 +380,7 @@ void dps_node_stop(struct dps_node *node, uint32_t reason)
 	write_statistics(node, DPS_NEVER_NS - DPS_NS_PER_S);
 	dps_statistics_close(&node->statistics);
 	dps_worker_stop(&node->worker);
-	node->disk->ops->close(node->disk);
+	close_disk(node);
 	/* The port gives back what it holds to the lane's engine: it goes before the lane. */
 	dps_node_port_close(&node->port);
 	dps_lane_destroy(node->lane);
@@ -422,6 +452,11 @@ const struct dps_options *dps_node_options(const struct dps_node *node)
 uint64_t dps_node_now_ns(struct dps_node *node)
 {
 	return dps_clock_now_ns(&node->clock);
+}
+
+struct dps_live *dps_node_live(struct dps_node *node)
+{
+	return node->live;
 }
 
 void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *snapshot)

@@ -12,6 +12,7 @@
 #include "drivers/control/message.h"
 #include "drivers/digest/digest.h"
 #include "drivers/lane.h"
+#include "drivers/live/live.h"
 
 enum { DPS_NODE_WHY_BYTES = 1024 };
 
@@ -27,9 +28,12 @@ struct dps_node_listener {
 
 struct dps_node;
 
-/* Returns 0, or -errno with a sentence in why (DPS_NODE_WHY_BYTES). */
-int dps_node_start(struct dps_node **node, const struct dps_options *options, const char *program,
-		   char *why);
+/*
+ * source_fd: of a live source, which is taken and read from now on; -1 for none. Returns 0, or
+ * -errno with a sentence in why (DPS_NODE_WHY_BYTES).
+ */
+int dps_node_start(struct dps_node **node, const struct dps_options *options, int source_fd,
+		   const char *program, char *why);
 void dps_node_set_listener(struct dps_node *node, const struct dps_node_listener *listener);
 
 /* Stops worker and lane, closes port and disk. Sends CLOSE on open paths first. */
@@ -48,6 +52,9 @@ void dps_node_command(struct dps_node *node, const struct dps_lane_command *comm
 
 /* A path index and the connection id for the peer. -EAGAIN: none just now, try next turn. */
 int dps_node_reserve_path(struct dps_node *node, uint64_t *connection_id);
+
+/* The live source, whose news wake the loop; NULL for none. */
+struct dps_live *dps_node_live(struct dps_node *node);
 
 void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *snapshot);
 

@@ -54,7 +54,8 @@ const struct dps_option dps_option_table[] = {
 	  .argument = "SIZE", .initial = "64M", .help = "most bytes a sender may be ahead" },
 	{ "ring", BOTH, KIND(SIZE), AT(ring_bytes), BETWEEN(64 * K, 32 * K * K * K),
 	  .argument = "SIZE", .initial = "64M",
-	  .help = "most bytes kept for repair; never less than window + chunk" },
+	  .help = "most bytes kept for repair, and of a live source (default there: 256M) until they "
+		  "are stored; never less than window + chunk" },
 	{ "chunk", BOTH, KIND(POWER), AT(chunk_bytes), BETWEEN(4 * K, K * K),
 	  .argument = "SIZE", .initial = "256K",
 	  .help = "unit of disk I/O and of digests, a power of two" },

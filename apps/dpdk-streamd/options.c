@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/options.h"
 #include "apps/dpdk-streamd/option_table.h"
+#include <dps/limits.h>
 #include <dps/types.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,10 @@ static bool check_both(struct parser *parser)
 	if (is_udp(options->port) && options->vlan)
 		return dps_option_fail(&parser->reader,
 				       "--vlan is for DPDK ports; with udp the kernel tags");
+	options->live_ring_bytes =
+		is_given(parser, "ring") ? options->ring_bytes : DPS_RING_BYTES_LIVE_DEFAULT;
+	if (options->live_ring_bytes < ring_bytes_min)
+		options->live_ring_bytes = ring_bytes_min;
 	if (options->ring_bytes < ring_bytes_min)
 		options->ring_bytes = ring_bytes_min;
 	return true;

@@ -41,9 +41,10 @@ struct dps_options {
 	uint64_t rate_bits_per_s; /* 0: no limit */
 	uint64_t mtu;		  /* 0: the port's own */
 	uint64_t window_bytes;
-	uint64_t ring_bytes;  /* at least window + chunk + one packet's envelope, whatever was given
-			       */
-	uint64_t chunk_bytes; /* a power of two */
+	uint64_t ring_bytes; /* at least window + chunk + one packet's envelope, whatever was given
+			      */
+	uint64_t live_ring_bytes; /* of a live source: as --ring says, or its own default */
+	uint64_t chunk_bytes;	  /* a power of two */
 	uint64_t lanes;
 	uint64_t stripes;
 	uint64_t vlan; /* 0: untagged */

@@ -56,6 +56,12 @@ const struct dps_options *dps_node_options(const struct dps_node *node)
 	return &options;
 }
 
+struct dps_live *dps_node_live(struct dps_node *node)
+{
+	(void)node;
+	return NULL;
+}
+
 struct dps_worker *dps_node_worker(struct dps_node *node)
 {
 	(void)node;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Export live: a file that is sent while it comes, of a source that can be read once. What has come
+ * is in the live source's ring until the collector holds it.
+ */
+#include "apps/dpdk-streamd/export_state.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	LIVE_MODE = 0644,
+	STRETCHES_MAX = 4, /* of whatever length, so that a fast source takes few */
+};
+
+/* `-` needs --name; a FIFO has a name of its own. */
+static const char *live_name(const struct dps_options *options)
+{
+	const char *slash;
+
+	if (options->name)
+		return options->name;
+	slash = strrchr(options->paths[0], '/');
+	return slash ? slash + 1 : options->paths[0];
+}
+
+int dps_export_list_live(struct dps_export *export)
+{
+	const char *name = live_name(dps_node_options(export->node));
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	dps_export_list_add_past(
+		&export->list, &(struct dps_journal_file){
+				       .path = name,
+				       .path_bytes = strlen(name),
+				       .size_bytes = DPS_NUMBER_NONE,
+				       .mtime_ns = now.tv_sec * (int64_t)DPS_NS_PER_S + now.tv_nsec,
+				       .mode = LIVE_MODE,
+			       });
+	export->list.entries[0].error = 0;
+	export->files_count = 1;
+	export->bytes_total = DPS_NUMBER_NONE;
+	dps_layout_init(&export->layout, dps_node_chunk_bytes(export->node));
+	export->files = calloc(1, sizeof(*export->files));
+	return export->files ? 0 : -ENOMEM;
+}
+
+uint64_t dps_export_live_bytes(const struct dps_export *export)
+{
+	struct dps_live_state state;
+
+	dps_live_read(export->live, &state);
+	return state.filled;
+}
+
+bool dps_export_begin_live(struct dps_export *export)
+{
+	struct dps_export_file *file = &export->files[0];
+	struct dps_live_state state;
+
+	dps_live_read(export->live, &state);
+	export->announced_bytes = export->told_bytes = file->from_bytes;
+	export->stretches_count = 0;
+	export->is_end_said = false;
+	if (state.lowest <= file->from_bytes) {
+		dps_live_release(export->live, file->from_bytes);
+		return true;
+	}
+	snprintf(export->live_trouble, sizeof(export->live_trouble),
+		 "cannot go on (out_of_window): the collector has %" PRIu64
+		 " bytes, and the lowest that is still there to send is %" PRIu64,
+		 file->from_bytes, state.lowest);
+	dps_export_skip_for(export, 0, -ERANGE);
+	return false;
+}
+
+static void say_size(struct dps_export *export, enum dps_message_type type, uint64_t bytes)
+{
+	struct dps_message message = { .type = type };
+
+	/* file_more and file_end are alike. */
+	message.file_end = (struct dps_message_file_size){
+		.channel = export->number,
+		.size_bytes = bytes,
+	};
+	dps_peer_link_say(export->link, &message);
+	export->told_bytes = bytes;
+}
+
+static void announce(struct dps_export *export, uint64_t end_bytes)
+{
+	dps_node_command(
+		export->node,
+		&(struct dps_lane_command){
+			.type = DPS_COMMAND_ANNOUNCE,
+			.channel = export->channel,
+			.generation = export->generation,
+			.fd = -1,
+			.extent = { .offset = export->files[0].offset + export->announced_bytes,
+				    .bytes = end_bytes - export->announced_bytes,
+				    .file_offset = export->announced_bytes },
+		});
+	export->announced_bytes = end_bytes;
+	export->stretches_count++;
+}
+
+static void end(struct dps_export *export)
+{
+	struct dps_export_file *file = &export->files[0];
+
+	file->digest = dps_live_digest(export->live);
+	file->is_known = true;
+	dps_export_say_digest(export, 0);
+	file->state = DPS_EXPORT_SENT;
+}
+
+void dps_export_step_live(struct dps_export *export)
+{
+	struct dps_live_state state;
+
+	if (export->files[0].state != DPS_EXPORT_SENDING)
+		return;
+	dps_live_read(export->live, &state);
+	if (state.error < 0) {
+		dps_export_skip_for(export, 0, state.error);
+		return;
+	}
+	if (export->stretches_count >= STRETCHES_MAX)
+		return;
+	if (state.has_ended && !export->is_end_said) {
+		say_size(export, DPS_MESSAGE_FILE_END, state.filled);
+		export->is_end_said = true;
+	} else if (state.filled > export->told_bytes) {
+		say_size(export, DPS_MESSAGE_FILE_MORE, state.filled);
+	}
+	if (state.filled > export->announced_bytes)
+		announce(export, state.filled);
+	if (state.has_ended)
+		end(export);
+}
+
+bool dps_export_is_live_over(const struct dps_export *export)
+{
+	return export->files[0].state >= DPS_EXPORT_SENT;
+}
+
+void dps_export_on_stretch_done(struct dps_export *export)
+{
+	if (export->stretches_count > 0)
+		export->stretches_count--;
+}
+
+bool dps_export_on_held(struct dps_export *export, const struct dps_message_file_size *held)
+{
+	if (!export->live || held->file != 0 || held->size_bytes > export->announced_bytes)
+		return false;
+	dps_live_release(export->live, held->size_bytes);
+	return true;
+}
+
+bool dps_export_waits_for_source(const struct dps_export *export)
+{
+	struct dps_live_state state;
+
+	if (!export->live || export->stretches_count > 0 || export->accepted_end == 0)
+		return false;
+	dps_live_read(export->live, &state);
+	return !state.has_ended && !state.is_full;
+}
