@@ -87,6 +87,17 @@ need_root() {
 	((EUID == 0)) || skip_case "needs root"
 }
 
+# A container, or a root that is no mount point, may keep even root from making and entering one.
+need_namespaces() {
+	local space=dps-$BASHPID-try is_there=no
+
+	if ip netns add "$space" 2>/dev/null; then
+		ip netns exec "$space" true 2>/dev/null && is_there=yes
+		ip netns delete "$space" 2>/dev/null || true
+	fi
+	[[ $is_there == yes ]] || skip_case "no network namespace can be made here"
+}
+
 need_scratch() {
 	scratch_make "$1" || skip_case "$scratch_why"
 }
@@ -129,6 +140,7 @@ network() {
 	local mtu=$1 side number=1 space
 
 	need_root
+	need_namespaces
 	in_a=(ip netns exec "dps-$BASHPID-a")
 	in_b=(ip netns exec "dps-$BASHPID-b")
 	for side in a b; do
