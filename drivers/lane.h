@@ -24,6 +24,7 @@ enum dps_lane_command_type {
 	DPS_COMMAND_ANNOUNCE_LAST,
 	DPS_COMMAND_SKIP,
 	DPS_COMMAND_STORED,
+	DPS_COMMAND_WRITE_AGAIN, /* what found no space */
 	DPS_COMMAND_RESEND,
 	DPS_COMMAND_STOP, /* closes every path with value as reason; turns then find nothing to do
 			   */

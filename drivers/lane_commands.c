@@ -223,6 +223,9 @@ static void on_channel_command(struct dps_lane *lane, const struct dps_lane_comm
 	case DPS_COMMAND_STORED:
 		(void)dps_engine_mark_stored(lane->engine, command->channel, command->offset);
 		break;
+	case DPS_COMMAND_WRITE_AGAIN:
+		(void)dps_engine_write_again(lane->engine, command->channel, lane->now_ns);
+		break;
 	default:
 		break;
 	}

@@ -306,6 +306,8 @@ static void skip_in_chunk(struct dps_engine *engine, uint32_t chunk_index,
 		dps_chunk_complete(engine, chunk_index);
 	} else if (chunk->state == DPS_CHUNK_READY) {
 		dps_chunk_finish(engine, chunk_index);
+	} else if (chunk->lacks_space) {
+		dps_chunk_write_again(engine, chunk_index); /* perhaps it was what did not fit */
 	}
 }
 

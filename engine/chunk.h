@@ -63,6 +63,8 @@ struct dps_chunk {
 	bool is_orphan;		      /* the channel is gone; finished when its I/O is */
 	bool is_extra;		      /* sender: read again for a refetch, not in the ring */
 	bool is_queued;
+	bool lacks_space;      /* WRITING: a write found none; kept until it is made again */
+	bool is_written_again; /* ... which was asked for while others were under way */
 };
 
 struct dps_chunks {

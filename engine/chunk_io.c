@@ -88,6 +88,7 @@ void dps_chunk_queue_ios(struct dps_engine *engine, uint32_t chunk_index)
 
 	DPS_ASSERT(!chunk->is_queued);
 	chunk->is_queued = true;
+	chunk->lacks_space = chunk->is_written_again = false;
 	chunk->io_extent = chunk->first_extent;
 	chunk->next = DPS_CHUNK_NONE;
 	if (engine->last_io == DPS_CHUNK_NONE)
@@ -240,7 +241,8 @@ static void on_chunk_settled(struct dps_engine *engine, uint32_t index)
 			dps_channel_sendable(engine, channel);
 	} else if (chunk->done_bytes < chunk->needed_bytes) {
 		chunk->state = DPS_CHUNK_RECEIVING; /* a piece has to come again */
-	} else {
+		chunk->lacks_space = false;	    /* and the others are written with it */
+	} else if (!dps_chunk_waits_for_space(engine, index)) {
 		dps_chunk_finish(engine, index);
 	}
 }
@@ -421,6 +423,9 @@ static void on_piece_written(struct dps_engine *engine, struct dps_chunk *chunk,
 
 	if (result == -EBADMSG) {
 		refetch_piece(engine, chunk, extent_index);
+	} else if (dps_io_found_no_space(result)) {
+		chunk->lacks_space = true;
+		say_piece(engine, chunk, extent, DPS_EVENT_NO_SPACE, result, NULL);
 	} else if (result != (int64_t)(piece.end - piece.start)) {
 		fail_piece(engine, chunk, extent_index, result < 0 ? result : -EIO);
 	} else {

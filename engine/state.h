@@ -154,6 +154,13 @@ void dps_chunk_finish(struct dps_engine *engine, uint32_t chunk_index);
 /* The same without a word, when its channel goes. */
 void dps_chunk_discard(struct dps_engine *engine, uint32_t chunk_index);
 
+/* ---- chunk_space.c: of receivers ---- */
+bool dps_io_found_no_space(int64_t result);
+/* All its writes have come back, one without success: whether it waits for another attempt. */
+bool dps_chunk_waits_for_space(struct dps_engine *engine, uint32_t chunk_index);
+/* Makes the writes of a chunk again that found no space. */
+void dps_chunk_write_again(struct dps_engine *engine, uint32_t chunk_index);
+
 /* A piece: the part of an extent within a chunk. Empty when they do not meet. */
 struct dps_piece {
 	uint64_t start;

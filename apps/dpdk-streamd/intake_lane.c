@@ -203,6 +203,7 @@ void dps_intake_on_event(struct dps_intake *intake, const struct dps_event *even
 		on_file_done(open, event->error);
 		break;
 	case DPS_EVENT_FILE_FAILED:
+	case DPS_EVENT_NO_SPACE:
 		dps_intake_fail_disk(intake, open->file, event->error, now_ns);
 		break;
 	case DPS_EVENT_REFETCH:

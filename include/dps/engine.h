@@ -106,6 +106,12 @@ int dps_engine_skip(struct dps_engine *engine, uint32_t channel, uint32_t file_i
 int dps_engine_mark_stored(struct dps_engine *engine, uint32_t channel, uint64_t offset);
 
 /*
+ * Receiver: makes the writes again that found no space. Those that find none still are said anew.
+ * Errors: -ENOENT.
+ */
+int dps_engine_write_again(struct dps_engine *engine, uint32_t channel, uint64_t now_ns);
+
+/*
  * Sender: reads a piece again and sends it, because it arrived with a wrong digest.
  * Errors: -EAGAIN, -ENOENT, -EINVAL (not within one chunk, or not sent yet).
  */
@@ -200,6 +206,8 @@ enum dps_event_type {
 				  if skipped */
 	DPS_EVENT_FILE_FAILED, /* a read or write failed; error: -errno; offset in the channel: skip
 				  from there */
+	DPS_EVENT_NO_SPACE, /* receiver: a write found none (error: -ENOSPC, -EDQUOT). Its bytes are
+			       kept: dps_engine_write_again, or skip the file; offset (channel) */
 	DPS_EVENT_REFETCH, /* receiver: a piece arrived with a wrong digest; offset (channel), bytes
 			    */
 	DPS_EVENT_RESENT,  /* sender: a piece that was asked for again is acknowledged, or failed */

@@ -124,7 +124,7 @@ static int64_t fail_writes_of_file_1(struct pair *pair, unsigned int which, cons
 {
 	(void)pair;
 	(void)which;
-	return io->is_write && io->file == 1 ? -ENOSPC : (int64_t)io->bytes;
+	return io->is_write && io->file == 1 ? -EIO : (int64_t)io->bytes;
 }
 
 static void write__a_file_that_cannot_be_written_fails_alone(void **state)

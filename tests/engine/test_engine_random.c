@@ -40,6 +40,7 @@ static void choose_world(struct pair_options *options, struct dps_random *random
 	options->bad_digest_ppm = chance(random, 2) ? 0 : (uint32_t)below(random, 300000);
 	options->bad_write_ppm = chance(random, 4) ? (uint32_t)below(random, 100000) : 0;
 	options->bad_read_ppm = chance(random, 4) ? (uint32_t)below(random, 100000) : 0;
+	options->full_write_ppm = options->seed % 4 == 1 ? 100000 : 0;
 	if (chance(random, 4)) {
 		options->congestion_mode = DPS_CONGESTION_FIXED;
 		options->rate_bytes_per_s = 1000000 + below(random, 1000000000);

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TURN_NS = 500 };
+enum {
+	TURN_NS = 500,
+	WRITE_AGAIN_NS = 3000000, /* after it found no space */
+};
 
 static const struct pair *running; /* whose seed a panic tells */
 static const char *program = "";
@@ -95,6 +98,7 @@ void pair_open(struct pair *pair, const struct pair_options *options)
 	pair->now_ns = 1;
 	dps_random_init(&pair->random, options->seed);
 	pair->sides = calloc(2, sizeof(struct pair_side));
+	pair->write_again_at_ns[0] = pair->write_again_at_ns[1] = DPS_NEVER_NS;
 	running = pair;
 	for (unsigned int i = 0; i < 2; i++)
 		open_side(pair, i);
@@ -313,6 +317,10 @@ static void on_channel_event(struct pair *pair, unsigned int which, struct pair_
 		message.type = PAIR_SKIP;
 		pair_send_message(pair, 1 - which, &message);
 		break;
+	case DPS_EVENT_NO_SPACE:
+		pair->no_space_count++;
+		pair->write_again_at_ns[which] = pair->now_ns + WRITE_AGAIN_NS;
+		break;
 	case DPS_EVENT_REFETCH:
 		transfer->files[event->file_index].refetches++;
 		message.type = PAIR_REFETCH;
@@ -374,6 +382,7 @@ void pair_turn(struct pair *pair, uint64_t until_ns)
 		for (uint32_t k = 0; k < pair->transfers_count; k++)
 			announce(pair, &pair->transfers[k], i);
 		pair_take_messages(pair, i);
+		pair_write_again(pair, i);
 		pair_deliver(pair, i);
 		pair_end_ios(pair, i, pair->now_ns);
 		pair_release(pair, i);

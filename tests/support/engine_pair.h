@@ -34,6 +34,7 @@ struct pair_options {
 	uint64_t control_ns; /* a message takes */
 	uint32_t bad_digest_ppm;
 	uint32_t bad_write_ppm;
+	uint32_t full_write_ppm; /* finds no space, until it is made again */
 	uint32_t bad_read_ppm;
 };
 
@@ -122,7 +123,9 @@ struct pair {
 	bool is_cut;	  /* nothing arrives */
 	bool has_waiting; /* files that there was no room to announce */
 	bool is_disk_asleep[2];
-	uint32_t writes_to_spoil; /* the next so many are told to have a wrong digest */
+	uint64_t write_again_at_ns[2]; /* what found no space; DPS_NEVER_NS: nothing did */
+	unsigned int no_space_count;   /* events of it */
+	uint32_t writes_to_spoil;      /* the next so many are told to have a wrong digest */
 	/* Whether a packet out of a side gets lost; NULL asks nobody. */
 	bool (*is_lost)(struct pair *pair, unsigned int from, const uint8_t *bytes,
 			uint32_t length);

@@ -95,7 +95,9 @@ static int64_t end_io(struct pair *pair, unsigned int which, const struct dps_io
 	}
 	if (chance(pair, pair->options.bad_digest_ppm))
 		return -EBADMSG;
-	return chance(pair, pair->options.bad_write_ppm) ? -ENOSPC : do_write(pair, io);
+	if (pair->options.full_write_ppm > 0 && chance(pair, pair->options.full_write_ppm))
+		return dps_random_chance(&pair->random, 1, 2) ? -ENOSPC : -EDQUOT;
+	return chance(pair, pair->options.bad_write_ppm) ? -EIO : do_write(pair, io);
 }
 
 void pair_end_ios(struct pair *pair, unsigned int which, uint64_t until_ns)
@@ -195,11 +197,27 @@ void pair_take_messages(struct pair *pair, unsigned int which)
 	}
 }
 
+void pair_write_again(struct pair *pair, unsigned int which)
+{
+	if (pair->now_ns < pair->write_again_at_ns[which])
+		return;
+	pair->write_again_at_ns[which] = DPS_NEVER_NS;
+	for (uint32_t i = 0; i < pair->transfers_count; i++) {
+		const struct pair_transfer *transfer = &pair->transfers[i];
+
+		if (transfer->from != which && transfer->is_open[which])
+			pair_check(pair, dps_engine_write_again(pair->sides[which].engine,
+								transfer->channel[which],
+								pair->now_ns) == 0);
+	}
+}
+
 uint64_t pair_next_ns(const struct pair *pair, unsigned int which)
 {
 	const struct pair_side *side = &pair->sides[which];
 	uint64_t next_ns = side->inbox_count > 0 ? side->inbox[0].at_ns : UINT64_MAX;
 
+	next_ns = dps_min_u64(next_ns, pair->write_again_at_ns[which]);
 	for (uint32_t i = 0; i < side->ios_count && !pair->is_disk_asleep[which]; i++)
 		next_ns = dps_min_u64(next_ns, side->ios[i].at_ns);
 	for (uint32_t i = 0; i < side->holds_count; i++)

@@ -13,6 +13,8 @@ void pair_submit(struct pair *pair, unsigned int which);
 void pair_end_ios(struct pair *pair, unsigned int which, uint64_t until_ns);
 void pair_send_message(struct pair *pair, unsigned int to, const struct pair_message *message);
 void pair_take_messages(struct pair *pair, unsigned int which);
+/* Asks for what found no space to be written again, when it is time to. */
+void pair_write_again(struct pair *pair, unsigned int which);
 
 /* The next moment at which a datagram, read, write, release or message of a side is due. */
 uint64_t pair_next_ns(const struct pair *pair, unsigned int which);
