@@ -127,6 +127,15 @@ static bool is_bad(const struct dps_sim_request *entry)
 	       bad_offset - entry->request.file_offset < entry->request.bytes;
 }
 
+static bool is_full(const struct dps_sim_disk *self, uint32_t bytes)
+{
+	const struct dps_sim_disk_config *config = &self->config;
+
+	if (config->space_bytes == 0 || self->written_bytes + bytes <= config->space_bytes)
+		return false;
+	return config->room_at_ns == 0 || self->node.sim->now_ns < config->room_at_ns;
+}
+
 /* Fate is drawn when a request starts; the bytes move when it ends. */
 static int64_t draw_result(struct dps_sim_disk *self, const struct dps_sim_request *entry)
 {
@@ -144,8 +153,7 @@ static int64_t draw_result(struct dps_sim_disk *self, const struct dps_sim_reque
 	}
 	if (dps_sim_chance(&self->node, self->config.write_error_ppm))
 		return -EIO;
-	if (self->config.space_bytes != 0 &&
-	    self->written_bytes + request->bytes > self->config.space_bytes)
+	if (is_full(self, request->bytes))
 		return -ENOSPC;
 	self->written_bytes += request->bytes;
 	return request->bytes;

@@ -17,6 +17,7 @@ struct dps_sim_disk_config {
 	uint32_t read_error_ppm;  /* -EIO */
 	uint32_t write_error_ppm; /* -EIO, and nothing was written */
 	uint64_t space_bytes;	  /* writes beyond it in sum fail with -ENOSPC; 0: no end */
+	uint64_t room_at_ns;	  /* there is more space from then on; 0: never */
 	uint64_t fsync_ns_min;
 	uint64_t fsync_ns_max;
 	uint32_t fsync_error_ppm;

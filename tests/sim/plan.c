@@ -105,6 +105,11 @@ static void draw_disk(struct plan *plan, struct dps_sim_disk_config *disk)
 		.fsync_ns_max = between(plan, 1, 200) * DPS_NS_PER_MS,
 		.fsync_error_ppm = is_one_in(plan, 8) ? some_ppm(plan, 300000) : 0,
 	};
+	/* Not drawn, so that the other seeds stay what they were. */
+	if (plan->config.seed % 8 == 3) {
+		disk->space_bytes = 300000;
+		disk->room_at_ns = plan->config.start_ns + DPS_NS_PER_S;
+	}
 	if (plan->has_disk_errors) {
 		disk->read_error_ppm = some_ppm(plan, 3000);
 		disk->write_error_ppm = some_ppm(plan, 3000);

@@ -165,6 +165,9 @@ struct rig_transfer {
 	struct rig_piece resends[RIG_RESENDS]; /* to be sent again, one after the other */
 	unsigned int resends_count;
 	uint64_t refetches;
+	uint64_t no_space_count; /* writes that found no space */
+	bool is_again_due;	 /* they will be made again ... */
+	uint32_t again_life;	 /* ... in this life of the receiver */
 	uint64_t pieces[2];
 };
 

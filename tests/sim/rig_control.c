@@ -316,6 +316,22 @@ static void on_resend(struct rig *rig, struct rig_transfer *transfer,
 		resend_first(rig, transfer);
 }
 
+static void write_again(struct rig *rig, struct rig_transfer *transfer,
+			const struct rig_message *message)
+{
+	const struct dps_lane_command what = {
+		.type = DPS_COMMAND_WRITE_AGAIN,
+		.channel = transfer->channels[message->end],
+		.generation = transfer->generations[message->end],
+	};
+
+	if (message->life != transfer->lives[message->end])
+		return; /* it went with its channel, and comes again */
+	transfer->is_again_due = false;
+	if (!transfer->is_closing[message->end])
+		rig_command(rig_host_of(rig, transfer, message->end), &what);
+}
+
 static void on_skip(struct rig *rig, struct rig_transfer *transfer,
 		    const struct rig_message *message)
 {
@@ -416,6 +432,9 @@ static void on_message(struct rig *rig, const struct rig_message *message)
 	case RIG_MESSAGE_RETRY:
 		if (message->life == transfer->lives[transfer->config.sender])
 			resend_first(rig, transfer);
+		break;
+	case RIG_MESSAGE_WRITE_AGAIN:
+		write_again(rig, transfer, message);
 		break;
 	case RIG_MESSAGE_STORED:
 		transfer->files[message->file].is_told = true;

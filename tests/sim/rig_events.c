@@ -10,6 +10,7 @@
 enum {
 	EVENTS = 64,
 	RETRY_US = 300,
+	SPACE_MS = 20, /* from one look for room on a disk to the next */
 };
 
 void rig_skip_everywhere(struct rig *rig, struct rig_transfer *transfer, unsigned int end,
@@ -43,6 +44,23 @@ static void on_refetch(struct rig *rig, struct rig_transfer *transfer, uint64_t 
 
 	transfer->refetches++;
 	rig_tell(rig, &message);
+}
+
+static void on_no_space(struct rig *rig, struct rig_transfer *transfer, unsigned int end)
+{
+	const struct rig_message again = {
+		.type = RIG_MESSAGE_WRITE_AGAIN,
+		.transfer = (unsigned int)(transfer - rig->transfers),
+		.end = end,
+		.life = transfer->lives[end],
+	};
+
+	transfer->no_space_count++;
+	if (transfer->is_again_due && transfer->again_life == transfer->lives[end])
+		return;
+	transfer->is_again_due = true;
+	transfer->again_life = transfer->lives[end];
+	rig_tell_later(rig, &again, SPACE_MS * DPS_NS_PER_MS);
 }
 
 static void on_resent(struct rig *rig, struct rig_transfer *transfer)
@@ -107,6 +125,9 @@ static void on_transfer_event(struct rig *rig, struct rig_transfer *transfer, un
 		break;
 	case DPS_EVENT_FILE_FAILED:
 		rig_skip_everywhere(rig, transfer, end, event->file_index, event->offset);
+		break;
+	case DPS_EVENT_NO_SPACE:
+		on_no_space(rig, transfer, end);
 		break;
 	case DPS_EVENT_REFETCH:
 		on_refetch(rig, transfer, event->offset, event->bytes);
@@ -279,6 +300,7 @@ static void note(struct rig *rig, const struct rig_host *host, const struct dps_
 		[DPS_EVENT_PIECE] = "says: piece",
 		[DPS_EVENT_FILE_DONE] = "says: file done",
 		[DPS_EVENT_FILE_FAILED] = "says: file failed",
+		[DPS_EVENT_NO_SPACE] = "says: no space",
 		[DPS_EVENT_REFETCH] = "says: piece is wrong",
 		[DPS_EVENT_RESENT] = "says: piece resent",
 		[DPS_EVENT_CHANNEL_DONE] = "says: channel done",

@@ -4,12 +4,13 @@
 #include "tests/sim/rig.h"
 
 enum rig_message_type {
-	RIG_MESSAGE_OPEN,    /* a channel */
-	RIG_MESSAGE_SKIP,    /* the rest of a file, from an offset of the channel on */
-	RIG_MESSAGE_GIVE_UP, /* the same, as this end's own wish */
-	RIG_MESSAGE_CANCEL,  /* a transfer */
-	RIG_MESSAGE_RESEND,  /* a piece of a file */
-	RIG_MESSAGE_RETRY,   /* the first piece in the transfer's queue, once more */
+	RIG_MESSAGE_OPEN,	 /* a channel */
+	RIG_MESSAGE_SKIP,	 /* the rest of a file, from an offset of the channel on */
+	RIG_MESSAGE_GIVE_UP,	 /* the same, as this end's own wish */
+	RIG_MESSAGE_CANCEL,	 /* a transfer */
+	RIG_MESSAGE_RESEND,	 /* a piece of a file */
+	RIG_MESSAGE_RETRY,	 /* the first piece in the transfer's queue, once more */
+	RIG_MESSAGE_WRITE_AGAIN, /* what found no space */
 	RIG_MESSAGE_DIAL,
 	RIG_MESSAGE_LOST, /* an end notices that its connection is gone */
 	RIG_MESSAGE_HELLO,
@@ -30,7 +31,7 @@ struct rig_message {
 	uint64_t offset;
 	unsigned int path;   /* of DIAL, LOST, HELLO; of others it is the transfer's */
 	uint32_t connection; /* that carries it, or is lost; 0 for what an end tells itself */
-	uint32_t life;	     /* RETRY: of the sender; STEP: the round */
+	uint32_t life; /* RETRY: of the sender; WRITE_AGAIN: of the receiver; STEP: the round */
 };
 
 /* ---- rig_control.c ---- */

@@ -321,6 +321,26 @@ static void write__fails_when_the_space_is_used_up(void **state)
 	end_world(world, "");
 }
 
+static void write__finds_space_again(void **state)
+{
+	struct dps_sim_disk_config config = dps_sim_disk_plain;
+	struct disk_world *world;
+	uint32_t file;
+	int fd;
+
+	(void)state;
+	config.space_bytes = CHUNK - 1;
+	config.room_at_ns = DPS_NS_PER_S;
+	world = new_world(&config);
+	file = new_file(world, 4 * CHUNK, true, &fd);
+	dps_sim_content_fill(SEED, 0, world->memory, CHUNK);
+	submit(world, file, 0, CHUNK, true);
+	assert_int_equal(result(world), -ENOSPC);
+	world->sim.now_ns = DPS_NS_PER_S;
+	write_right(world, file, 0, CHUNK);
+	end_world(world, "");
+}
+
 static void submit__takes_no_more_than_fits_in_flight(void **state)
 {
 	struct dps_sim_disk_config config = dps_sim_disk_plain;
@@ -553,6 +573,7 @@ int main(void)
 		cmocka_unit_test(write__may_come_twice_where_that_is_declared),
 		cmocka_unit_test(write__past_the_end_is_found),
 		cmocka_unit_test(write__fails_when_the_space_is_used_up),
+		cmocka_unit_test(write__finds_space_again),
 		cmocka_unit_test(submit__takes_no_more_than_fits_in_flight),
 		cmocka_unit_test(submit__finds_memory_that_another_request_uses),
 		cmocka_unit_test(remove_file__waits_for_nothing),
