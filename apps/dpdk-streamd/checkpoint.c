@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/checkpoint.h"
 #include "apps/dpdk-streamd/transfer_journal.h"
+#include "drivers/store/reason.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +81,19 @@ static void sync_files(struct dps_checkpoint *checkpoint)
 
 static bool wants_name(const struct dps_checkpoint_item *item)
 {
-	return item->wish == DPS_CHECKPOINT_PUBLISH && item->error == 0;
+	return item->wish == DPS_CHECKPOINT_PUBLISH && item->error == 0 && !item->is_published;
+}
+
+/* One that found no space still wants its name. */
+static void settle_name(struct dps_checkpoint *checkpoint, struct dps_checkpoint_item *item,
+			int error)
+{
+	if (!checkpoint->is_final && dps_reason_is_space(error)) {
+		checkpoint->lacks_space = true;
+		return;
+	}
+	item->error = error;
+	item->is_published = error == 0;
 }
 
 static void publish_files(struct dps_checkpoint *checkpoint)
@@ -106,7 +119,16 @@ static void publish_files(struct dps_checkpoint *checkpoint)
 	count = 0;
 	for (uint32_t i = 0; i < checkpoint->count; i++)
 		if (wants_name(&checkpoint->items[i]))
-			checkpoint->items[i].error = checkpoint->publications[count++].error;
+			settle_name(checkpoint, &checkpoint->items[i],
+				    checkpoint->publications[count++].error);
+}
+
+/* What found no space may go on from what the journal knows of it. */
+static bool is_dropped(const struct dps_checkpoint_item *item)
+{
+	return item->wish == DPS_CHECKPOINT_DROP ||
+	       (item->wish == DPS_CHECKPOINT_PUBLISH && item->error < 0 &&
+		!dps_reason_is_space(item->error));
 }
 
 static void close_files(struct dps_checkpoint *checkpoint)
@@ -116,8 +138,7 @@ static void close_files(struct dps_checkpoint *checkpoint)
 
 		if (item->is_folder || item->wish == DPS_CHECKPOINT_SYNC)
 			continue;
-		if (item->wish == DPS_CHECKPOINT_DROP ||
-		    (item->wish == DPS_CHECKPOINT_PUBLISH && item->error < 0))
+		if (is_dropped(item))
 			dps_staging_drop_file(&item->staged);
 		else
 			close(item->staged.fd);
@@ -149,17 +170,39 @@ static void leave_folder(struct dps_checkpoint *checkpoint)
 		(void)dps_staging_remove(checkpoint->staging, &id);
 }
 
+static void bring_data(struct dps_checkpoint *checkpoint)
+{
+	finish_files(checkpoint);
+	sync_files(checkpoint);
+	checkpoint->is_synced = true;
+}
+
+/* False when the journal found no space, and it is to be done again. */
+static bool commit(struct dps_checkpoint *checkpoint)
+{
+	if (!checkpoint->is_synced)
+		bring_data(checkpoint);
+	checkpoint->journal_error = dps_transfer_journal_write(checkpoint);
+	if (!checkpoint->is_final && dps_reason_is_space(checkpoint->journal_error))
+		return false;
+	if (checkpoint->journal_error < 0)
+		keep_files(checkpoint);
+	checkpoint->is_committed = true;
+	return true;
+}
+
 void dps_checkpoint_run(struct dps_job *job)
 {
 	struct dps_checkpoint *checkpoint = (struct dps_checkpoint *)job;
 
-	finish_files(checkpoint);
-	sync_files(checkpoint);
-	checkpoint->journal_error = dps_transfer_journal_write(checkpoint);
-	if (checkpoint->journal_error < 0)
-		keep_files(checkpoint);
+	checkpoint->lacks_space = !checkpoint->is_committed && !commit(checkpoint);
+	if (checkpoint->lacks_space)
+		return;
 	publish_files(checkpoint);
+	if (checkpoint->lacks_space)
+		return;
 	close_files(checkpoint);
+	checkpoint->is_synced = checkpoint->is_committed = false; /* the next one's */
 	if (checkpoint->is_last)
 		leave_folder(checkpoint);
 }

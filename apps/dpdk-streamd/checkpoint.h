@@ -31,7 +31,8 @@ struct dps_checkpoint_item {
 	struct dps_digest digest; /* of what is published */
 	int error;		  /* out: 0 or -errno */
 	uint8_t wish;
-	bool is_new;	/* in the journal as a file that is open */
+	bool is_new; /* in the journal as a file that is open */
+	bool is_published;
 	bool is_folder; /* nothing is staged */
 };
 
@@ -41,8 +42,9 @@ struct dps_checkpoint {
 	struct dps_staging *staging;
 	struct dps_staging_folder *folder;
 	bool may_overwrite;
-	bool is_last; /* the staging folder is closed, and goes away with all that is in it ... */
-	bool is_kept; /* ... unless it stays for later */
+	bool is_last;  /* the staging folder is closed, and goes away with all that is in it ... */
+	bool is_kept;  /* ... unless it stays for later */
+	bool is_final; /* what finds no space fails; otherwise it waits */
 	struct dps_journal *journal; /* NULL: there is none */
 	struct dps_journal_transfer transfer;
 	bool is_journalled; /* in the journal already; a new one replaces what has its id */
@@ -54,11 +56,18 @@ struct dps_checkpoint {
 	uint32_t count;
 	uint32_t room;
 
+	/*
+	 * Out: the journal, or a name, found no space. Nothing is lost by it: the job is to be run
+	 * again, as it is, and goes on where it stopped.
+	 */
+	bool lacks_space;
 	bool was_written;  /* out: into the journal */
 	int journal_error; /* out: 0, or -errno: then nothing was published, nor dropped */
 	char trouble[DPS_JOURNAL_SENTENCE_BYTES];
 
 	/* The job's own. */
+	bool is_synced;	   /* data are on disk, or known not to be: asked again, fsync(2) forgets */
+	bool is_committed; /* the journal is, too: names are what is left */
 	struct dps_staged_file *synced;
 	struct dps_publication *publications;
 };

@@ -349,6 +349,16 @@ void dps_collect_session_destroy(struct dps_collect_session *session)
 	free(session);
 }
 
+/* A transfer that is put away for a new connection, if there is one. */
+static bool must_come_again(const struct dps_collect_session *session)
+{
+	const struct dps_intake *intake = next_of(session, session->context->intakes);
+
+	while (intake && !intake->comes_again)
+		intake = next_of(session, intake->next);
+	return intake != NULL;
+}
+
 /* The exporter's part is to close; one that does not is reminded. */
 static void watch_idle(struct dps_collect_session *session, uint64_t now_ns)
 {
@@ -369,6 +379,8 @@ void dps_collect_session_step(struct dps_collect_session *session, uint64_t now_
 					"the exporter said no hello for 10 s", now_ns);
 	else if (session->state == DPS_COLLECT_SESSION_WAITING && now_ns >= session->retry_at_ns)
 		try_path(session, now_ns);
+	else if (session->state == DPS_COLLECT_SESSION_OPEN && must_come_again(session))
+		dps_collect_session_end(session, DPS_CODE_SPACE, DPS_INTAKE_LOST_DATA, now_ns);
 	else if (session->state == DPS_COLLECT_SESSION_OPEN)
 		watch_idle(session, now_ns);
 	if (dps_peer_link_deadline_ns(&session->link) <= now_ns)

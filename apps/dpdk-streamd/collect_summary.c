@@ -14,6 +14,11 @@ void dps_collect_report_progress(const struct dps_intake *intake, uint64_t now_n
 	};
 	struct dps_lane_snapshot snapshot;
 
+	if (intake->space.lacks != 0) {
+		progress.blocked = dps_blocked_why_name(DPS_BLOCKED_SPACE);
+		progress.blocked_by = "the disk is full";
+		progress.blocked_ns = now_ns - intake->space.since_ns;
+	}
 	dps_node_read_snapshot(intake->context->node, &snapshot);
 	progress.data_packets = snapshot.engine.data_packets_received;
 	progress.retransmitted_packets = snapshot.engine.duplicate_packets;

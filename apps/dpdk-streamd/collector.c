@@ -117,7 +117,7 @@ static void end_transfer(struct dps_collector *collector, struct dps_intake *int
 {
 	if (collector->shown == intake)
 		collector->shown = NULL;
-	if (intake->was_accepted) {
+	if (intake->was_accepted && !intake->comes_again) {
 		dps_collect_report_end(&collector->context, intake);
 		if (collector->ended_count++ == 0 && collector->context.options->is_once)
 			end_once(collector, intake, now_ns);

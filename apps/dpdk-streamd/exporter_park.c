@@ -104,6 +104,7 @@ static void park(struct dps_exporter *exporter, const struct dps_message *messag
 	} else {
 		begin_park(exporter, why, now_ns);
 	}
+	exporter->blocked.why = DPS_BLOCKED_NOTHING; /* as far as it has said on the next one */
 	dps_export_park(&exporter->export);
 	close_path(exporter);
 	dps_loop_remove(dps_node_loop(exporter->node), &exporter->dialer_source);

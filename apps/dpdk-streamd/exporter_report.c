@@ -9,6 +9,13 @@
 
 enum { WATCH_MS = 250 };
 
+/* One that said so, and then nothing at all, is not blocked but gone. */
+static bool is_blocked(const struct dps_exporter *exporter, uint64_t now_ns)
+{
+	return exporter->blocked.why != DPS_BLOCKED_NOTHING &&
+	       now_ns - exporter->blocked.said_at_ns < exporter->options->idle_timeout_ns;
+}
+
 /* Nothing advances: not the bytes, not the files, and no disk of ours is at work. */
 void dps_exporter_watch_progress(struct dps_exporter *exporter, uint64_t now_ns)
 {
@@ -23,7 +30,7 @@ void dps_exporter_watch_progress(struct dps_exporter *exporter, uint64_t now_ns)
 	done = snapshot.channel.bytes_done + snapshot.channel.contiguous + snapshot.channel.stored +
 	       export->settled_count + export->accepted_end;
 	if (done != exporter->advanced_to || dps_export_has_jobs(export) ||
-	    dps_export_waits_for_source(export)) {
+	    dps_export_waits_for_source(export) || is_blocked(exporter, now_ns)) {
 		exporter->advanced_to = done;
 		exporter->advanced_at_ns = now_ns;
 	} else if (now_ns - exporter->advanced_at_ns > exporter->options->idle_timeout_ns) {
@@ -56,6 +63,8 @@ void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns
 		if (dps_backoff_next_at_ns(&exporter->backoff) > now_ns)
 			progress.reconnect_ns = dps_backoff_next_at_ns(&exporter->backoff) - now_ns;
 	}
+	if (!progress.is_parked)
+		dps_exporter_blocked_fill(&exporter->blocked, &progress, now_ns);
 	progress.bytes = dps_export_bytes_done(export);
 	progress.bytes_total = export->bytes_total;
 	progress.files = export->settled_count;

@@ -3,6 +3,7 @@
 #pragma once
 #include "apps/dpdk-streamd/export_transfer.h"
 #include "apps/dpdk-streamd/exporter.h"
+#include "apps/dpdk-streamd/exporter_blocked.h"
 #include "drivers/control/dialer.h"
 #include <dps/backoff.h>
 
@@ -44,6 +45,8 @@ struct dps_exporter {
 	uint64_t advanced_at_ns; /* ... and when it last changed */
 	uint64_t watch_at_ns;
 	uint64_t idle_ns; /* before this connection, since it last changed */
+
+	struct dps_exporter_blocked blocked; /* as the collector says */
 
 	struct dps_backoff backoff; /* between attempts to reach it again */
 	uint64_t parked_at_ns;	    /* DPS_NEVER_NS: not; until resumed and the path is open */

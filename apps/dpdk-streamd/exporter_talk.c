@@ -215,11 +215,13 @@ static int status_of(enum dps_control_code code)
 
 /* It ends the transfer, or the whole connection. */
 static void on_end(struct dps_exporter *exporter, const struct dps_message_end *end,
-		   uint64_t now_ns)
+		   bool is_connection, uint64_t now_ns)
 {
 	int status = status_of(end->code);
+	/* Of the connection alone: what found no space comes again over another. */
+	bool goes_on = is_passing(end->code) || (is_connection && end->code == DPS_CODE_SPACE);
 
-	if (can_park(exporter) && is_passing(end->code)) {
+	if (can_park(exporter) && goes_on) {
 		dps_exporter_park(exporter, NULL, now_ns, "%s ended the connection (%s): %s",
 				  exporter->peer_name, dps_control_code_name(end->code), end->text);
 		return;
@@ -238,6 +240,29 @@ static void on_end(struct dps_exporter *exporter, const struct dps_message_end *
 	dps_exporter_leave(exporter, NULL);
 }
 
+static void on_blocked(struct dps_exporter *exporter, uint32_t why, uint64_t now_ns)
+{
+	struct dps_exporter_blocked *blocked = &exporter->blocked;
+	struct dps_report_blocked said = {
+		.transfer = exporter->export.id,
+		.why = why == DPS_BLOCKED_NOTHING ? NULL : dps_blocked_why_name(why),
+		.blocked_ns = dps_exporter_blocked_ns(blocked, now_ns),
+	};
+
+	if (exporter->state == DPS_EXPORTER_RESUMING)
+		dps_exporter_wait_for_resumed(exporter, now_ns);
+	if (!dps_exporter_blocked_note(blocked, why, now_ns))
+		return;
+	dps_report_clear_line(&exporter->report);
+	if (said.why)
+		dps_log("export", DPS_LOG_NOTICE, "blocked: %s; it goes on by itself",
+			dps_exporter_blocked_text(blocked));
+	else
+		dps_log("export", DPS_LOG_NOTICE, "not blocked any more after %" PRIu64 " s",
+			said.blocked_ns / DPS_NS_PER_S);
+	dps_report_on_blocked(&exporter->report, &said);
+}
+
 void dps_exporter_on_message(void *context, const struct dps_message *message, uint64_t now_ns)
 {
 	struct dps_exporter *exporter = context;
@@ -251,14 +276,20 @@ void dps_exporter_on_message(void *context, const struct dps_message *message, u
 		on_refuse(exporter, &message->refuse, now_ns);
 		return;
 	case DPS_MESSAGE_ERROR:
-		on_end(exporter, &message->error, now_ns);
+		on_end(exporter, &message->error, true, now_ns);
 		return;
 	case DPS_MESSAGE_CANCEL:
-		on_end(exporter, &message->cancel, now_ns);
+		on_end(exporter, &message->cancel, false, now_ns);
 		return;
 	case DPS_MESSAGE_HELLO:
 		if (exporter->state == DPS_EXPORTER_GREETING) {
 			on_hello(exporter, &message->hello, now_ns);
+			return;
+		}
+		break;
+	case DPS_MESSAGE_BLOCKED:
+		if (has_transfer) {
+			on_blocked(exporter, message->blocked.why, now_ns);
 			return;
 		}
 		break;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/file_opening.h"
 #include "drivers/control/message.h"
+#include "drivers/store/reason.h"
 #include <errno.h>
 #include <fcntl.h>
 
@@ -22,8 +23,10 @@ static void open_item(struct dps_file_opening *opening, struct dps_file_opening_
 			opening->folder, item->file,
 			item->size_bytes == DPS_NUMBER_NONE ? 0 : item->size_bytes, wish,
 			item->is_continued, &item->staged);
-	if (item->error == 0)
-		return;
+}
+
+static void open_nowhere(struct dps_file_opening *opening, struct dps_file_opening_item *item)
+{
 	item->staged = (struct dps_staged_file){
 		.folder = opening->folder,
 		.index = item->file,
@@ -46,6 +49,16 @@ void dps_file_opening_run(struct dps_job *job)
 	}
 	if (err < 0)
 		opening->folder->fd = -1;
-	for (uint32_t i = 0; i < opening->count; i++)
-		open_item(opening, &opening->items[i], err);
+	opening->lacks_space = false;
+	while (opening->first < opening->count) {
+		struct dps_file_opening_item *item = &opening->items[opening->first];
+
+		open_item(opening, item, err);
+		opening->lacks_space = !opening->is_final && dps_reason_is_space(item->error);
+		if (opening->lacks_space)
+			return;
+		if (item->error < 0)
+			open_nowhere(opening, item);
+		opening->first++;
+	}
 }

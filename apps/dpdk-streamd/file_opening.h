@@ -31,7 +31,11 @@ struct dps_file_opening {
 	void *owner;
 	struct dps_staging *staging;
 	struct dps_staging_folder *folder; /* opened when its descriptor is -1 */
+	uint32_t first;			   /* items below were opened by an earlier run */
+	uint32_t taken;			   /* the owner's: items below are its own already */
 	uint32_t count;
+	bool is_final;	  /* what finds no space fails; otherwise it and all behind it wait */
+	bool lacks_space; /* out: from first on, nothing was opened: to be run again */
 	struct dps_file_opening_item items[DPS_FILE_OPENING_ITEMS_MAX];
 };
 

@@ -172,7 +172,7 @@ static bool waits_for_exporter(const struct dps_intake *intake)
 {
 	return !intake->is_peer_blocked && !dps_intake_waits_for_source(intake) &&
 	       intake->held_count == 0 && !intake->checks && !intake->is_opening &&
-	       !intake->is_checkpointing;
+	       !intake->is_checkpointing && intake->space.lacks == 0;
 }
 
 static uint64_t idle_deadline_ns(const struct dps_intake *intake)
@@ -235,6 +235,7 @@ void dps_intake_step(struct dps_intake *intake, uint64_t now_ns)
 		return;
 	if (intake->state < DPS_INTAKE_LEAVING)
 		dps_intake_push_check(intake);
+	dps_intake_step_space(intake, now_ns);
 	if (intake->state == DPS_INTAKE_ACTIVE)
 		step_active(intake, now_ns);
 	if (intake->state != DPS_INTAKE_LEAVING)
@@ -249,13 +250,14 @@ void dps_intake_step(struct dps_intake *intake, uint64_t now_ns)
 
 uint64_t dps_intake_deadline_ns(const struct dps_intake *intake)
 {
-	uint64_t store_ns, other_ns;
+	uint64_t store_ns, other_ns, space_ns = dps_intake_space_deadline_ns(intake);
 
 	if (intake->state == DPS_INTAKE_ACTIVE) {
 		store_ns = dps_intake_store_deadline_ns(intake);
 		other_ns = intake->is_parked ? dps_intake_parked_deadline_ns(intake)
 					     : idle_deadline_ns(intake);
-		return store_ns < other_ns ? store_ns : other_ns;
+		other_ns = store_ns < other_ns ? store_ns : other_ns;
+		return space_ns < other_ns ? space_ns : other_ns;
 	}
 	if (intake->state == DPS_INTAKE_LEAVING && intake->channel_state == DPS_INTAKE_CHANNEL_OPEN)
 		return intake->close_channel_at_ns;

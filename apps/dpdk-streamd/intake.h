@@ -3,8 +3,8 @@
  * Intake: one transfer as the collector sees it, from its offer until every file is stored, was
  * there already, or failed. intake.c is its life; intake_offer.c what the exporter offers,
  * intake_flow.c the files that data come for, intake_grow.c one whose size nobody knows yet,
- * intake_files.c what is said of them, intake_lane.c
- * what the lane does for them, intake_store.c how they get to disk, intake_park.c how it waits
+ * intake_files.c what is said of them, intake_lane.c what the lane does for them, intake_store.c
+ * how they get to disk, intake_space.c a disk that is full, intake_park.c how it waits
  * without a connection, intake_resume.c how it goes on with another.
  *
  * Owner: the control core.
@@ -14,6 +14,7 @@
 #include "apps/dpdk-streamd/collect_context.h"
 #include "apps/dpdk-streamd/file_opening.h"
 #include "apps/dpdk-streamd/file_past.h"
+#include "apps/dpdk-streamd/intake_space.h"
 #include "apps/dpdk-streamd/manifest.h"
 #include "apps/dpdk-streamd/name_table.h"
 #include "apps/dpdk-streamd/peer_link.h"
@@ -92,6 +93,7 @@ struct dps_intake {
 	bool was_accepted;
 	bool was_cancelled;		/* by the exporter: nothing is kept */
 	bool is_complete;		/* done was said */
+	bool comes_again;		/* put away, for the exporter to go on with at once */
 	enum dps_control_code end_code; /* why it did not come to its end */
 	char end_text[DPS_MESSAGE_TEXT_BYTES_MAX];
 
@@ -139,7 +141,7 @@ struct dps_intake {
 	struct dps_staging_folder folder;
 	struct dps_checkpoint checkpoint;
 	bool is_checkpointing;
-	bool said_blocked;
+	struct dps_intake_space space;
 	/* In the journal. Where there is none, nothing is kept beyond this process. */
 	int64_t created_at_s;
 	bool is_journalled;		    /* something of it is there */

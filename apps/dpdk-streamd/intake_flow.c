@@ -132,9 +132,14 @@ static void on_opened(struct dps_job *job, uint64_t now_ns)
 	struct dps_file_opening *opening = (struct dps_file_opening *)job;
 	struct dps_intake *intake = opening->owner;
 
+	for (; opening->taken < opening->first; opening->taken++)
+		on_open(intake, &opening->items[opening->taken], now_ns);
+	if (opening->lacks_space) {
+		dps_intake_lack_space(intake, DPS_INTAKE_PART_OPENING, now_ns);
+		return;
+	}
 	intake->is_opening = false;
-	for (uint32_t i = 0; i < opening->count; i++)
-		on_open(intake, &opening->items[i], now_ns);
+	dps_intake_find_space(intake, DPS_INTAKE_PART_OPENING, now_ns);
 }
 
 /* Nothing is stored: there is nothing to be opened. */
@@ -241,12 +246,14 @@ void dps_intake_flow(struct dps_intake *intake, uint64_t now_ns)
 	if (context->is_stopping || intake->is_parked)
 		return;
 	dps_intake_open_channel(intake);
-	if (intake->channel_state != DPS_INTAKE_CHANNEL_OPEN || intake->is_opening ||
-	    dps_peer_link_is_full(intake->link) || !dps_intake_announce_again(intake))
+	if (intake->channel_state != DPS_INTAKE_CHANNEL_OPEN ||
+	    dps_peer_link_is_full(intake->link) || !dps_intake_announce_again(intake) ||
+	    intake->is_opening)
 		return;
 	if (!intake->opening)
 		intake->opening = create_opening(intake);
-	intake->opening->count = 0;
+	intake->opening->first = intake->opening->taken = intake->opening->count = 0;
+	intake->opening->is_final = intake->space.is_final;
 	while (intake->next_file < intake->manifest.count && take_file(intake, now_ns))
 		;
 	if (intake->opening->count > 0) {

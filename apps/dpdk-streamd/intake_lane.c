@@ -198,12 +198,16 @@ void dps_intake_on_event(struct dps_intake *intake, const struct dps_event *even
 	switch (event->type) {
 	case DPS_EVENT_PIECE:
 		on_piece(open, event);
+		if (intake->space.tries & DPS_INTAKE_PART_LANE)
+			dps_intake_find_space(intake, DPS_INTAKE_PART_LANE, now_ns);
 		break;
 	case DPS_EVENT_FILE_DONE:
 		on_file_done(open, event->error);
 		break;
-	case DPS_EVENT_FILE_FAILED:
 	case DPS_EVENT_NO_SPACE:
+		dps_intake_lack_space(intake, DPS_INTAKE_PART_LANE, now_ns);
+		break;
+	case DPS_EVENT_FILE_FAILED:
 		dps_intake_fail_disk(intake, open->file, event->error, now_ns);
 		break;
 	case DPS_EVENT_REFETCH:

@@ -45,7 +45,7 @@ static void park(struct dps_intake *intake, const char *why, uint64_t now_ns)
 	intake->link = NULL;
 	intake->is_parked = true;
 	intake->parked_at_ns = now_ns;
-	intake->is_peer_blocked = intake->said_blocked = false;
+	intake->is_peer_blocked = false;
 	/* Those were of the channel: another begins at its first byte. */
 	intake->written = intake->written_checked = intake->stored = 0;
 	snprintf(intake->end_text, sizeof(intake->end_text), "%s", why);
@@ -70,12 +70,19 @@ void dps_intake_lose_link(struct dps_intake *intake, enum dps_control_code code,
 	dps_intake_close_channel(intake);
 }
 
+/* Files for which there was no room wait, and belong to no connection. */
+static bool is_opening(const struct dps_intake *intake)
+{
+	return intake->is_opening && (!(intake->space.lacks & DPS_INTAKE_PART_OPENING) ||
+				      (intake->space.tries & DPS_INTAKE_PART_OPENING));
+}
+
 /* Nothing of the old connection is under way, and what came over it is on disk. */
 static bool has_let_go(const struct dps_intake *intake)
 {
 	return (intake->channel_state == DPS_INTAKE_CHANNEL_CLOSED ||
 		intake->channel_state == DPS_INTAKE_CHANNEL_NONE) &&
-	       intake->lane_fds_count == 0 && !intake->is_opening && !intake->is_checkpointing &&
+	       intake->lane_fds_count == 0 && !is_opening(intake) && !intake->is_checkpointing &&
 	       !intake->checks && !dps_intake_has_unstored(intake);
 }
 

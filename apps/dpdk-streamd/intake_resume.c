@@ -47,13 +47,23 @@ static bool is_partial(const struct dps_intake_open *open)
 	return !file->is_folder && file->state == DPS_MANIFEST_OPEN && prefix_of(open) > 0;
 }
 
+/* Those that wait for room had their turn, and are not open. */
+static uint32_t first_unopened(const struct dps_intake *intake)
+{
+	const struct dps_file_opening *opening = intake->opening;
+
+	return intake->is_opening && opening->taken < opening->count
+		       ? opening->items[opening->taken].file
+		       : intake->next_file;
+}
+
 uint64_t dps_intake_kept_bytes(const struct dps_intake *intake)
 {
 	uint64_t bytes = intake->bytes_stored;
 
 	for (const struct dps_intake_open *open = intake->opens; open; open = open->next)
 		bytes += is_partial(open) ? prefix_of(open) : 0;
-	for (uint32_t i = intake->next_file; i < intake->manifest.count; i++)
+	for (uint32_t i = first_unopened(intake); i < intake->manifest.count; i++)
 		bytes += dps_file_past_bytes(&intake->manifest.files[i]);
 	return bytes;
 }
@@ -155,7 +165,7 @@ static void say_resumed(struct dps_intake *intake)
 			     .files_end = intake->manifest.count },
 	};
 
-	for (uint32_t i = intake->next_file; i < intake->manifest.count; i++)
+	for (uint32_t i = first_unopened(intake); i < intake->manifest.count; i++)
 		room += intake->manifest.files[i].past != NULL;
 	holds = malloc(room * sizeof(*holds));
 	if (!holds)
@@ -163,7 +173,7 @@ static void say_resumed(struct dps_intake *intake)
 	for (const struct dps_intake_open *open = intake->opens; open; open = open->next)
 		if (is_partial(open))
 			holds[count++] = (struct dps_message_hold){ open->file, prefix_of(open) };
-	for (uint32_t i = intake->next_file; i < intake->manifest.count; i++)
+	for (uint32_t i = first_unopened(intake); i < intake->manifest.count; i++)
 		if (dps_file_past_bytes(&intake->manifest.files[i]) > 0)
 			holds[count++] = (struct dps_message_hold){
 				i, dps_file_past_bytes(&intake->manifest.files[i])

@@ -10,7 +10,6 @@ enum {
 	CHECKPOINT_MS = 100,
 	CHECKPOINT_BYTES = 64 << 20,
 	CHECKPOINT_FILES = 1024, /* so that descriptors come back before there are none */
-	BLOCKED_MS = 2000,
 };
 
 /* ---- what was stored ---- */
@@ -52,20 +51,6 @@ static void tell_lane(struct dps_intake *intake, uint64_t written)
 						});
 }
 
-static void say_blocked(struct dps_intake *intake, bool is_blocked)
-{
-	const struct dps_message message = {
-		.type = DPS_MESSAGE_BLOCKED,
-		.blocked = { .channel = intake->number,
-			     .why = is_blocked ? DPS_BLOCKED_DISK : DPS_BLOCKED_NOTHING },
-	};
-
-	if (intake->said_blocked == is_blocked)
-		return;
-	intake->said_blocked = is_blocked;
-	dps_intake_say(intake, &message);
-}
-
 /* ---- checkpoints ---- */
 
 static bool is_failed(const struct dps_intake_open *open)
@@ -88,7 +73,7 @@ static void on_left(struct dps_intake *intake, const struct dps_checkpoint_item 
 				       item->is_folder ? NULL : &digest);
 		stored[(*stored_count)++] = index;
 	} else if (item->wish == DPS_CHECKPOINT_PUBLISH) {
-		dps_intake_fail_disk(intake, index, item->error, now_ns);
+		dps_intake_lose_data(intake, index, item->error, now_ns);
 	}
 }
 
@@ -111,9 +96,14 @@ static void on_checkpoint(struct dps_job *job, uint64_t now_ns)
 {
 	struct dps_checkpoint *checkpoint = (struct dps_checkpoint *)job;
 	struct dps_intake *intake = checkpoint->owner;
-	uint32_t *stored = malloc((checkpoint->count + 1) * sizeof(*stored));
-	uint32_t stored_count = 0;
+	uint32_t *stored, stored_count = 0;
 
+	if (checkpoint->lacks_space) {
+		dps_intake_lack_space(intake, DPS_INTAKE_PART_CHECKPOINT, now_ns);
+		return;
+	}
+	dps_intake_find_space(intake, DPS_INTAKE_PART_CHECKPOINT, now_ns);
+	stored = malloc((checkpoint->count + 1) * sizeof(*stored));
 	if (!stored)
 		abort(); /* out of memory */
 	intake->is_checkpointing = false;
@@ -126,13 +116,12 @@ static void on_checkpoint(struct dps_job *job, uint64_t now_ns)
 		if (item->wish != DPS_CHECKPOINT_SYNC)
 			on_left(intake, item, stored, &stored_count, now_ns);
 		else if (item->error < 0)
-			dps_intake_fail_disk(intake, open->file, item->error, now_ns);
+			dps_intake_lose_data(intake, open->file, item->error, now_ns);
 		else if (open->grows && checkpoint->journal_error == 0)
 			dps_intake_say_held(open, open->checked_bytes);
 	}
 	dps_intake_on_journalled(intake, checkpoint);
 	say_stored(intake, stored, stored_count);
-	say_blocked(intake, false);
 	if (checkpoint->journal_error < 0)
 		fail_journal(intake, checkpoint, now_ns);
 	else
@@ -186,6 +175,7 @@ static void start_checkpoint(struct dps_intake *intake, bool is_last, uint64_t n
 	checkpoint->may_overwrite = context->options->may_overwrite;
 	checkpoint->is_last = is_last;
 	checkpoint->is_kept = intake->is_kept;
+	checkpoint->is_final = is_last || intake->space.is_final;
 	checkpoint->count = 0;
 	for (struct dps_intake_open *open = intake->opens; open; open = open->next)
 		add_item(intake, open);
@@ -258,8 +248,7 @@ void dps_intake_store(struct dps_intake *intake, uint64_t now_ns)
 	if (!intake->context->staging)
 		settle_at_once(intake);
 	else if (intake->is_checkpointing)
-		say_blocked(intake,
-			    now_ns >= intake->checkpoint_at_ns + BLOCKED_MS * DPS_NS_PER_MS);
+		return;
 	else if (is_urgent(intake) || intake->dirty_bytes >= CHECKPOINT_BYTES ||
 		 (dps_intake_has_unstored(intake) &&
 		  now_ns >= intake->checkpoint_at_ns + CHECKPOINT_MS * DPS_NS_PER_MS))
@@ -271,8 +260,7 @@ uint64_t dps_intake_store_deadline_ns(const struct dps_intake *intake)
 	if (!intake->context->staging)
 		return DPS_NEVER_NS; /* --discard: settled with each event, there is no later */
 	if (intake->is_checkpointing)
-		return intake->said_blocked ? DPS_NEVER_NS
-					    : intake->checkpoint_at_ns + BLOCKED_MS * DPS_NS_PER_MS;
+		return DPS_NEVER_NS;
 	return dps_intake_has_unstored(intake)
 		       ? intake->checkpoint_at_ns + CHECKPOINT_MS * DPS_NS_PER_MS
 		       : DPS_NEVER_NS;
@@ -280,8 +268,9 @@ uint64_t dps_intake_store_deadline_ns(const struct dps_intake *intake)
 
 bool dps_intake_clean_up(struct dps_intake *intake, uint64_t now_ns)
 {
-	if (intake->is_opening || intake->is_checkpointing || intake->checks ||
-	    intake->lane_fds_count > 0 || intake->channel_state == DPS_INTAKE_CHANNEL_OPENING)
+	if (intake->is_opening || intake->is_checkpointing || intake->space.is_looking ||
+	    intake->checks || intake->lane_fds_count > 0 ||
+	    intake->channel_state == DPS_INTAKE_CHANNEL_OPENING)
 		return false;
 	if (intake->context->staging && !intake->is_put_away &&
 	    (intake->opens || intake->folder.fd >= 0 || intake->is_journalled || intake->is_kept)) {

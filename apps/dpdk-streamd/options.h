@@ -52,7 +52,8 @@ struct dps_options {
 	uint64_t connect_timeout_ns;
 	uint64_t reconnect_timeout_ns; /* DPS_FOREVER_NS */
 	uint64_t idle_timeout_ns;
-	uint64_t keep_partial_ns; /* collect */
+	uint64_t keep_partial_ns;  /* collect */
+	uint64_t space_timeout_ns; /* collect; DPS_FOREVER_NS */
 	uint64_t grace_ns;
 	const char *state; /* NULL: the default folder of the user */
 	bool is_clear;

@@ -204,6 +204,21 @@ void dps_report_on_resumed(struct dps_report *report, const struct dps_report_re
 	print(report, object);
 }
 
+void dps_report_on_blocked(struct dps_report *report, const struct dps_report_blocked *blocked)
+{
+	json_t *object;
+
+	if (!report->is_json)
+		return;
+	object = begin(blocked->why ? "blocked" : "unblocked");
+	add_transfer(object, &blocked->transfer);
+	if (blocked->why)
+		add(object, "why", json_string(blocked->why));
+	else
+		add(object, "blocked_seconds", json_real((double)blocked->blocked_ns / 1e9));
+	print(report, object);
+}
+
 static bool shows_line(const struct dps_report *report)
 {
 	return report->is_terminal && !report->is_quiet;
@@ -275,6 +290,8 @@ static void print_progress(struct dps_report *report, const struct dps_report_pr
 		add(object, "parked_seconds", json_real((double)progress->parked_ns / 1e9));
 		add(object, "reconnect_seconds", json_real((double)progress->reconnect_ns / 1e9));
 	}
+	if (progress->blocked)
+		add(object, "blocked", json_string(progress->blocked));
 	print(report, object);
 }
 

@@ -61,6 +61,12 @@ struct dps_report_resumed {
 	uint64_t parked_ns;
 };
 
+struct dps_report_blocked {
+	struct dps_transfer_id transfer;
+	const char *why; /* a word of the protocol; NULL: it goes on */
+	uint64_t blocked_ns;
+};
+
 struct dps_report_progress {
 	struct dps_transfer_id transfer;
 	uint64_t bytes;	      /* done: acknowledged or written */
@@ -73,6 +79,9 @@ struct dps_report_progress {
 	bool is_parked;			 /* bytes is where it goes on */
 	uint64_t parked_ns;		 /* so far */
 	uint64_t reconnect_ns;		 /* until the next attempt; 0: it is under way */
+	const char *blocked;		 /* why, as in dps_report_blocked; NULL: it is not */
+	const char *blocked_by;		 /* the same in words */
+	uint64_t blocked_ns;
 };
 
 struct dps_report_summary {
@@ -123,6 +132,7 @@ void dps_report_on_accepted(struct dps_report *report, const struct dps_report_o
 void dps_report_on_file_stored(struct dps_report *report, const struct dps_report_file *file);
 void dps_report_on_file_failed(struct dps_report *report, const struct dps_report_file *file);
 void dps_report_on_parked(struct dps_report *report, const struct dps_report_parked *parked);
+void dps_report_on_blocked(struct dps_report *report, const struct dps_report_blocked *blocked);
 void dps_report_on_resumed(struct dps_report *report, const struct dps_report_resumed *resumed);
 
 /* Bytes begin to move: rates count from here, progress is due one interval later. */

@@ -137,6 +137,18 @@ static void format_parked(char text[DPS_REPORT_LINE_BYTES],
 	append(text, room, ", resumes at %s", bytes);
 }
 
+static void format_blocked(char text[DPS_REPORT_LINE_BYTES],
+			   const struct dps_report_progress *progress)
+{
+	const size_t room = DPS_REPORT_LINE_BYTES;
+	char bytes[DPS_REPORT_WORD_BYTES];
+
+	dps_report_format_bytes(bytes, progress->bytes);
+	append(text, room, "blocked: %s, for ", progress->blocked_by);
+	append_time(text, room, progress->blocked_ns);
+	append(text, room, "; %s are there", bytes);
+}
+
 void dps_report_format_progress(char text[DPS_REPORT_LINE_BYTES],
 				const struct dps_report_progress *progress,
 				const struct dps_report_rates *rates)
@@ -148,6 +160,10 @@ void dps_report_format_progress(char text[DPS_REPORT_LINE_BYTES],
 	text[0] = '\0';
 	if (progress->is_parked) {
 		format_parked(text, progress);
+		return;
+	}
+	if (progress->blocked) {
+		format_blocked(text, progress);
 		return;
 	}
 	dps_report_format_bytes(done, progress->bytes);

@@ -191,6 +191,9 @@ struct dps_message_refetch {
 	uint64_t bytes;
 };
 
+/* As the wire has it; lent. */
+const char *dps_blocked_why_name(enum dps_blocked_why why);
+
 struct dps_message_blocked {
 	uint32_t channel;
 	uint32_t why; /* enum dps_blocked_why */

@@ -17,6 +17,12 @@ static const char *const why_names[DPS_BLOCKED_COUNT] = {
 	[DPS_BLOCKED_SOURCE] = "source",   [DPS_BLOCKED_OTHER] = "other",
 };
 
+const char *dps_blocked_why_name(enum dps_blocked_why why)
+{
+	DPS_ASSERT(why < DPS_BLOCKED_COUNT);
+	return why_names[why];
+}
+
 const json_t *dps_object_get(const json_t *object, const char *name)
 {
 	const json_t *value = json_object_get(object, name);

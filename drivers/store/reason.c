@@ -34,3 +34,8 @@ const char *dps_reason(int error)
 			return reasons[i].text;
 	return strerror(-error);
 }
+
+bool dps_reason_is_space(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT;
+}

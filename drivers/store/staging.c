@@ -184,6 +184,7 @@ int dps_staging_read_space(const struct dps_staging *staging, struct dps_staging
 	if (fstatvfs(staging->stage_fd, &status) != 0)
 		return -errno;
 	space->free_bytes = (uint64_t)status.f_bavail * status.f_frsize;
+	space->unused_bytes = (uint64_t)status.f_bfree * status.f_frsize;
 	space->total_bytes = (uint64_t)status.f_blocks * status.f_frsize;
 	space->free_files = status.f_files == 0 ? UINT64_MAX : status.f_favail;
 	return 0;

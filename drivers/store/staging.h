@@ -60,7 +60,8 @@ const char *dps_staging_refusal(const struct dps_staging *staging, const char *n
 				size_t name_bytes);
 
 struct dps_staging_space {
-	uint64_t free_bytes; /* for users that are not root */
+	uint64_t free_bytes;   /* for users that are not root */
+	uint64_t unused_bytes; /* for root as well */
 	uint64_t total_bytes;
 	uint64_t free_files; /* UINT64_MAX where the file system does not count them */
 };

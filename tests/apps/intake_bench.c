@@ -89,6 +89,7 @@ int set_up(void **state)
 	dps_report_init(&fixture->report, stdout, stderr, false, true);
 	fixture->options.idle_timeout_ns = 60 * DPS_NS_PER_S;
 	fixture->options.reconnect_timeout_ns = 30 * DPS_NS_PER_S;
+	fixture->options.space_timeout_ns = 600 * DPS_NS_PER_S;
 	fixture->options.keep_partial_ns = 7 * 86400 * DPS_NS_PER_S;
 	fixture->options.window_bytes = 1 << 20;
 	fixture->context = (struct dps_collect_context){

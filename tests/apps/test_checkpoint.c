@@ -225,6 +225,7 @@ static void open__gives_what_takes_data_when_it_fails(void **state)
 	struct dps_file_opening_item *item = &fixture->opening.items[0];
 
 	fixture->opening.count = 1;
+	fixture->opening.is_final = true;
 	*item = (struct dps_file_opening_item){ .file = 0, .size_bytes = UINT64_C(1) << 61 };
 	dps_file_opening_run(&fixture->opening.job);
 	assert_true(item->error == -ENOSPC || item->error == -EFBIG);

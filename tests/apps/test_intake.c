@@ -192,30 +192,6 @@ static void a_file_that_cannot_be_staged_fails_alone(void **state)
 	assert_true(holds(fixture, 1));
 }
 
-static void a_full_disk_ends_the_transfer(void **state)
-{
-	struct fixture *fixture = *state;
-	const struct dps_message *message;
-
-	add(fixture, "a", 10);
-	add(fixture, "b", 10);
-	begin_accepted(fixture);
-	next_command(fixture, DPS_COMMAND_ANNOUNCE);
-	tell(fixture, (struct dps_event){
-			      .type = DPS_EVENT_FILE_FAILED, .file_index = 0, .error = -ENOSPC });
-	message = hear(fixture, DPS_MESSAGE_CANCEL);
-	assert_int_equal(message->cancel.code, DPS_CODE_SPACE);
-	assert_non_null(strstr(message->cancel.text, "make room"));
-	next_command(fixture, DPS_COMMAND_CLOSE_CHANNEL);
-	/* Staged files go only when the lane has let go of them. */
-	turn_some(fixture);
-	assert_true(is_there(fixture, STAGED "/0"));
-	give_back(fixture);
-	wait_until_gone(fixture);
-	/* They are for when there is room again. */
-	assert_true(is_there(fixture, STAGED "/0"));
-}
-
 static void a_file_that_is_given_up_before_its_turn_is_not_announced(void **state)
 {
 	struct fixture *fixture = *state;
@@ -463,7 +439,6 @@ int main(void)
 		CASE(a_target_that_differs_may_be_replaced),
 		CASE(a_failed_write_fails_the_file_alone),
 		CASE(a_file_that_cannot_be_staged_fails_alone),
-		CASE(a_full_disk_ends_the_transfer),
 		CASE(a_file_that_is_given_up_before_its_turn_is_not_announced),
 		CASE(a_file_that_is_given_up_midway_is_skipped),
 		CASE(stored_advances_within_a_file),
