@@ -142,16 +142,20 @@ static void on_looked(struct dps_job *job, uint64_t now_ns)
 		do_all_again(intake);
 }
 
-/* A quota, and whatever else statvfs(3) does not tell of, shows when it is tried. */
+/*
+ * What is known to be needed at once; more shows when it is tried, as do a quota and whatever else
+ * statvfs(3) does not tell of.
+ */
 static uint64_t wanted_bytes(const struct dps_intake *intake)
 {
-	const struct dps_file_opening *opening = intake->opening;
-	uint64_t bytes = intake->context->chunk_bytes;
+	const struct dps_file_opening_item *item;
 
-	if (intake->space.lacks == DPS_INTAKE_PART_OPENING &&
-	    !opening->items[opening->first].is_continued)
-		bytes = opening->items[opening->first].size_bytes;
-	return bytes;
+	if (intake->space.lacks != DPS_INTAKE_PART_OPENING)
+		return intake->context->chunk_bytes;
+	item = &intake->opening->items[intake->opening->first];
+	return item->is_continued || item->size_bytes == DPS_NUMBER_NONE
+		       ? intake->context->chunk_bytes
+		       : item->size_bytes;
 }
 
 static void start_look(struct dps_intake *intake, uint64_t now_ns)

@@ -326,7 +326,7 @@ a_disk_that_fills_up_midway() {
 	small_disk "$1"
 	mkdir "$scratch/from/tree"
 	head -c $((12 << 20)) /dev/urandom | split -a 4 -b 12288 - "$scratch/from/tree/"
-	start_collector --once
+	start_collector --once --space-timeout 1s
 	start_exporter --cc fixed --rate 30M "$scratch/from/tree"
 	wait_for 15 said exporter '"event": *"file_stored"' || fail_with "the transfer does not begin"
 	head -c $((16 << 20)) /dev/zero >"$scratch/into/filler" 2>/dev/null || true

@@ -300,6 +300,7 @@ disk_fills_while_it_moves() {
 	mkdir "$scratch/from/tree/many"
 	head -c $((12 << 20)) /dev/urandom | split -a 4 -b 12288 - "$scratch/from/tree/many/"
 	compose_serving "${slow[@]}"
+	collector+=(--space-timeout 2s)
 	begin_both
 	wait_midway
 	fill_disk
