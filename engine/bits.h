@@ -35,6 +35,15 @@ static inline uint64_t dps_round_down(uint64_t value, uint64_t alignment)
 	return value & ~(alignment - 1);
 }
 
+/* How many bits are set; where the processor has no instruction, the compiler's would be a call. */
+static inline uint64_t dps_count_bits(uint64_t bits)
+{
+	bits -= bits >> 1 & UINT64_C(0x5555555555555555);
+	bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
+	bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return bits * UINT64_C(0x0101010101010101) >> 56;
+}
+
 static inline uint16_t dps_load_be16(const uint8_t *at)
 {
 	return (uint16_t)((uint16_t)at[0] << 8 | at[1]);

@@ -12,35 +12,69 @@ struct outcome {
 	bool has_new;
 };
 
-static void on_data_acked(struct dps_engine *engine, struct dps_path *path,
-			  const struct dps_sent_packet *packet, uint64_t number)
+/* Bytes of one chunk that arrived in packets of consecutive numbers. */
+struct run {
+	uint64_t number; /* of the first packet */
+	uint64_t start;
+	uint64_t end;
+	uint32_t channel;
+	uint32_t generation;
+	bool has_digest; /* it ends a piece */
+};
+
+static void on_run_acked(struct dps_engine *engine, struct dps_path *path, const struct run *run)
 {
-	struct dps_channel *channel = &engine->channels[packet->channel];
-	uint64_t end, fill_end;
+	struct dps_channel *channel = &engine->channels[run->channel];
+	uint64_t fill_end = run->end;
 	struct dps_chunk *chunk;
 	uint32_t index;
 
-	if (!channel->is_open || channel->generation != packet->generation)
+	if (!channel->is_open || channel->generation != run->generation)
 		return;
-	index = dps_chunk_find(engine, channel, packet->offset);
+	index = dps_chunk_find(engine, channel, run->start);
 	if (index == DPS_CHUNK_NONE)
 		return; /* acknowledged before, by another packet */
 	chunk = &engine->chunks.items[index];
-	if (chunk->state != DPS_CHUNK_READY || number < chunk->first_number)
+	if (chunk->state != DPS_CHUNK_READY || run->number < chunk->first_number)
 		return;
-	end = fill_end = packet->offset + packet->data_bytes;
-	if (packet->flags & DPS_SENT_DIGEST) {
-		uint32_t extent = dps_extent_find(engine, chunk, packet->offset);
+	if (run->has_digest) {
+		uint32_t extent = dps_extent_find(engine, chunk, run->start);
 
 		fill_end = dps_piece_fill_end(engine, chunk, &engine->extents.items[extent]);
 	}
-	if (dps_chunk_add_done(chunk, packet->offset, end, fill_end) < 0) {
+	if (dps_chunk_add_done(chunk, run->start, run->end, fill_end) < 0) {
 		/* Too many gaps to note it: send it again when there are fewer. */
-		(void)dps_repair_queue(path, packet);
+		(void)dps_repair_queue_bytes(path, run->channel, run->generation, run->start,
+					     (uint32_t)(run->end - run->start));
 		return;
 	}
 	if (chunk->done_bytes == chunk->needed_bytes)
 		dps_chunk_finish(engine, index);
+}
+
+static struct run run_of(const struct dps_sent_packet *packet, uint64_t number)
+{
+	return (struct run){
+		.number = number,
+		.start = packet->offset,
+		.end = packet->offset + packet->data_bytes,
+		.channel = packet->channel,
+		.generation = packet->generation,
+		.has_digest = (packet->flags & DPS_SENT_DIGEST) != 0,
+	};
+}
+
+/*
+ * Whether a packet goes on where a run ends: bytes of the same piece, as a run's digest is its
+ * end. While a chunk is read and sent again, whose numbers count is a matter of each packet.
+ */
+static bool continues(const struct dps_engine *engine, const struct run *run,
+		      const struct dps_sent_packet *packet)
+{
+	return packet->offset == run->end && !run->has_digest && packet->channel == run->channel &&
+	       packet->generation == run->generation && (packet->flags & DPS_SENT_DATA) &&
+	       (packet->offset & (engine->limits.chunk_bytes - 1)) != 0 &&
+	       engine->channels[run->channel].extra_chunk == DPS_CHUNK_NONE;
 }
 
 static void on_probe_acked(struct dps_engine *engine, struct dps_path *path,
@@ -54,44 +88,85 @@ static void on_probe_acked(struct dps_engine *engine, struct dps_path *path,
 		path->is_validated_small = true;
 }
 
-static void on_range(struct dps_engine *engine, struct dps_path *path, uint64_t first,
-		     uint64_t last, struct outcome *outcome)
+/* Takes what an ACK newly names of one word of numbers; a run may go on in the next. */
+static uint64_t on_word(struct dps_engine *engine, struct dps_path *path, uint64_t from,
+			uint64_t bits, struct run *run)
+{
+	uint64_t base = from - from % 64, wire_bytes = 0;
+
+	for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
+		uint64_t number = base + (uint64_t)__builtin_ctzll(rest);
+		const struct dps_sent_packet *packet = dps_sent_at(&path->sent, number);
+
+		wire_bytes += packet->wire_bytes;
+		if (continues(engine, run, packet)) {
+			run->end += packet->data_bytes;
+			run->has_digest = (packet->flags & DPS_SENT_DIGEST) != 0;
+			continue;
+		}
+		if (run->end > run->start)
+			on_run_acked(engine, path, run);
+		*run = (struct run){ 0 };
+		if (packet->flags & DPS_SENT_DATA)
+			*run = run_of(packet, number);
+		else if (packet->flags & DPS_SENT_PROBE)
+			on_probe_acked(engine, path, packet);
+	}
+	dps_sent_remove_bits(&path->sent, from, bits, wire_bytes);
+	return wire_bytes;
+}
+
+static void on_live(struct dps_engine *engine, struct dps_path *path, uint64_t first, uint64_t last,
+		    struct outcome *outcome)
 {
 	struct dps_sent *sent = &path->sent;
-	uint64_t number;
+	struct run run = { 0 };
 
-	if (last < sent->floor_number)
-		return;
-	first = dps_max_u64(first, sent->floor_number);
-	for (number = dps_sent_next_live(sent, first, last); number != UINT64_MAX;
-	     number = number == last ? UINT64_MAX : dps_sent_next_live(sent, number + 1, last)) {
-		struct dps_sent_packet packet = *dps_sent_at(sent, number);
+	for (; first <= last; first = (first | 63) + 1) {
+		uint64_t bits = dps_sent_live_bits(sent, first, last);
+		uint64_t newest;
 
-		dps_sent_remove(sent, number);
-		outcome->acked_bytes += packet.wire_bytes;
-		if (!outcome->has_new || number > outcome->largest_number) {
-			outcome->largest_number = number;
-			outcome->largest_sent_at_ns = packet.sent_at_ns;
+		if (bits == 0)
+			continue;
+		newest = (first | 63) - (uint64_t)__builtin_clzll(bits);
+		outcome->acked_bytes += on_word(engine, path, first, bits, &run);
+		if (!outcome->has_new || newest > outcome->largest_number) {
+			outcome->largest_number = newest;
+			outcome->largest_sent_at_ns = dps_sent_at(sent, newest)->sent_at_ns;
 		}
 		outcome->has_new = true;
-		if (packet.flags & DPS_SENT_DATA)
-			on_data_acked(engine, path, &packet, number);
-		else if (packet.flags & DPS_SENT_PROBE)
-			on_probe_acked(engine, path, &packet);
 	}
-	if (first < sent->floor_number)
-		first = sent->floor_number;
-	for (number = first <= last ? dps_sent_next_lost(sent, first, last) : UINT64_MAX;
-	     number != UINT64_MAX;
+	if (run.end > run.start)
+		on_run_acked(engine, path, &run);
+}
+
+/* What was taken for lost and came after all. */
+static void on_spurious(struct dps_engine *engine, struct dps_path *path, uint64_t first,
+			uint64_t last)
+{
+	struct dps_sent *sent = &path->sent;
+	uint64_t number = dps_sent_next_lost(sent, first, last);
+
+	for (; number != UINT64_MAX;
 	     number = number == last ? UINT64_MAX : dps_sent_next_lost(sent, number + 1, last)) {
-		struct dps_sent_packet packet = *dps_sent_at(sent, number);
+		const struct dps_sent_packet packet = *dps_sent_at(sent, number);
+		struct run run = run_of(&packet, number);
 
 		dps_sent_forget_lost(sent, number);
 		engine->counters.spurious_packets++;
 		dps_loss_on_spurious(&path->loss, engine->ack.largest - number);
 		if (packet.flags & DPS_SENT_DATA)
-			on_data_acked(engine, path, &packet, number);
+			on_run_acked(engine, path, &run);
 	}
+}
+
+static void on_range(struct dps_engine *engine, struct dps_path *path, uint64_t first,
+		     uint64_t last, struct outcome *outcome)
+{
+	if (last >= path->sent.live_floor)
+		on_live(engine, path, dps_max_u64(first, path->sent.live_floor), last, outcome);
+	if (path->sent.packets_lost != 0 && last >= path->sent.floor_number)
+		on_spurious(engine, path, first, last);
 }
 
 /* Every byte below contiguous is at the far side, whatever became of single acknowledgements. */
@@ -230,6 +305,8 @@ void dps_recv_ack(struct dps_engine *engine, struct dps_path *path, const uint8_
 	}
 	for (unsigned int i = 0; i < ack->ranges_count; i++)
 		on_range(engine, path, ack->ranges[i].first, ack->ranges[i].last, &outcome);
+	if (outcome.has_new)
+		dps_sent_raise_floors(&path->sent);
 	dps_loss_on_acked(&path->loss, ack->largest, outcome.has_new);
 	if (outcome.has_new)
 		on_round_trip(engine, path, &outcome, now_ns);

@@ -22,10 +22,16 @@ static uint64_t word_at(const struct dps_sent *sent, uint64_t word_number)
 	return word_number & (sent->capacity / WORD_BITS - 1);
 }
 
+static uint64_t summary_words(uint64_t capacity)
+{
+	return (capacity / WORD_BITS + WORD_BITS - 1) / WORD_BITS;
+}
+
 size_t dps_sent_bytes(uint64_t capacity)
 {
 	DPS_ASSERT(dps_is_power_of_two(capacity) && capacity >= WORD_BITS);
-	return (size_t)(capacity * sizeof(struct dps_sent_packet) + 2 * (capacity / 8));
+	return (size_t)(capacity * sizeof(struct dps_sent_packet) +
+			(2 * (capacity / WORD_BITS) + summary_words(capacity)) * sizeof(uint64_t));
 }
 
 void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint64_t first_number)
@@ -36,24 +42,25 @@ void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint6
 		.capacity = capacity,
 		.next_number = first_number,
 		.floor_number = first_number,
+		.live_floor = first_number,
 	};
 	sent->live = (uint64_t *)(void *)(sent->packets + capacity);
 	sent->lost = sent->live + capacity / WORD_BITS;
-	memset(sent->live, 0, (size_t)(2 * (capacity / 8)));
+	sent->lost_words = sent->lost + capacity / WORD_BITS;
+	memset(sent->live, 0, dps_sent_bytes(capacity) - capacity * sizeof(*sent->packets));
 }
 
 /*
- * The first number in from..last, both within floor..next-1, whose bit is set in one of the maps.
- * The first and last word may be the same one after a turn of the ring: their masks keep apart
- * what belongs to which, because from..last is shorter than a turn.
+ * The first number in from..last, both within floor..next-1, whose bit is set in a map. The first
+ * and last word may be the same one after a turn of the ring: their masks keep apart what belongs
+ * to which, because from..last is shorter than a turn.
  */
-static uint64_t find(const struct dps_sent *sent, const uint64_t *map, const uint64_t *other,
-		     uint64_t from, uint64_t last)
+static uint64_t find_live(const struct dps_sent *sent, uint64_t from, uint64_t last)
 {
 	uint64_t mask = UINT64_MAX << (from % WORD_BITS);
 
 	for (uint64_t word = from / WORD_BITS; word <= last / WORD_BITS; word++) {
-		uint64_t bits = (map[word_at(sent, word)] | other[word_at(sent, word)]) & mask;
+		uint64_t bits = sent->live[word_at(sent, word)] & mask;
 
 		if (bits != 0) {
 			uint64_t number = word * WORD_BITS + (uint64_t)__builtin_ctzll(bits);
@@ -65,25 +72,47 @@ static uint64_t find(const struct dps_sent *sent, const uint64_t *map, const uin
 	return UINT64_MAX;
 }
 
-static uint64_t find_within(const struct dps_sent *sent, const uint64_t *map, uint64_t from,
-			    uint64_t last)
+/* The next word after this one that has lost packets; at the end of the map, the word there. */
+static uint64_t next_lost_word(const struct dps_sent *sent, uint64_t word)
 {
-	if (sent->next_number == sent->floor_number)
-		return UINT64_MAX;
-	from = dps_max_u64(from, sent->floor_number);
-	last = dps_min_u64(last, sent->next_number - 1);
-	return from <= last ? find(sent, map, map, from, last) : UINT64_MAX;
+	uint64_t index = word_at(sent, ++word);
+	uint64_t bits = sent->lost_words[index / WORD_BITS] >> (index % WORD_BITS);
+
+	if (bits != 0)
+		return word + (uint64_t)__builtin_ctzll(bits);
+	return word +
+	       dps_min_u64(WORD_BITS - index % WORD_BITS, sent->capacity / WORD_BITS - index);
 }
 
-/* Moves the floor up to what is still live or lost. */
-static void raise_floor(struct dps_sent *sent)
+static uint64_t find_lost(const struct dps_sent *sent, uint64_t from, uint64_t last)
 {
-	uint64_t number = UINT64_MAX;
+	uint64_t mask = UINT64_MAX << (from % WORD_BITS);
 
-	if (sent->packets_in_flight + sent->packets_lost != 0)
-		number = find(sent, sent->live, sent->lost, sent->floor_number,
-			      sent->next_number - 1);
-	sent->floor_number = number != UINT64_MAX ? number : sent->next_number;
+	for (uint64_t word = from / WORD_BITS; word <= last / WORD_BITS;
+	     word = next_lost_word(sent, word)) {
+		uint64_t bits = sent->lost[word_at(sent, word)] & mask;
+
+		if (bits != 0) {
+			uint64_t number = word * WORD_BITS + (uint64_t)__builtin_ctzll(bits);
+
+			return number <= last ? number : UINT64_MAX;
+		}
+		mask = UINT64_MAX;
+	}
+	return UINT64_MAX;
+}
+
+void dps_sent_raise_floors(struct dps_sent *sent)
+{
+	uint64_t last = sent->next_number - 1;
+	uint64_t live = sent->next_number, lost = sent->next_number;
+
+	if (sent->packets_in_flight != 0)
+		live = find_live(sent, sent->live_floor, last);
+	if (sent->packets_lost != 0)
+		lost = find_lost(sent, sent->floor_number, last);
+	sent->live_floor = live;
+	sent->floor_number = dps_min_u64(live, lost);
 }
 
 bool dps_sent_has_room(struct dps_sent *sent)
@@ -109,12 +138,6 @@ uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *pack
 	return number;
 }
 
-const struct dps_sent_packet *dps_sent_at(const struct dps_sent *sent, uint64_t number)
-{
-	DPS_ASSERT(number - sent->floor_number < sent->next_number - sent->floor_number);
-	return &sent->packets[index_of(sent, number)];
-}
-
 bool dps_sent_is_lost(const struct dps_sent *sent, uint64_t number)
 {
 	return number - sent->floor_number < sent->next_number - sent->floor_number &&
@@ -123,45 +146,56 @@ bool dps_sent_is_lost(const struct dps_sent *sent, uint64_t number)
 
 uint64_t dps_sent_find_live(const struct dps_sent *sent, uint64_t from, uint64_t last)
 {
-	return find_within(sent, sent->live, from, last);
+	if (sent->packets_in_flight == 0)
+		return UINT64_MAX;
+	from = dps_max_u64(from, sent->live_floor);
+	last = dps_min_u64(last, sent->next_number - 1);
+	return from <= last ? find_live(sent, from, last) : UINT64_MAX;
 }
 
 uint64_t dps_sent_next_lost(const struct dps_sent *sent, uint64_t from, uint64_t last)
 {
-	return sent->packets_lost != 0 ? find_within(sent, sent->lost, from, last) : UINT64_MAX;
+	if (sent->packets_lost == 0)
+		return UINT64_MAX;
+	from = dps_max_u64(from, sent->floor_number);
+	last = dps_min_u64(last, sent->next_number - 1);
+	return from <= last ? find_lost(sent, from, last) : UINT64_MAX;
 }
 
 static void leave_flight(struct dps_sent *sent, uint64_t number)
 {
-	uint64_t index = index_of(sent, number);
-
 	DPS_ASSERT(dps_sent_is_live(sent, number));
-	sent->live[index / WORD_BITS] &= ~bit_of(number);
-	sent->bytes_in_flight -= sent->packets[index].wire_bytes;
-	sent->packets_in_flight--;
+	dps_sent_remove_bits(sent, number, bit_of(number), dps_sent_at(sent, number)->wire_bytes);
 }
 
 void dps_sent_remove(struct dps_sent *sent, uint64_t number)
 {
 	leave_flight(sent, number);
-	if (number == sent->floor_number)
-		raise_floor(sent);
+	if (number == sent->live_floor)
+		dps_sent_raise_floors(sent);
 }
 
 void dps_sent_mark_lost(struct dps_sent *sent, uint64_t number)
 {
+	uint64_t word = index_of(sent, number) / WORD_BITS;
+
 	leave_flight(sent, number);
-	sent->lost[index_of(sent, number) / WORD_BITS] |= bit_of(number);
+	sent->lost[word] |= bit_of(number);
+	sent->lost_words[word / WORD_BITS] |= bit_of(word);
 	sent->packets_lost++;
 }
 
 void dps_sent_forget_lost(struct dps_sent *sent, uint64_t number)
 {
+	uint64_t word = index_of(sent, number) / WORD_BITS;
+
 	DPS_ASSERT(dps_sent_is_lost(sent, number));
-	sent->lost[index_of(sent, number) / WORD_BITS] &= ~bit_of(number);
+	sent->lost[word] &= ~bit_of(number);
+	if (sent->lost[word] == 0)
+		sent->lost_words[word / WORD_BITS] &= ~bit_of(word);
 	sent->packets_lost--;
 	if (number == sent->floor_number)
-		raise_floor(sent);
+		dps_sent_raise_floors(sent);
 }
 
 void dps_sent_forget_lost_before(struct dps_sent *sent, uint64_t sent_before_ns)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sent: what a path has in flight, by packet number, until it is acknowledged or lost. */
 #pragma once
+#include "engine/bits.h"
+#include <dps/assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +27,9 @@ struct dps_sent_packet {
 /*
  * A ring over packet numbers floor..next-1 and two bitmaps of the same span: live (in flight) and
  * lost (declared lost; an acknowledgement that still comes shows that it was spurious). Scans go
- * 64 packets a word, so an acknowledgement of many ranges costs little more than what is new in it.
+ * 64 packets a word. Nothing is live below live_floor, and a map of the lost map's words tells
+ * which of them have any: what is remembered is long and nearly empty, and every acknowledgement
+ * names all of it again.
  *
  * Owner: the lane.
  */
@@ -33,9 +37,11 @@ struct dps_sent {
 	struct dps_sent_packet *packets;
 	uint64_t *live;
 	uint64_t *lost;
-	uint64_t capacity; /* a power of two, at least 64 */
+	uint64_t *lost_words; /* a bit for each word of lost */
+	uint64_t capacity;    /* a power of two, at least 64 */
 	uint64_t next_number;
 	uint64_t floor_number; /* the lowest that is live or still remembered as lost */
+	uint64_t live_floor;   /* no number below it is live */
 	uint64_t bytes_in_flight;
 	uint64_t packets_in_flight;
 	uint64_t packets_lost; /* how many are remembered as lost */
@@ -52,7 +58,8 @@ bool dps_sent_has_room(struct dps_sent *sent);
 uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *packet);
 
 /* The packet of a number within floor..next-1. */
-const struct dps_sent_packet *dps_sent_at(const struct dps_sent *sent, uint64_t number);
+static inline const struct dps_sent_packet *dps_sent_at(const struct dps_sent *sent,
+							uint64_t number);
 
 static inline bool dps_sent_is_live(const struct dps_sent *sent, uint64_t number);
 bool dps_sent_is_lost(const struct dps_sent *sent, uint64_t number);
@@ -67,6 +74,17 @@ uint64_t dps_sent_next_lost(const struct dps_sent *sent, uint64_t from, uint64_t
 /* A live packet was acknowledged. */
 void dps_sent_remove(struct dps_sent *sent, uint64_t number);
 
+/*
+ * The same for many: the live numbers of from..last (both within floor..next-1) that share from's
+ * word, as bits above from & ~63; they leave with so many bytes in all, and when all have left,
+ * the floors follow.
+ */
+static inline uint64_t dps_sent_live_bits(const struct dps_sent *sent, uint64_t from,
+					  uint64_t last);
+static inline void dps_sent_remove_bits(struct dps_sent *sent, uint64_t from, uint64_t bits,
+					uint64_t wire_bytes);
+void dps_sent_raise_floors(struct dps_sent *sent);
+
 /* A live packet is taken for lost: out of flight, remembered. */
 void dps_sent_mark_lost(struct dps_sent *sent, uint64_t number);
 
@@ -79,6 +97,13 @@ void dps_sent_forget_lost_before(struct dps_sent *sent, uint64_t sent_before_ns)
 /* inline definitions */
 
 uint64_t dps_sent_find_live(const struct dps_sent *sent, uint64_t from, uint64_t last);
+
+static inline const struct dps_sent_packet *dps_sent_at(const struct dps_sent *sent,
+							uint64_t number)
+{
+	DPS_ASSERT(number - sent->floor_number < sent->next_number - sent->floor_number);
+	return &sent->packets[number & (sent->capacity - 1)];
+}
 
 static inline bool dps_sent_is_live(const struct dps_sent *sent, uint64_t number)
 {
@@ -94,4 +119,19 @@ static inline uint64_t dps_sent_next_live(const struct dps_sent *sent, uint64_t 
 	if (from <= last && dps_sent_is_live(sent, from))
 		return from;
 	return dps_sent_find_live(sent, from, last);
+}
+
+static inline uint64_t dps_sent_live_bits(const struct dps_sent *sent, uint64_t from, uint64_t last)
+{
+	uint64_t bits = sent->live[(from & (sent->capacity - 1)) / 64] & UINT64_MAX << from % 64;
+
+	return last / 64 == from / 64 ? bits & UINT64_MAX >> (63 - last % 64) : bits;
+}
+
+static inline void dps_sent_remove_bits(struct dps_sent *sent, uint64_t from, uint64_t bits,
+					uint64_t wire_bytes)
+{
+	sent->live[(from & (sent->capacity - 1)) / 64] &= ~bits;
+	sent->bytes_in_flight -= wire_bytes;
+	sent->packets_in_flight -= dps_count_bits(bits);
 }

@@ -2,18 +2,29 @@
 #include "engine/random.h"
 #include "engine/sent.h"
 #include "tests/support/cmocka.h"
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAPACITY = 128, MODEL_NUMBERS = 200000 };
+enum {
+	CAPACITY = 128,
+	LARGE_CAPACITY = 8192, /* more words of lost packets than one word has bits */
+	MODEL_NUMBERS = 200000,
+};
 
-static uint64_t memory[(CAPACITY * sizeof(struct dps_sent_packet) + CAPACITY / 4) / 8];
+static uint64_t memory[(LARGE_CAPACITY * sizeof(struct dps_sent_packet) + LARGE_CAPACITY / 4) / 8 +
+		       LARGE_CAPACITY / 64 / 64];
+
+static void set_up_sized(struct dps_sent *sent, uint64_t capacity, uint64_t first_number)
+{
+	assert_true(dps_sent_bytes(capacity) <= sizeof(memory));
+	memset(memory, 0xff, sizeof(memory));
+	dps_sent_init(sent, memory, capacity, first_number);
+}
 
 static void set_up(struct dps_sent *sent, uint64_t first_number)
 {
-	assert_true(dps_sent_bytes(CAPACITY) <= sizeof(memory));
-	memset(memory, 0xff, sizeof(memory));
-	dps_sent_init(sent, memory, CAPACITY, first_number);
+	set_up_sized(sent, CAPACITY, first_number);
 }
 
 static uint64_t push(struct dps_sent *sent, uint64_t sent_at_ns, uint32_t wire_bytes)
@@ -190,14 +201,61 @@ static void assert_same(struct model *model, const struct dps_sent *sent)
 	assert_int_equal(sent->next_number, model->next);
 }
 
+/* Every live packet of from..last in one word goes at once. */
+static void remove_word(struct model *model, struct dps_sent *sent, uint64_t from, uint64_t last)
+{
+	uint64_t bits, bytes = 0;
+
+	if (from < model->floor)
+		from = model->floor;
+	if (from >= model->next || last < from)
+		return;
+	if (last >= model->next)
+		last = model->next - 1;
+	bits = dps_sent_live_bits(sent, from, last);
+	for (uint64_t i = from - from % 64; i < from - from % 64 + 64; i++) {
+		bool is_asked = i >= from && i <= last && model->fates[i] == LIVE;
+
+		assert_int_equal(bits >> (i % 64) & 1, is_asked);
+		if (!is_asked)
+			continue;
+		bytes += model->sizes[i];
+		model->fates[i] = GONE;
+	}
+	dps_sent_remove_bits(sent, from, bits, bytes);
+	dps_sent_raise_floors(sent);
+}
+
+static void push_next(struct model *model, struct dps_sent *sent, struct dps_random *random)
+{
+	if (model->next - model->floor == sent->capacity && model->fates[model->floor] == LIVE) {
+		assert_false(dps_sent_has_room(sent));
+		return;
+	}
+	if (model->next - model->floor == sent->capacity)
+		model->fates[model->floor] = GONE;
+	model->sizes[model->next] = 1 + (uint32_t)dps_random_below(random, 9000);
+	model->fates[model->next] = LIVE;
+	assert_int_equal(push(sent, model->next, model->sizes[model->next]), model->next);
+	model->next++;
+	while (model->floor < model->next && model->fates[model->floor] == GONE)
+		model->floor++;
+}
+
 static void step(struct model *model, struct dps_sent *sent, struct dps_random *random)
 {
 	uint64_t span = model->next - model->floor + 2;
 	uint64_t from = model->floor + dps_random_below(random, span) - (model->floor != 0);
+	uint64_t live, lost;
 	uint64_t last = from + dps_random_below(random, span);
-	uint64_t live = dps_sent_next_live(sent, from, last);
-	uint64_t lost = dps_sent_next_lost(sent, from, last);
 
+	/* Mostly the oldest, or a large ring would stay full. */
+	if (sent->capacity > CAPACITY && dps_random_chance(random, 3, 4)) {
+		from = model->floor;
+		last = from + dps_random_below(random, CAPACITY);
+	}
+	live = dps_sent_next_live(sent, from, last);
+	lost = dps_sent_next_lost(sent, from, last);
 	assert_int_equal(live, model_find(model, LIVE, from, last));
 	assert_int_equal(lost, model_find(model, LOST, from, last));
 	switch (dps_random_below(random, 8)) {
@@ -228,36 +286,42 @@ static void step(struct model *model, struct dps_sent *sent, struct dps_random *
 					model->fates[i] = GONE;
 		}
 		break;
+	case 5:
+		remove_word(model, sent, from, last);
+		break;
 	default:
-		if (model->next - model->floor == CAPACITY && model->fates[model->floor] == LIVE) {
-			assert_false(dps_sent_has_room(sent));
-			break;
-		}
-		if (model->next - model->floor == CAPACITY)
-			model->fates[model->floor] = GONE;
-		model->sizes[model->next] = 1 + (uint32_t)dps_random_below(random, 9000);
-		model->fates[model->next] = LIVE;
-		assert_int_equal(push(sent, model->next, model->sizes[model->next]), model->next);
-		model->next++;
+		for (uint64_t i = 0; i < sent->capacity / CAPACITY; i++)
+			push_next(model, sent, random);
 	}
 }
 
-static void sent__agrees_with_a_naive_model(void **state)
+static void agree(uint64_t capacity, unsigned int steps)
 {
 	struct model *model = calloc(1, sizeof(*model));
 	struct dps_random random;
 	struct dps_sent sent;
 
-	(void)state;
 	assert_non_null(model);
-	set_up(&sent, 0);
+	set_up_sized(&sent, capacity, 0);
 	dps_random_init(&random, 20260103);
-	for (unsigned int i = 0; i < MODEL_NUMBERS; i++) {
+	for (unsigned int i = 0; i < steps && model->next + capacity < MODEL_NUMBERS; i++) {
 		step(model, &sent, &random);
 		assert_same(model, &sent);
 	}
-	assert_true(model->next > 20 * CAPACITY);
+	assert_true(model->next > 2 * capacity);
 	free(model);
+}
+
+static void sent__agrees_with_a_naive_model(void **state)
+{
+	(void)state;
+	agree(CAPACITY, MODEL_NUMBERS);
+}
+
+static void sent__agrees_with_a_naive_model_when_it_is_large(void **state)
+{
+	(void)state;
+	agree(LARGE_CAPACITY, MODEL_NUMBERS / 20);
 }
 
 int main(void)
@@ -271,6 +335,7 @@ int main(void)
 		cmocka_unit_test(mark_lost__leaves_the_flight_but_is_remembered),
 		cmocka_unit_test(forget_lost_before__keeps_what_is_young_enough),
 		cmocka_unit_test(sent__agrees_with_a_naive_model),
+		cmocka_unit_test(sent__agrees_with_a_naive_model_when_it_is_large),
 	};
 
 	return cmocka_run_group_tests_name("sent", tests, NULL, NULL);
