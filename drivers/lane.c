@@ -224,6 +224,9 @@ static unsigned int receive(struct dps_lane *lane)
 	struct dps_incoming incoming[DPS_PORT_BURST];
 	unsigned int count = port->ops->receive(port, incoming, DPS_PORT_BURST);
 
+	if (count == 0)
+		return 0;
+	dps_engine_begin_burst(lane->engine, lane->now_ns);
 	for (unsigned int i = 0; i < count; i++) {
 		const uint8_t *bytes = incoming[i].bytes;
 		struct dps_placement placement;
@@ -238,8 +241,8 @@ static unsigned int receive(struct dps_lane *lane)
 						  placement.payload_bytes);
 		dps_engine_commit(lane->engine, &placement, is_good, lane->now_ns);
 	}
-	if (count > 0)
-		port->ops->release(port, incoming, count);
+	dps_engine_end_burst(lane->engine);
+	port->ops->release(port, incoming, count);
 	return count;
 }
 

@@ -37,6 +37,21 @@ static enum dps_verdict drop(uint64_t *counter)
 	return DPS_VERDICT_DROP;
 }
 
+/* Whether it is the next packet of the run, as far as its header tells. */
+static inline bool continues_run(const struct dps_run *run, const uint8_t *header)
+{
+	uint32_t front, channel;
+	uint64_t connection_id;
+
+	memcpy(&front, header, sizeof(front));
+	memcpy(&connection_id, header + 8, sizeof(connection_id));
+	memcpy(&channel, header + 36, sizeof(channel));
+	return front == run->front && connection_id == run->connection_id &&
+	       channel == run->channel_number && dps_load_be64(header + 16) == run->next_number &&
+	       dps_load_be64(header + 24) == run->next_offset &&
+	       run->next_offset <= run->last_offset;
+}
+
 enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *bytes, uint32_t length,
 				  uint8_t ecn, struct dps_placement *placement)
 {
@@ -50,6 +65,16 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 		return drop(&counters->dropped_short);
 	/* The sender may share this memory: judge and check one and the same copy. */
 	memcpy(placement->header, bytes, DPS_HEADER_BYTES);
+	if (length == engine->run.length && ecn == engine->run.ecn &&
+	    continues_run(&engine->run, placement->header)) {
+		placement->to = engine->run.to;
+		placement->payload_bytes = engine->run.payload_bytes;
+		placement->path = engine->run.path;
+		placement->packet_number = engine->run.next_number;
+		placement->is_of_run = true;
+		return DPS_VERDICT_OPEN;
+	}
+	dps_run_end(engine);
 	result = dps_header_decode(placement->header, length, &header);
 	if (result < 0)
 		return drop(result == -EPROTONOSUPPORT ? &counters->dropped_version
@@ -72,6 +97,7 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 	placement->flags = header.flags;
 	placement->ecn = ecn & 3;
 	placement->is_scratch = true;
+	placement->is_of_run = false;
 	switch (header.type) {
 	case DPS_PACKET_DATA:
 		/* Where the data begins is known when the options can be believed. */
@@ -117,15 +143,8 @@ static void note_number(struct dps_path_ack *ack, uint64_t number)
 		(void)dps_ranges_add(&ack->received, number, number + 1);
 }
 
-/* The sender does not wait for numbers below its floor any more: nor do we keep them. */
-static void follow_floor(struct dps_path_ack *ack, const struct dps_placement *placement)
+void dps_ack_follow_floor(struct dps_path_ack *ack, uint64_t floor)
 {
-	const struct dps_header header = {
-		.packet_number = placement->packet_number,
-		.floor = placement->floor_low,
-	};
-	uint64_t floor = dps_header_floor(&header);
-
 	if (floor <= ack->forgotten_below)
 		return;
 	ack->forgotten_below = floor;
@@ -133,9 +152,22 @@ static void follow_floor(struct dps_path_ack *ack, const struct dps_placement *p
 	dps_ranges_remove_below(&ack->received, dps_min_u64(floor, ack->largest_number));
 }
 
+void dps_ack_owe(struct dps_path_ack *ack, uint32_t packets, uint64_t now_ns)
+{
+	ack->packets_count += packets;
+	if (ack->packets_count >= ACK_PACKETS)
+		ack->is_now = true;
+	if (ack->at_ns == DPS_NEVER_NS)
+		ack->at_ns = now_ns + ack->delay_max_ns;
+}
+
 static void note_packet(struct dps_path *path, const struct dps_placement *placement,
 			uint64_t now_ns)
 {
+	const struct dps_header header = {
+		.packet_number = placement->packet_number,
+		.floor = placement->floor_low,
+	};
 	struct dps_path_ack *ack = &path->ack;
 	bool is_eliciting = placement->type == DPS_PACKET_DATA ||
 			    placement->type == DPS_PACKET_PROBE ||
@@ -155,15 +187,13 @@ static void note_packet(struct dps_path *path, const struct dps_placement *place
 	} else if (is_eliciting) {
 		ack->is_now = true; /* fills a gap */
 	}
-	follow_floor(ack, placement);
+	dps_ack_follow_floor(ack, dps_header_floor(&header));
 	if (!is_eliciting)
 		return;
-	if (++ack->packets_count >= ACK_PACKETS ||
-	    (placement->flags & (DPS_PACKET_ACK_NOW | DPS_PACKET_FIN)) ||
+	if ((placement->flags & (DPS_PACKET_ACK_NOW | DPS_PACKET_FIN)) ||
 	    placement->type == DPS_PACKET_PING)
 		ack->is_now = true;
-	if (ack->at_ns == DPS_NEVER_NS)
-		ack->at_ns = now_ns + ack->delay_max_ns;
+	dps_ack_owe(ack, 1, now_ns);
 }
 
 /* What stands behind the options is the packet; false when it is to be dropped. */
@@ -188,11 +218,29 @@ static bool step_over_options(struct dps_engine *engine, struct dps_path *path,
 	return true;
 }
 
+/* Until the run ends, nothing but the run knows of it. */
+static void extend_run(struct dps_run *run, const struct dps_placement *placement)
+{
+	run->next_number++;
+	run->next_offset += placement->payload_bytes;
+	run->to += placement->payload_bytes;
+	memcpy(run->newest, placement->header, DPS_HEADER_BYTES);
+}
+
 void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placement, bool is_good,
 		       uint64_t now_ns)
 {
-	struct dps_path *path = &engine->paths[placement->path];
+	struct dps_path *path;
 
+	if (placement->is_of_run && is_good) {
+		extend_run(&engine->run, placement);
+		return;
+	}
+	if (placement->is_of_run) {
+		engine->counters.dropped_seal++;
+		return;
+	}
+	path = &engine->paths[placement->path];
 	engine->now_ns = now_ns;
 	if (!is_good) {
 		engine->counters.dropped_seal++;
@@ -218,6 +266,8 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 		dps_recv_close(engine, path, placement->to, placement->payload_bytes);
 		break;
 	default:
+		if (engine->run.is_burst && placement->chunk != DPS_CHUNK_NONE)
+			dps_run_begin(engine, path, placement);
 		break;
 	}
 }

@@ -13,6 +13,7 @@
 #include "engine/extent.h"
 #include "engine/path.h"
 #include "engine/random.h"
+#include "engine/run.h"
 #include "engine/slots.h"
 #include "engine/timers.h"
 #include "engine/wire.h"
@@ -66,6 +67,7 @@ struct dps_engine {
 	uint32_t zero_slot; /* zeros: the padding of probes */
 	uint32_t bodies_used;
 	struct dps_ack ack; /* the one being built or read */
+	struct dps_run run; /* of the data packets that come in */
 
 	struct dps_engine_counters counters;
 	uint64_t limit_since_ns;
@@ -194,6 +196,19 @@ void dps_recv_probe(struct dps_engine *engine, struct dps_path *path,
 		    const struct dps_placement *placement);
 void dps_recv_close(struct dps_engine *engine, struct dps_path *path, const uint8_t *body,
 		    size_t length);
+
+/* ---- receive.c ---- */
+/* The sender does not wait for numbers below its floor any more: nor do we keep them. */
+void dps_ack_follow_floor(struct dps_path_ack *ack, uint64_t floor);
+/* So many packets came that ask for an acknowledgement. */
+void dps_ack_owe(struct dps_path_ack *ack, uint32_t packets, uint64_t now_ns);
+
+/* ---- recv_run.c ---- */
+/* The packet that was just counted may be followed by others like it. */
+void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
+		   const struct dps_placement *placement);
+/* Counts what the run brought: before anything else looks at it. */
+void dps_run_end(struct dps_engine *engine);
 
 /* ---- repair.c ---- */
 /* Finds what is lost by now and queues it to be sent again. */

@@ -141,6 +141,7 @@ struct dps_placement {
 	uint8_t flags;
 	uint8_t ecn;
 	bool is_scratch;
+	bool is_of_run; /* the next of a run: what is not named above is not set */
 };
 
 /* Judges the first bytes of a datagram; bytes are borrowed for the call. */
@@ -150,6 +151,13 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 /* What the seal said of the packet placed last. A bad one leaves no trace but a counter. */
 void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placement, bool is_good,
 		       uint64_t now_ns);
+
+/*
+ * Packets that came together. Between begin and end only place and commit are called; what packets
+ * that follow each other bring is then counted at the end, at that one moment, and no later.
+ */
+void dps_engine_begin_burst(struct dps_engine *engine, uint64_t now_ns);
+void dps_engine_end_burst(struct dps_engine *engine);
 
 /* ---- What else happens. ---- */
 
