@@ -41,7 +41,7 @@ static void emit_probe(struct dps_engine *engine, struct dps_path *path, struct 
 		out->head_bytes += padding;
 		out->slot = engine->zero_slot;
 		out->body = dps_slots_at(&engine->slots, engine->zero_slot);
-		dps_slots_hold(&engine->slots, engine->zero_slot);
+		dps_slots_hold(&engine->slots, engine->zero_slot, 1);
 	}
 	dps_emit_finish(path, out, &header, &sent, now_ns);
 	engine->counters.probes_sent++;

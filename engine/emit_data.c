@@ -10,19 +10,9 @@ enum {
 	ASK_EVERY_NTH_OF_FLIGHT = 4,
 };
 
-/* One packet to be: bytes of one piece. */
-struct choice {
-	struct dps_channel *channel;
-	struct dps_chunk *chunk;
-	struct dps_extent *extent;
-	uint64_t offset;
-	uint32_t bytes;
-	bool has_digest;
-	bool is_resend;
-};
-
 /* Cuts a packet out of offset..limit of a piece; the one with its last byte brings the digest. */
-static void cut(const struct dps_path *path, struct choice *choice, uint64_t offset, uint64_t limit)
+static void cut(const struct dps_path *path, struct dps_choice *choice, uint64_t offset,
+		uint64_t limit)
 {
 	struct dps_piece piece = dps_piece_of(choice->chunk, choice->extent);
 	uint64_t bytes = dps_min_u64(dps_min_u64(limit, piece.end) - offset, path->data_bytes_max);
@@ -35,10 +25,12 @@ static void cut(const struct dps_path *path, struct choice *choice, uint64_t off
 		choice->has_digest = false;
 	}
 	choice->bytes = (uint32_t)bytes;
+	choice->run_end = 0;
 }
 
 /* The next bytes that are lost and not acknowledged since. */
-static bool choose_resend(struct dps_engine *engine, struct dps_path *path, struct choice *choice)
+static bool choose_resend(struct dps_engine *engine, struct dps_path *path,
+			  struct dps_choice *choice)
 {
 	const struct dps_resend *resend;
 	struct dps_range gap;
@@ -57,7 +49,7 @@ static bool choose_resend(struct dps_engine *engine, struct dps_path *path, stru
 
 /* Moves on to the next byte to send first time; true when there is one within the credit. */
 static bool choose_from_channel(struct dps_engine *engine, struct dps_path *path,
-				struct dps_channel *channel, struct choice *choice)
+				struct dps_channel *channel, struct dps_choice *choice)
 {
 	while (channel->send_offset < channel->made_offset) {
 		uint64_t number = dps_chunk_number(engine, channel->send_offset);
@@ -94,6 +86,9 @@ static bool choose_from_channel(struct dps_engine *engine, struct dps_path *path
 			choice->extent = extent;
 			choice->is_resend = false;
 			cut(path, choice, gap.start, dps_min_u64(gap.end, channel->credit));
+			/* The last of a piece has the digest, the last of the credit its flag. */
+			choice->run_end = dps_min_u64(dps_min_u64(gap.end, piece_end - 1),
+						      channel->credit - 1);
 			return true;
 		}
 		if (channel->send_offset >= chunk->data_end) {
@@ -123,7 +118,7 @@ static void end_turn(struct dps_engine *engine, struct dps_path *path, bool has_
 		dps_channel_sendable(engine, channel);
 }
 
-static bool choose_new(struct dps_engine *engine, struct dps_path *path, struct choice *choice,
+static bool choose_new(struct dps_engine *engine, struct dps_path *path, struct dps_choice *choice,
 		       uint64_t now_ns)
 {
 	while (path->first_sendable != DPS_CHANNEL_NONE) {
@@ -145,7 +140,7 @@ static bool choose_new(struct dps_engine *engine, struct dps_path *path, struct 
 }
 
 /* Posts a packet: from here on its bytes are on their way, whatever becomes of this one. */
-static void post(struct dps_engine *engine, struct dps_path *path, const struct choice *choice)
+static void post(struct dps_engine *engine, struct dps_path *path, const struct dps_choice *choice)
 {
 	struct dps_channel *channel = choice->channel;
 	uint64_t end = choice->offset + choice->bytes;
@@ -174,7 +169,7 @@ static void post(struct dps_engine *engine, struct dps_path *path, const struct 
 }
 
 /* Whether the receiver's credit ends with this packet, and is what keeps us from going on. */
-static bool uses_up_credit(const struct choice *choice)
+static bool uses_up_credit(const struct dps_choice *choice)
 {
 	const struct dps_channel *channel = choice->channel;
 	uint64_t end = choice->offset + choice->bytes;
@@ -184,7 +179,7 @@ static bool uses_up_credit(const struct choice *choice)
 	return end >= channel->credit && channel->credit < channel->announced_end;
 }
 
-static void build(struct dps_engine *engine, struct dps_path *path, const struct choice *choice,
+static void build(struct dps_engine *engine, struct dps_path *path, const struct dps_choice *choice,
 		  struct dps_packet_out *out, uint8_t *head, uint64_t now_ns)
 {
 	struct dps_header header = {
@@ -216,7 +211,7 @@ static void build(struct dps_engine *engine, struct dps_path *path, const struct
 		       DPS_DIGEST_BYTES);
 		out->head_bytes += DPS_DIGEST_BYTES;
 	}
-	dps_slots_hold(&engine->slots, out->slot);
+	dps_slots_hold(&engine->slots, out->slot, 1);
 	dps_emit_finish(path, out, &header, &sent, now_ns);
 	engine->counters.data_packets++;
 	engine->counters.data_bytes += choice->bytes;
@@ -236,7 +231,7 @@ static bool may_remember(struct dps_path *path)
 }
 
 /* Whether what is sent again leaves the queue by it; when nothing is in flight, one has to. */
-static bool needs_no_room(const struct dps_path *path, const struct choice *choice)
+static bool needs_no_room(const struct dps_path *path, const struct dps_choice *choice)
 {
 	const struct dps_resend *resend =
 		&path->resends[path->resends_tail & ((uint32_t)path->sent.capacity - 1)];
@@ -244,7 +239,7 @@ static bool needs_no_room(const struct dps_path *path, const struct choice *choi
 	return choice->bytes == resend->bytes || path->sent.packets_in_flight == 0;
 }
 
-static bool choose(struct dps_engine *engine, struct dps_path *path, struct choice *choice,
+static bool choose(struct dps_engine *engine, struct dps_path *path, struct dps_choice *choice,
 		   uint64_t now_ns)
 {
 	if (!dps_repair_has_room(path, 1)) {
@@ -283,12 +278,15 @@ static void stay_dry(struct dps_path *path)
  * was then is not evidence any more, and the time since does not let it grow (RFC 9002
  * section 7.8, RFC 9438 section 5.8).
  */
+static bool has_paused(const struct dps_path *path, uint64_t now_ns)
+{
+	return path->sent.bytes_in_flight < path->data_bytes_max &&
+	       path->last_data_sent_ns != DPS_NEVER_NS &&
+	       now_ns - path->last_data_sent_ns > dps_path_probe_timeout_ns(path);
+}
+
 static void end_pause(struct dps_path *path, uint64_t now_ns)
 {
-	if (path->last_data_sent_ns == DPS_NEVER_NS ||
-	    now_ns - path->last_data_sent_ns <= dps_path_probe_timeout_ns(path) ||
-	    path->sent.bytes_in_flight >= path->data_bytes_max)
-		return;
 	path->congestion.ops->on_idle(&path->congestion, now_ns);
 	dps_pacer_set_rate(&path->pacer,
 			   path->congestion.ops->pacing_rate_bytes_per_s(&path->congestion,
@@ -296,11 +294,18 @@ static void end_pause(struct dps_path *path, uint64_t now_ns)
 			   path->data_bytes_max + DPS_ENVELOPE_BYTES, now_ns);
 }
 
+/* Repair takes turns with new data, probes are counted, and a pause ends: packet by packet. */
+static bool may_run(const struct dps_path *path, const struct dps_choice *choice, uint64_t now_ns)
+{
+	return choice->run_end > choice->offset && dps_repair_count(path) == 0 &&
+	       path->probes_owed == 0 && !has_paused(path, now_ns);
+}
+
 unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 			   struct dps_packet_out *out, unsigned int room, uint8_t *heads,
 			   uint64_t now_ns)
 {
-	struct choice choice;
+	struct dps_choice choice;
 	unsigned int count = 0;
 	uint32_t wire_bytes;
 
@@ -324,13 +329,23 @@ unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 		}
 		if (!choose(engine, path, &choice, now_ns))
 			break;
+		if (may_run(path, &choice, now_ns)) {
+			unsigned int emitted =
+				dps_emit_run(engine, path, &choice, out + count, room - count,
+					     heads + count * DPS_ENGINE_HEAD_BYTES, now_ns);
+
+			count += emitted;
+			if (emitted > 0)
+				continue;
+		}
 		wire_bytes = choice.bytes + DPS_ENVELOPE_BYTES;
 		if (!is_probe && !dps_pacer_take(&path->pacer, wire_bytes, now_ns)) {
 			path->limit = DPS_LIMIT_PACING;
 			break;
 		}
 		path->probes_owed -= is_probe;
-		end_pause(path, now_ns);
+		if (has_paused(path, now_ns))
+			end_pause(path, now_ns);
 		path->last_data_sent_ns = now_ns;
 		build(engine, path, &choice, &out[count], heads + count * DPS_ENGINE_HEAD_BYTES,
 		      now_ns);

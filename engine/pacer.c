@@ -94,19 +94,28 @@ static void note_lateness(struct dps_pacer *pacer, uint64_t now_ns)
 	pacer->waiting_until_ns = 0;
 }
 
+uint32_t dps_pacer_take_many(struct dps_pacer *pacer, uint32_t packet_bytes, uint32_t count,
+			     uint64_t now_ns)
+{
+	uint64_t each = cost(pacer, packet_bytes);
+	uint64_t granted = count;
+
+	if (is_unpaced(pacer))
+		return count;
+	refill(pacer, now_ns);
+	if (pacer->credit < count * each)
+		granted = pacer->credit / each;
+	pacer->credit -= granted * each;
+	if (granted > 0 && pacer->waiting_until_ns != 0)
+		note_lateness(pacer, now_ns);
+	if (granted < count)
+		pacer->waiting_until_ns = dps_pacer_ready_at_ns(pacer, packet_bytes);
+	return (uint32_t)granted;
+}
+
 bool dps_pacer_take(struct dps_pacer *pacer, uint32_t packet_bytes, uint64_t now_ns)
 {
-	if (is_unpaced(pacer))
-		return true;
-	refill(pacer, now_ns);
-	if (pacer->credit < cost(pacer, packet_bytes)) {
-		pacer->waiting_until_ns = dps_pacer_ready_at_ns(pacer, packet_bytes);
-		return false;
-	}
-	pacer->credit -= cost(pacer, packet_bytes);
-	if (pacer->waiting_until_ns != 0)
-		note_lateness(pacer, now_ns);
-	return true;
+	return dps_pacer_take_many(pacer, packet_bytes, 1, now_ns) == 1;
 }
 
 uint64_t dps_pacer_ready_at_ns(const struct dps_pacer *pacer, uint32_t packet_bytes)

@@ -35,5 +35,9 @@ void dps_pacer_set_rate(struct dps_pacer *pacer, uint64_t rate_bytes_per_s, uint
 /* Spends credit for a packet of so many bytes, wholly or not at all. */
 bool dps_pacer_take(struct dps_pacer *pacer, uint32_t packet_bytes, uint64_t now_ns);
 
+/* The same for several packets of one size: takes as many as there is credit for, at most count. */
+uint32_t dps_pacer_take_many(struct dps_pacer *pacer, uint32_t packet_bytes, uint32_t count,
+			     uint64_t now_ns);
+
 /* When take() will next succeed for this size; now_ns or earlier if it would at once. */
 uint64_t dps_pacer_ready_at_ns(const struct dps_pacer *pacer, uint32_t packet_bytes);

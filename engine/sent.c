@@ -138,6 +138,28 @@ uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *pack
 	return number;
 }
 
+void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first, uint32_t count)
+{
+	uint64_t number = sent->next_number, end = number + count;
+	struct dps_sent_packet packet = *first;
+
+	DPS_ASSERT(end - sent->floor_number <= sent->capacity);
+	for (uint64_t i = number; i < end; i++) {
+		sent->packets[index_of(sent, i)] = packet;
+		packet.offset += packet.data_bytes;
+	}
+	while (number < end) {
+		uint64_t next = dps_min_u64((number | (WORD_BITS - 1)) + 1, end);
+		uint64_t ones = UINT64_MAX >> (WORD_BITS - (next - number));
+
+		sent->live[index_of(sent, number) / WORD_BITS] |= ones << number % WORD_BITS;
+		number = next;
+	}
+	sent->next_number = end;
+	sent->bytes_in_flight += (uint64_t)count * packet.wire_bytes;
+	sent->packets_in_flight += count;
+}
+
 bool dps_sent_is_lost(const struct dps_sent *sent, uint64_t number)
 {
 	return number - sent->floor_number < sent->next_number - sent->floor_number &&

@@ -57,6 +57,9 @@ bool dps_sent_has_room(struct dps_sent *sent);
 /* Records a packet under the next number and returns that number; there must be room. */
 uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *packet);
 
+/* The same for so many: each carries data_bytes from where the one before it ended. */
+void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first, uint32_t count);
+
 /* The packet of a number within floor..next-1. */
 static inline const struct dps_sent_packet *dps_sent_at(const struct dps_sent *sent,
 							uint64_t number);

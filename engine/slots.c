@@ -53,10 +53,10 @@ uint32_t dps_slots_take_reserved(struct dps_slots *slots)
 	return slot;
 }
 
-void dps_slots_hold(struct dps_slots *slots, uint32_t slot)
+void dps_slots_hold(struct dps_slots *slots, uint32_t slot, uint32_t count)
 {
 	DPS_ASSERT(slot < slots->count && slots->references[slot] > 0);
-	slots->references[slot]++;
+	slots->references[slot] += count;
 }
 
 void dps_slots_drop(struct dps_slots *slots, uint32_t slot)

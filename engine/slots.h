@@ -38,7 +38,8 @@ void dps_slots_unreserve(struct dps_slots *slots);
 /* Turns a promise into a slot with one reference. */
 uint32_t dps_slots_take_reserved(struct dps_slots *slots);
 
-void dps_slots_hold(struct dps_slots *slots, uint32_t slot);
+/* So many references more, of what lies in it. */
+void dps_slots_hold(struct dps_slots *slots, uint32_t slot, uint32_t count);
 void dps_slots_drop(struct dps_slots *slots, uint32_t slot);
 
 static inline uint8_t *dps_slots_at(const struct dps_slots *slots, uint32_t slot)

@@ -9,6 +9,7 @@
 #pragma once
 #include "engine/bits.h"
 #include "engine/channel.h"
+#include "engine/choice.h"
 #include "engine/chunk.h"
 #include "engine/extent.h"
 #include "engine/path.h"
@@ -241,6 +242,10 @@ unsigned int dps_emit_control(struct dps_engine *engine, struct dps_path *path,
 unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 			   struct dps_packet_out *out, unsigned int room, uint8_t *heads,
 			   uint64_t now_ns);
+/* As many packets like the chosen one as may go now, at most room; 0 when there is no run of it. */
+unsigned int dps_emit_run(struct dps_engine *engine, struct dps_path *path,
+			  const struct dps_choice *choice, struct dps_packet_out *out,
+			  unsigned int room, uint8_t *heads, uint64_t now_ns);
 /* Begins a packet without data; returns where its body goes, of DPS_WIRE_BODY_BYTES_MAX. */
 uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_packet_out *out);
 /* Numbers a packet, fills in its header and records it. */

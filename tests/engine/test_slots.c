@@ -65,8 +65,8 @@ static void slots__are_free_when_the_last_reference_is_gone(void **state)
 	(void)state;
 	make(&pool);
 	slot = take(&pool);
-	dps_slots_hold(&pool.slots, slot);
-	dps_slots_hold(&pool.slots, slot);
+	dps_slots_hold(&pool.slots, slot, 1);
+	dps_slots_hold(&pool.slots, slot, 1);
 	dps_slots_drop(&pool.slots, slot);
 	dps_slots_drop(&pool.slots, slot);
 	assert_int_equal(pool.slots.free_count, COUNT - 1);
@@ -127,7 +127,7 @@ static void slots__a_random_life_loses_none(void **state)
 			if (references[slot] == 0)
 				break;
 			references[slot]++;
-			dps_slots_hold(&pool.slots, slot);
+			dps_slots_hold(&pool.slots, slot, 1);
 			break;
 		default:
 			if (references[slot] == 0)
