@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline uint64_t dps_min_u64(uint64_t a, uint64_t b)
 {
@@ -44,45 +45,61 @@ static inline uint64_t dps_count_bits(uint64_t bits)
 	return bits * UINT64_C(0x0101010101010101) >> 56;
 }
 
+/* To the order of the wire and back. */
+static inline uint16_t dps_be16(uint16_t value)
+{
+	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? value : __builtin_bswap16(value);
+}
+
+static inline uint32_t dps_be32(uint32_t value)
+{
+	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? value : __builtin_bswap32(value);
+}
+
+static inline uint64_t dps_be64(uint64_t value)
+{
+	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? value : __builtin_bswap64(value);
+}
+
+/* Not byte by byte: gcc 12 makes one swapped load or store of that only where it stands alone. */
 static inline uint16_t dps_load_be16(const uint8_t *at)
 {
-	return (uint16_t)((uint16_t)at[0] << 8 | at[1]);
+	uint16_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return dps_be16(value);
 }
 
 static inline uint32_t dps_load_be32(const uint8_t *at)
 {
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return dps_be32(value);
 }
 
 static inline uint64_t dps_load_be64(const uint8_t *at)
 {
-	return (uint64_t)dps_load_be32(at) << 32 | dps_load_be32(at + 4);
+	uint64_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return dps_be64(value);
 }
 
 static inline void dps_store_be16(uint8_t *at, uint16_t value)
 {
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
+	value = dps_be16(value);
+	memcpy(at, &value, sizeof(value));
 }
 
-/* Byte by byte, not halved as the loads are: gcc 12 merges this into one swapped store, halves not.
- */
 static inline void dps_store_be32(uint8_t *at, uint32_t value)
 {
-	at[0] = (uint8_t)(value >> 24);
-	at[1] = (uint8_t)(value >> 16);
-	at[2] = (uint8_t)(value >> 8);
-	at[3] = (uint8_t)value;
+	value = dps_be32(value);
+	memcpy(at, &value, sizeof(value));
 }
 
 static inline void dps_store_be64(uint8_t *at, uint64_t value)
 {
-	at[0] = (uint8_t)(value >> 56);
-	at[1] = (uint8_t)(value >> 48);
-	at[2] = (uint8_t)(value >> 40);
-	at[3] = (uint8_t)(value >> 32);
-	at[4] = (uint8_t)(value >> 24);
-	at[5] = (uint8_t)(value >> 16);
-	at[6] = (uint8_t)(value >> 8);
-	at[7] = (uint8_t)value;
+	value = dps_be64(value);
+	memcpy(at, &value, sizeof(value));
 }
