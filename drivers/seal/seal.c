@@ -10,54 +10,58 @@
  */
 #define STEP_BYTES 8192u
 
+enum { COUNT_MAX = 1 << 30 }; /* crc32_iscsi counts in int */
+
 /*
  * ISA-L's crc32_iscsi neither inverts its start nor its result (its crc32_ieee does both), so that
  * parts chain as they are: start with all ones, invert once at the end.
  */
-static uint32_t add(uint32_t crc, const uint8_t *bytes, size_t count)
+static inline uint32_t add(uint32_t crc, const uint8_t *bytes, size_t count)
 {
-	while (count > 0) {
-		size_t step = dps_min_u64(count, 1u << 30); /* it counts in int */
-
-		crc = crc32_iscsi((unsigned char *)(uintptr_t)bytes, (int)step, crc);
-		bytes += step;
-		count -= step;
+	for (; __builtin_expect(count > COUNT_MAX, 0); count -= COUNT_MAX) {
+		crc = crc32_iscsi((unsigned char *)(uintptr_t)bytes, COUNT_MAX, crc);
+		bytes += COUNT_MAX;
 	}
-	return crc;
+	return crc32_iscsi((unsigned char *)(uintptr_t)bytes, (int)count, crc);
 }
 
-static uint32_t add_copying(uint32_t crc, uint8_t *to, const uint8_t *from, size_t count)
+static inline uint32_t add_copying(uint32_t crc, uint8_t *to, const uint8_t *from, size_t count)
 {
-	while (count > 0) {
-		size_t step = dps_min_u64(count, STEP_BYTES);
-
-		memcpy(to, from, step);
-		crc = add(crc, to, step);
-		to += step;
-		from += step;
-		count -= step;
+	for (; count > STEP_BYTES; count -= STEP_BYTES) {
+		memcpy(to, from, STEP_BYTES);
+		crc = add(crc, to, STEP_BYTES);
+		to += STEP_BYTES;
+		from += STEP_BYTES;
 	}
-	return crc;
+	memcpy(to, from, count);
+	return add(crc, to, count);
+}
+
+/* The first half of a tag; the other is zero. */
+static inline uint64_t front_of(uint32_t crc)
+{
+	return (uint64_t)~crc << 32;
 }
 
 void dps_seal_clear_make(uint8_t *head, size_t head_bytes, const uint8_t *body, size_t body_bytes)
 {
-	uint32_t crc = UINT32_MAX;
+	uint32_t crc;
 
 	DPS_ASSERT(head_bytes >= DPS_ENVELOPE_BYTES);
 	DPS_ASSERT(body != NULL || body_bytes == 0);
-	crc = add(crc, head, DPS_HEADER_BYTES);
-	crc = add(crc, head + DPS_ENVELOPE_BYTES, head_bytes - DPS_ENVELOPE_BYTES);
-	crc = add(crc, body, body_bytes);
+	crc = add(UINT32_MAX, head, DPS_HEADER_BYTES);
+	if (head_bytes > DPS_ENVELOPE_BYTES)
+		crc = add(crc, head + DPS_ENVELOPE_BYTES, head_bytes - DPS_ENVELOPE_BYTES);
+	if (body_bytes > 0)
+		crc = add(crc, body, body_bytes);
 	dps_vector_leave_clean();
-	dps_store_be32(head + DPS_HEADER_BYTES, ~crc);
-	memset(head + DPS_HEADER_BYTES + 4, 0, DPS_SEAL_BYTES - 4);
+	dps_store_be64(head + DPS_HEADER_BYTES, front_of(crc));
+	memset(head + DPS_HEADER_BYTES + 8, 0, DPS_SEAL_BYTES - 8);
 }
 
 bool dps_seal_clear_open(const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
 			 void *to, const uint8_t *from, size_t bytes)
 {
-	uint8_t expected[DPS_SEAL_BYTES] = { 0 };
 	uint32_t crc = add(UINT32_MAX, header, DPS_HEADER_BYTES);
 
 	if (to == NULL || to == from)
@@ -65,8 +69,7 @@ bool dps_seal_clear_open(const uint8_t header[DPS_HEADER_BYTES], const uint8_t t
 	else
 		crc = add_copying(crc, to, from, bytes);
 	dps_vector_leave_clean();
-	dps_store_be32(expected, ~crc);
-	return memcmp(expected, tag, sizeof(expected)) == 0;
+	return dps_load_be64(tag) == front_of(crc) && dps_load_be64(tag + 8) == 0;
 }
 
 static const uint8_t *clear_make(struct dps_seal *seal, uint64_t packet_number, uint8_t *head,
