@@ -84,6 +84,8 @@ static uint32_t reason_of(enum dps_control_code code)
 		return DPS_CLOSE_SHUTDOWN;
 	case DPS_CODE_UNREACHABLE:
 		return DPS_CLOSE_UNREACHABLE;
+	case DPS_CODE_SUPERSEDED:
+		return DPS_CLOSE_SUPERSEDED;
 	default:
 		return DPS_CLOSE_CANCELLED;
 	}

@@ -114,6 +114,9 @@ static void on_deadline(struct dps_exporter *exporter, uint64_t now_ns)
 	case DPS_EXPORTER_PROBING:
 		dps_exporter_on_path_lost(exporter, DPS_CLOSE_UNREACHABLE, now_ns);
 		break;
+	case DPS_EXPORTER_MOVING: /* it closed the data path, and says nothing about it */
+		dps_exporter_on_path_lost(exporter, exporter->shut_reason, now_ns);
+		break;
 	case DPS_EXPORTER_LEAVING:
 		dps_peer_link_close(&exporter->link);
 		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);

@@ -24,6 +24,7 @@ static void close_path(struct dps_exporter *exporter)
 	if (!exporter->has_path || !exporter->is_path_said)
 		return; /* nobody knows its id: the next connection may have it */
 	exporter->has_path = exporter->is_path_said = exporter->is_path_open = false;
+	exporter->is_path_shut = false;
 	dps_node_command(exporter->node, &(struct dps_lane_command){
 						 .type = DPS_COMMAND_CLOSE_PATH,
 						 .path = exporter->path,

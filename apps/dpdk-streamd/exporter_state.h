@@ -64,6 +64,8 @@ struct dps_exporter {
 	bool has_path;	   /* reserved, or open */
 	bool is_path_said; /* the collector knows its id: no other connection may use it */
 	bool is_path_open; /* it carries packets */
+	bool is_path_shut; /* the collector closed it, and is about to say why */
+	uint32_t shut_reason;
 	bool is_dialing;
 	bool peer_stores; /* it keeps what it gets: no --discard */
 	bool is_done;

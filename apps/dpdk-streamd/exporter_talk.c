@@ -12,6 +12,7 @@
 enum {
 	STOPPED = 128, /* plus the signal */
 	HELLO_S = 10,
+	WORD_S = 2, /* how much later than a packet its reason may come over TCP */
 };
 
 void dps_exporter_say_hello(struct dps_exporter *exporter)
@@ -357,10 +358,34 @@ static void explain_path(const struct dps_exporter *exporter, uint32_t reason,
 			 exporter->peer_name);
 }
 
+/* Not what the lane itself finds out. */
+static bool is_peers_reason(uint32_t reason)
+{
+	return reason != DPS_CLOSE_IDLE && reason != DPS_CLOSE_UNREACHABLE &&
+	       reason != DPS_CLOSE_LOSS;
+}
+
+/*
+ * Whoever closes the path on purpose says why on the control connection, which the packet may have
+ * overtaken. Who parks before that was heard takes back what another exporter has just taken over.
+ */
+static bool waits_for_word(struct dps_exporter *exporter, uint32_t reason, uint64_t now_ns)
+{
+	if (exporter->state != DPS_EXPORTER_MOVING || exporter->is_path_shut ||
+	    !is_peers_reason(reason) || !exporter->link.is_open || exporter->link.is_finishing)
+		return false;
+	exporter->is_path_shut = true;
+	exporter->shut_reason = reason;
+	exporter->deadline_ns = now_ns + WORD_S * DPS_NS_PER_S;
+	return true;
+}
+
 void dps_exporter_on_path_lost(struct dps_exporter *exporter, uint32_t reason, uint64_t now_ns)
 {
 	char text[DPS_EXPORTER_REASON_BYTES];
 
+	if (waits_for_word(exporter, reason, now_ns))
+		return;
 	explain_path(exporter, reason, text);
 	if (can_park(exporter)) {
 		dps_exporter_park_with(exporter, DPS_CODE_UNREACHABLE, text, now_ns);

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What an exporter makes of a data path that the collector closes: its word about it comes over
+ * another connection, sooner or later than the packet. The node is the test's own.
+ */
+#include "apps/dpdk-streamd/exporter_state.h"
+#include "tests/support/cmocka.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PATH = 2 };
+
+/* ---- the node, as far as a conversation knows it ---- */
+
+static struct dps_options options;
+static struct dps_loop loop;
+
+void dps_node_command(struct dps_node *node, const struct dps_lane_command *command)
+{
+	(void)node;
+	(void)command;
+}
+
+void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *snapshot)
+{
+	(void)node;
+	memset(snapshot, 0, sizeof(*snapshot));
+}
+
+uint32_t dps_node_chunk_bytes(const struct dps_node *node)
+{
+	(void)node;
+	return 65536;
+}
+
+const struct dps_options *dps_node_options(const struct dps_node *node)
+{
+	(void)node;
+	return &options;
+}
+
+struct dps_live *dps_node_live(struct dps_node *node)
+{
+	(void)node;
+	return NULL;
+}
+
+struct dps_worker *dps_node_worker(struct dps_node *node)
+{
+	(void)node;
+	return NULL;
+}
+
+struct dps_loop *dps_node_loop(struct dps_node *node)
+{
+	(void)node;
+	return &loop;
+}
+
+uint64_t dps_node_now_ns(struct dps_node *node)
+{
+	(void)node;
+	return DPS_NS_PER_S;
+}
+
+int dps_node_reserve_path(struct dps_node *node, uint64_t *connection_id)
+{
+	(void)node;
+	(void)connection_id;
+	return -1;
+}
+
+void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_message_hello *hello,
+			const struct dps_socket_address *peer)
+{
+	(void)node;
+	(void)path;
+	(void)hello;
+	(void)peer;
+}
+
+void dps_node_fill_hello(struct dps_node *node, struct dps_message_hello *hello, enum dps_role role,
+			 uint64_t connection_id, uint64_t epoch)
+{
+	(void)node;
+	(void)hello;
+	(void)role;
+	(void)connection_id;
+	(void)epoch;
+}
+
+void dps_node_set_listener(struct dps_node *node, const struct dps_node_listener *listener)
+{
+	(void)node;
+	(void)listener;
+}
+
+int dps_node_turn(struct dps_node *node, uint64_t until_ns)
+{
+	(void)node;
+	(void)until_ns;
+	return -1;
+}
+
+void dps_node_stop(struct dps_node *node, uint32_t reason)
+{
+	(void)node;
+	(void)reason;
+}
+
+/* ---- an exporter in the middle of a transfer ---- */
+
+struct fixture {
+	struct dps_clock clock;
+	struct dps_exporter exporter;
+	int collector; /* the other end of its control connection */
+};
+
+static int set_up(void **state)
+{
+	const struct dps_socket_address nowhere = { .bytes = 0 };
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct dps_exporter *exporter = &fixture->exporter;
+	int ends[2];
+
+	options = (struct dps_options){ .reconnect_timeout_ns = 30 * DPS_NS_PER_S };
+	dps_clock_init_real(&fixture->clock);
+	assert_int_equal(dps_loop_init(&loop, &fixture->clock, NULL), 0);
+	exporter->options = &options;
+	exporter->parked_at_ns = DPS_NEVER_NS;
+	exporter->dialer.fd = -1;
+	exporter->path = PATH;
+	exporter->has_path = exporter->is_path_said = exporter->is_path_open = true;
+	exporter->export.link = &exporter->link;
+	exporter->export.report = &exporter->report;
+	strcpy(exporter->peer_name, "collector");
+	dps_report_init(&exporter->report, stdout, stderr, false, true);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	fixture->collector = ends[1];
+	exporter->link.on_message = dps_exporter_on_message;
+	exporter->link.on_closed = dps_exporter_on_closed;
+	exporter->link.context = exporter;
+	assert_int_equal(dps_peer_link_open(&exporter->link, &loop,
+					    dps_socket_create_tcp(ends[0], &nowhere)),
+			 0);
+	dps_exporter_enter(exporter, DPS_EXPORTER_MOVING, DPS_NEVER_NS);
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+
+	dps_peer_link_close(&fixture->exporter.link);
+	close(fixture->collector);
+	dps_loop_fini(&loop);
+	free(fixture);
+	return 0;
+}
+
+static void lose_path(struct fixture *fixture, uint32_t reason)
+{
+	const struct dps_lane_event event = {
+		.type = DPS_LANE_ENGINE,
+		.engine = { .type = DPS_EVENT_PATH_LOST, .path = PATH, .error = (int32_t)reason },
+	};
+
+	dps_exporter_on_lane_event(&fixture->exporter, &event, DPS_NS_PER_S);
+}
+
+static void say(struct fixture *fixture, enum dps_control_code code)
+{
+	const struct dps_message message = { .type = DPS_MESSAGE_ERROR,
+					     .error = { .code = code, .text = "why" } };
+
+	dps_exporter_on_message(&fixture->exporter, &message, DPS_NS_PER_S);
+}
+
+static void expect_taken(const struct fixture *fixture)
+{
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_LEAVING);
+	assert_int_equal(fixture->exporter.status, DPS_EXIT_LOST);
+	assert_non_null(strstr(fixture->exporter.sentence, "taken this transfer over"));
+}
+
+/* ---- tests ---- */
+
+static void superseded__in_the_order_it_was_said(void **state)
+{
+	struct fixture *fixture = *state;
+
+	say(fixture, DPS_CODE_SUPERSEDED);
+	lose_path(fixture, DPS_CLOSE_SUPERSEDED);
+	expect_taken(fixture);
+}
+
+static void superseded__is_heard_though_the_path_was_closed_before(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_path(fixture, DPS_CLOSE_SUPERSEDED);
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_MOVING);
+	say(fixture, DPS_CODE_SUPERSEDED);
+	expect_taken(fixture);
+}
+
+static void shutting_down__parks_with_its_own_reason(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_path(fixture, DPS_CLOSE_SHUTDOWN);
+	say(fixture, DPS_CODE_SHUTTING_DOWN);
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_PARKED);
+	assert_non_null(strstr(fixture->exporter.lost_why, "shutting_down"));
+}
+
+static void path_closed__and_not_a_word_parks_at_the_deadline(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_exporter *exporter = &fixture->exporter;
+
+	lose_path(fixture, DPS_CLOSE_SUPERSEDED);
+	assert_true(exporter->deadline_ns > DPS_NS_PER_S);
+	assert_true(exporter->deadline_ns < 10 * DPS_NS_PER_S);
+	dps_exporter_on_path_lost(exporter, exporter->shut_reason, exporter->deadline_ns);
+	assert_int_equal(exporter->state, DPS_EXPORTER_PARKED);
+	assert_non_null(strstr(exporter->lost_why, "closed the data path"));
+	assert_false(exporter->is_path_shut);
+}
+
+static void path_closed__and_the_control_connection_too_parks_at_once(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_path(fixture, DPS_CLOSE_SUPERSEDED);
+	dps_peer_link_close(&fixture->exporter.link);
+	dps_exporter_on_closed(&fixture->exporter, "gone", DPS_NS_PER_S);
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_PARKED);
+}
+
+static void path_silent__parks_at_once(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_path(fixture, DPS_CLOSE_IDLE);
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_PARKED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(superseded__in_the_order_it_was_said),
+		TEST(superseded__is_heard_though_the_path_was_closed_before),
+		TEST(shutting_down__parks_with_its_own_reason),
+		TEST(path_closed__and_not_a_word_parks_at_the_deadline),
+		TEST(path_closed__and_the_control_connection_too_parks_at_once),
+		TEST(path_silent__parks_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
