@@ -6,7 +6,8 @@
  *
  * usage: bench_pair PAYLOAD PAIRS     (PAYLOAD: 1408 or 8192)
  * Prints what the ceilings were best at, `best NAME SLOTS_BYTES BURST RING GBPS`, then a line for
- * each round: `pair OURS CLEAR COPY`, in Gb/s of payload.
+ * each round: `pair OURS CLEAR COPY`, in Gb/s of payload, and what limited ours, `limited NAME
+ * SHARE`.
  */
 #include "tests/bench/pair_shared.h"
 #include <errno.h>
@@ -223,6 +224,25 @@ static void start(unsigned int which)
 		give_up(strerror(errno));
 }
 
+static void print_limits(void)
+{
+	static const char *const names[DPS_LIMITS_COUNT] = {
+		[DPS_LIMIT_SOURCE] = "source", [DPS_LIMIT_DISK] = "disk",
+		[DPS_LIMIT_CREDIT] = "credit", [DPS_LIMIT_WINDOW] = "window",
+		[DPS_LIMIT_PACING] = "pacing", [DPS_LIMIT_NIC] = "nic",
+		[DPS_LIMIT_CPU] = "cpu",
+	};
+	const struct dps_engine_counters *counters = &shared->sides[0].counters;
+	double sum = 0;
+
+	for (unsigned int i = 0; i < DPS_LIMITS_COUNT; i++)
+		sum += (double)counters->limited_ns[i];
+	for (unsigned int i = 0; i < DPS_LIMITS_COUNT && sum > 0; i++)
+		printf("limited %s %.3f\n", names[i], (double)counters->limited_ns[i] / sum);
+	printf("retransmitted %.6f\n",
+	       (double)counters->retransmitted_packets / (double)(counters->data_packets + 1));
+}
+
 static int finish(void)
 {
 	const struct pair_plan end = { .mode = PAIR_END };
@@ -237,6 +257,7 @@ static int finish(void)
 			fprintf(stderr, "bench_pair: process %u: %s\n", i, shared->sides[i].why);
 	}
 	remove_sockets();
+	print_limits();
 	return failures != 0;
 }
 

@@ -251,6 +251,8 @@ static void run_lane(void *context)
 /* Until the conductor says so; then everything stays open until the other has left, too. */
 static int control(struct side *side)
 {
+	struct dps_lane_snapshot snapshot;
+
 	for (;;) {
 		int result = pair_ours_control(&side->ours, side->self->why);
 
@@ -260,6 +262,8 @@ static int control(struct side *side)
 		    side->shared->plan.mode == PAIR_END)
 			break;
 	}
+	dps_lane_read_snapshot(side->ours.lane, &snapshot);
+	side->self->counters = snapshot.engine;
 	if (side->raw.damaged > 0) {
 		snprintf(side->self->why, PAIR_WHY_BYTES, "%llu frames arrived damaged",
 			 (unsigned long long)side->raw.damaged);
