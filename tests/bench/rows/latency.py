@@ -42,7 +42,8 @@ def segments(path):
 def times(path, control):
     """Milliseconds from the collector's last word to the first data, and from the last to its."""
     first_data = last_data = word_before = word_after = None
-    for at, protocol, source, _, kind, length in segments(path):
+    # Written in the order of the processors that saw them.
+    for at, protocol, source, _, kind, length in sorted(segments(path)):
         if protocol == "udp" and kind == DATA:
             first_data = first_data or at
             last_data, word_after = at, None
@@ -87,7 +88,7 @@ def measure(folder, source, is_killed):
         with running(collect) as collector:
             await_that(lambda: is_listening(control), collector, "collect listens")
             if is_killed:
-                with running(export + ["--rate", "1G"]) as exporter:
+                with running(export + ["--rate", "200M"]) as exporter:
                     await_that(lambda: '"accepted"' in exporter.said(), exporter, "it is accepted")
                     time.sleep(0.15)
                     os.kill(exporter.pid, signal.SIGKILL)

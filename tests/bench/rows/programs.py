@@ -116,11 +116,13 @@ def is_listening(port, kind="tcp"):
     return False
 
 
-def await_that(condition, process, what, timeout=20):
-    """Until a condition holds, while the process it depends on lives."""
+def await_that(condition, process, what, timeout=20, may_end=False):
+    """Until a condition holds, while the process it depends on lives; may_end: or until then."""
     until = time.monotonic() + timeout
     while not condition():
         if process.poll() is not None:
+            if may_end:
+                return
             raise Failure(f"{os.path.basename(process.args[0])} ended early: "
                           f"{last_words(process.said())}")
         if time.monotonic() > until:
