@@ -18,6 +18,8 @@
 enum dps_lane_command_type {
 	DPS_COMMAND_OPEN_PATH = 1, /* address, path config (remote is filled in by the lane) */
 	DPS_COMMAND_CLOSE_PATH,
+	DPS_COMMAND_WATCH_PATH, /* value: 1 the path is alone, its control connection lost; 0 not
+				 */
 	DPS_COMMAND_OPEN_CHANNEL,
 	DPS_COMMAND_CLOSE_CHANNEL,
 	DPS_COMMAND_ANNOUNCE, /* extent; fd and is_direct name the file to the disk */
@@ -39,7 +41,7 @@ struct dps_lane_command {
 	uint32_t channel; /* index and generation from CHANNEL_OPENED: a younger channel with the */
 	uint32_t generation; /* same index is left alone */
 	uint32_t file_index;
-	uint32_t value;	 /* CLOSE_PATH, STOP: enum dps_close_reason */
+	uint32_t value;	 /* CLOSE_PATH, STOP: enum dps_close_reason; WATCH_PATH: 0 or 1 */
 	uint64_t offset; /* SKIP, STORED; RESEND: offset within the file */
 	uint64_t cookie; /* OPEN_CHANNEL: comes back in CHANNEL_OPENED */
 	union {

@@ -241,6 +241,14 @@ static void close_path(struct dps_lane *lane, const struct dps_lane_command *com
 	dps_lane_abandon_path(lane, index);
 }
 
+static void watch_path(struct dps_lane *lane, const struct dps_lane_command *command)
+{
+	uint32_t index;
+
+	if (find_path(lane, command->path, &index))
+		dps_engine_watch_path(lane->engine, index, command->value != 0, lane->now_ns);
+}
+
 static void do_command(struct dps_lane *lane, const struct dps_lane_command *command)
 {
 	switch (command->type) {
@@ -249,6 +257,9 @@ static void do_command(struct dps_lane *lane, const struct dps_lane_command *com
 		return;
 	case DPS_COMMAND_CLOSE_PATH:
 		close_path(lane, command);
+		return;
+	case DPS_COMMAND_WATCH_PATH:
+		watch_path(lane, command);
 		return;
 	case DPS_COMMAND_OPEN_CHANNEL:
 		open_channel(lane, command);

@@ -6,7 +6,9 @@ enum {
 	PROBE_TIMEOUT_MAX_S = 2,
 	BLOCKED_MAX_S = 1,
 	PINGS_PER_SILENCE = 4,
-	ACK_DELAY_SHARE = 8, /* the far side waits srtt / 8 with an ACK, once it knows srtt */
+	ALONE_PROBE_TIMEOUTS = 3,
+	ALONE_PROBE_FLOORS = 50, /* 50 ms on a core of its own: what a busy host is late by */
+	ACK_DELAY_SHARE = 8,	 /* the far side waits srtt / 8 with an ACK, once it knows srtt */
 	ACK_DELAY_UNTOLD_US = 1000,
 };
 
@@ -24,9 +26,30 @@ static uint64_t loss_deadline_ns(const struct dps_path *path)
 				    PROBE_TIMEOUT_MAX_S * DPS_NS_PER_S);
 }
 
+/* How long nothing may come. */
+static uint64_t silence_ns(const struct dps_path *path)
+{
+	uint64_t alone_ns;
+
+	if (!path->is_alone)
+		return path->config.silence_ns;
+	alone_ns = dps_max_u64(ALONE_PROBE_TIMEOUTS * dps_path_probe_timeout_ns(path),
+			       ALONE_PROBE_FLOORS * path->config.probe_floor_ns);
+	return dps_min_u64(alone_ns, path->config.silence_ns);
+}
+
+static uint64_t lost_at_ns(const struct dps_path *path)
+{
+	uint64_t since_ns = path->last_received_ns;
+
+	if (path->is_alone)
+		since_ns = dps_max_u64(since_ns, path->alone_at_ns);
+	return since_ns + silence_ns(path);
+}
+
 static uint64_t ping_at_ns(const struct dps_path *path)
 {
-	return path->last_sent_ns + path->config.silence_ns / PINGS_PER_SILENCE;
+	return path->last_sent_ns + silence_ns(path) / PINGS_PER_SILENCE;
 }
 
 void dps_path_on_blocked(struct dps_path *path, uint32_t channel, bool is_first, uint64_t now_ns)
@@ -44,7 +67,7 @@ void dps_path_on_blocked(struct dps_path *path, uint32_t channel, bool is_first,
 
 uint64_t dps_path_deadline_ns(const struct dps_path *path)
 {
-	uint64_t at_ns = path->last_received_ns + path->config.silence_ns;
+	uint64_t at_ns = lost_at_ns(path);
 
 	if (path->state == DPS_PATH_PROBING)
 		at_ns = dps_min_u64(at_ns, path->probe_at_ns);
@@ -103,7 +126,7 @@ void dps_path_on_deadline(struct dps_engine *engine, struct dps_path *path, uint
 {
 	if (path->state != DPS_PATH_PROBING && path->state != DPS_PATH_OPEN)
 		return;
-	if (now_ns >= path->last_received_ns + path->config.silence_ns) {
+	if (now_ns >= lost_at_ns(path)) {
 		dps_path_lose(engine, path,
 			      path->state == DPS_PATH_PROBING ? DPS_CLOSE_UNREACHABLE
 							      : DPS_CLOSE_IDLE);

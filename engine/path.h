@@ -59,8 +59,10 @@ struct dps_path {
 	uint8_t state; /* enum dps_path_state_name */
 	bool is_touched;
 	bool is_ping_owed;
-	bool is_validated_small; /* the base size came through, the full size has not */
-	bool resend_turn;	 /* alternate between repair and new data */
+	bool is_alone;		   /* the peer's control connection is lost */
+	bool is_alone_until_heard; /* it is back, and nothing came over this path since */
+	bool is_validated_small;   /* the base size came through, the full size has not */
+	bool resend_turn;	   /* alternate between repair and new data */
 	uint32_t index;
 	uint32_t next_touched;
 	uint64_t connection_id; /* ours: what the peer puts into its packets */
@@ -71,6 +73,7 @@ struct dps_path {
 	uint32_t data_bytes_max;    /* of one packet */
 	uint64_t opened_at_ns;
 	uint64_t last_received_ns;
+	uint64_t alone_at_ns; /* while is_alone: since when */
 	uint64_t last_sent_ns;
 	uint64_t last_data_sent_ns; /* DPS_NEVER_NS before the first */
 

@@ -102,6 +102,7 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 	set_sizes(path, path->config.datagram_bytes);
 	path->opened_at_ns = path->last_received_ns = path->last_sent_ns = now_ns;
 	path->last_data_sent_ns = DPS_NEVER_NS;
+	path->is_alone = path->is_alone_until_heard = false;
 	/* lay_out() left the memory here; sent.packets stays at its start. */
 	dps_sent_init(&path->sent, path->sent.packets, engine->limits.sent_packets, 0);
 	dps_loss_init(&path->loss);
@@ -193,6 +194,22 @@ void dps_engine_close_path(struct dps_engine *engine, uint32_t index, uint32_t r
 		path->close_reason = reason;
 		dps_path_touch(engine, path);
 	}
+}
+
+void dps_engine_watch_path(struct dps_engine *engine, uint32_t index, bool is_alone,
+			   uint64_t now_ns)
+{
+	struct dps_path *path;
+
+	if (!dps_engine_has_path(engine, index))
+		return;
+	engine->now_ns = now_ns;
+	path = &engine->paths[index];
+	if (is_alone && !path->is_alone)
+		path->alone_at_ns = now_ns;
+	path->is_alone_until_heard = path->is_alone && !is_alone;
+	path->is_alone |= is_alone;
+	dps_path_touch(engine, path);
 }
 
 bool dps_engine_has_path(const struct dps_engine *engine, uint32_t index)

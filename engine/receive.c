@@ -252,6 +252,8 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	if (placement->type == DPS_PACKET_DATA && !dps_recv_data(engine, path, placement))
 		return; /* as if it never came: it will come again */
 	path->last_received_ns = now_ns;
+	if (path->is_alone_until_heard)
+		path->is_alone = path->is_alone_until_heard = false;
 	note_packet(path, placement, now_ns);
 	dps_path_touch(engine, path);
 	switch (placement->type) {

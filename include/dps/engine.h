@@ -51,6 +51,15 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t path,
 void dps_engine_close_path(struct dps_engine *engine, uint32_t path, uint32_t reason,
 			   uint64_t now_ns);
 
+/*
+ * Whether the path is all that is left of the peer: its control connection is lost. Then it says
+ * something often, and the silence that loses it is max(3 probe timeouts, 50 probe floors), counted
+ * from now at the earliest. When it is not alone any more, silence_ns holds again as soon as a
+ * packet has come: a way that died meanwhile is found out as fast.
+ */
+void dps_engine_watch_path(struct dps_engine *engine, uint32_t path, bool is_alone,
+			   uint64_t now_ns);
+
 struct dps_channel_config {
 	uint32_t path;
 	uint32_t number; /* on the wire; both sides know it, unique per path and direction */

@@ -78,6 +78,96 @@ static void path__that_is_quiet_is_kept_alive(void **state)
 	pair_close(&pair);
 }
 
+static void watch(struct pair *pair, bool is_alone)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		dps_engine_watch_path(pair->sides[i].engine, pair->sides[i].path, is_alone,
+				      pair->now_ns);
+}
+
+/* The pair's probe floor is 5 ms, so 250 ms are the least that it may be silent for. */
+static void path__that_is_alone_is_lost_soon(void **state)
+{
+	struct pair_options options;
+	struct pair pair;
+
+	(void)state;
+	pair_options_init(&options, 1);
+	pair_open(&pair, &options);
+	carry_one(&pair);
+	/* Nothing came for long, which was all right. */
+	pair_run_for(&pair, 5 * DPS_NS_PER_S);
+	watch(&pair, true);
+	pair.is_cut = true;
+	pair_run_for(&pair, 240 * DPS_NS_PER_MS);
+	assert_false(pair.sides[0].is_lost || pair.sides[1].is_lost);
+	pair_run_for(&pair, 20 * DPS_NS_PER_MS);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_true(pair.sides[i].is_lost);
+		assert_int_equal(pair.sides[i].lost_reason, DPS_CLOSE_IDLE);
+	}
+	pair_close(&pair);
+}
+
+static void path__that_is_alone_waits_for_three_probe_timeouts(void **state)
+{
+	struct pair_options options;
+	struct pair pair;
+
+	(void)state;
+	pair_options_init(&options, 1);
+	options.delay_ns = 100 * DPS_NS_PER_MS;
+	pair_open(&pair, &options);
+	carry_one(&pair);
+	pair_run_for(&pair, DPS_NS_PER_S);
+	watch(&pair, true);
+	pair.is_cut = true;
+	pair_run_for(&pair, 600 * DPS_NS_PER_MS);
+	assert_false(pair.sides[0].is_lost || pair.sides[1].is_lost);
+	pair_run_for(&pair, 2 * DPS_NS_PER_S);
+	assert_true(pair.sides[0].is_lost && pair.sides[1].is_lost);
+	pair_close(&pair);
+}
+
+static void path__that_is_alone_is_kept_alive(void **state)
+{
+	struct pair_options options;
+	struct pair pair;
+
+	(void)state;
+	pair_options_init(&options, 1);
+	pair_open(&pair, &options);
+	watch(&pair, true);
+	pair_run_for(&pair, 20 * DPS_NS_PER_S);
+	assert_false(pair.sides[0].is_lost || pair.sides[1].is_lost);
+	carry_one(&pair);
+	pair_close(&pair);
+}
+
+/* The control connection came back over another way: that the old one is dead shows as fast. */
+static void path__is_alone_until_it_is_heard_of(void **state)
+{
+	struct pair_options options;
+	struct pair pair;
+
+	(void)state;
+	for (unsigned int is_heard = 0; is_heard < 2; is_heard++) {
+		pair_options_init(&options, 1);
+		pair_open(&pair, &options);
+		carry_one(&pair);
+		pair_run_for(&pair, DPS_NS_PER_S);
+		watch(&pair, true);
+		pair.is_cut = !is_heard;
+		watch(&pair, false);
+		pair_run_for(&pair, 100 * DPS_NS_PER_MS);
+		pair.is_cut = true;
+		pair_run_for(&pair, 2 * DPS_NS_PER_S);
+		assert_true(pair.sides[0].is_lost == !is_heard);
+		assert_true(pair.sides[1].is_lost == !is_heard);
+		pair_close(&pair);
+	}
+}
+
 static void path__says_once_why_it_closes(void **state)
 {
 	struct pair_transfer *transfer;
@@ -242,6 +332,10 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(path__opens_with_the_largest_datagram_that_passes),
 		cmocka_unit_test(path__that_carries_nothing_is_lost_after_the_silence),
+		cmocka_unit_test(path__that_is_alone_is_lost_soon),
+		cmocka_unit_test(path__that_is_alone_waits_for_three_probe_timeouts),
+		cmocka_unit_test(path__that_is_alone_is_kept_alive),
+		cmocka_unit_test(path__is_alone_until_it_is_heard_of),
 		cmocka_unit_test(path__that_is_quiet_is_kept_alive),
 		cmocka_unit_test(path__says_once_why_it_closes),
 		cmocka_unit_test(paths__all_of_them_may_be_lost_at_once),
