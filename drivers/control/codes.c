@@ -19,6 +19,7 @@ static const char *const names[DPS_CODES_COUNT] = {
 	[DPS_CODE_SUPERSEDED] = "superseded",
 	[DPS_CODE_UNKNOWN] = "unknown",
 	[DPS_CODE_FINISHED] = "finished",
+	[DPS_CODE_PARKED] = "parked",
 	[DPS_CODE_IDENTITY_CHANGED] = "identity_changed",
 	[DPS_CODE_WRONG_FILE] = "wrong_file",
 	[DPS_CODE_OUT_OF_WINDOW] = "out_of_window",

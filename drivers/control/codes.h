@@ -18,9 +18,10 @@ enum dps_control_code {
 	DPS_CODE_IDLE,		/* nothing advanced for the idle timeout */
 	DPS_CODE_INTERNAL,	/* a fault of the side that says it */
 	DPS_CODE_SUPERSEDED,	/* a newer connection took the transfer over */
-	/* A resume. */
+	/* A resume or an attach. */
 	DPS_CODE_UNKNOWN,	   /* a transfer that was never heard of, or is forgotten */
 	DPS_CODE_FINISHED,	   /* it has ended */
+	DPS_CODE_PARKED,	   /* its path is gone: only a resume helps */
 	DPS_CODE_IDENTITY_CHANGED, /* what lies there is not what it was; also one file */
 	DPS_CODE_WRONG_FILE,	   /* a stream: not the file it is at */
 	DPS_CODE_OUT_OF_WINDOW,	   /* a stream: bytes that are not held any more */

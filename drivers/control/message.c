@@ -177,6 +177,21 @@ static const struct dps_field resumed_fields[] = {
 	{ .name = NULL },
 };
 
+static const struct dps_field attach_fields[] = {
+	{ "transfer", DPS_FIELD_TRANSFER, AT(attach.transfer) },
+	CHANNEL(attach.channel),
+	{ "epoch", DPS_FIELD_U64, AT(attach.epoch), UP_TO(INT64_MAX) },
+	{ .name = NULL },
+};
+
+static const struct dps_field attached_fields[] = {
+	{ "transfer", DPS_FIELD_TRANSFER, AT(attached.transfer) },
+	CHANNEL(attached.channel),
+	{ "files_end", DPS_FIELD_U32, AT(attached.files_end), UP_TO(DPS_FILES_MAX) },
+	{ "offered_end", DPS_FIELD_U32, AT(attached.offered_end), UP_TO(DPS_FILES_MAX) },
+	{ .name = NULL },
+};
+
 static const struct dps_field cancel_fields[] = {
 	CHANNEL(cancel.channel),
 	CODE(cancel.code),
@@ -216,6 +231,8 @@ static const struct {
 	[DPS_MESSAGE_DONE] = { "done", done_fields },
 	[DPS_MESSAGE_RESUME] = { "resume", resume_fields },
 	[DPS_MESSAGE_RESUMED] = { "resumed", resumed_fields },
+	[DPS_MESSAGE_ATTACH] = { "attach", attach_fields },
+	[DPS_MESSAGE_ATTACHED] = { "attached", attached_fields },
 	[DPS_MESSAGE_ERROR] = { "error", error_fields },
 };
 

@@ -46,6 +46,8 @@ enum dps_message_type {
 	DPS_MESSAGE_DONE,
 	DPS_MESSAGE_RESUME,
 	DPS_MESSAGE_RESUMED,
+	DPS_MESSAGE_ATTACH,
+	DPS_MESSAGE_ATTACHED,
 	DPS_MESSAGE_ERROR,
 	DPS_MESSAGE_TYPES_COUNT,
 };
@@ -225,6 +227,24 @@ struct dps_message_resumed {
 	const struct dps_message_hold *holds;
 };
 
+/* In place of an offer: a transfer whose path goes on gets this connection for its messages. */
+struct dps_message_attach {
+	struct dps_transfer_id transfer;
+	uint32_t channel; /* the same as on the connection that was lost */
+	uint64_t epoch;	  /* of the path, as its hello had it */
+};
+
+/*
+ * The answer, after stored, file_failed, accept and refetch have said once more what the exporter
+ * may not have heard.
+ */
+struct dps_message_attached {
+	struct dps_transfer_id transfer;
+	uint32_t channel;
+	uint32_t files_end;   /* files below were accepted */
+	uint32_t offered_end; /* ... and offered: what follows may have been lost */
+};
+
 /* cancel ends a transfer, error the connection. */
 struct dps_message_end {
 	uint32_t channel; /* cancel only */
@@ -254,6 +274,8 @@ struct dps_message {
 		struct dps_message_blocked blocked;
 		struct dps_message_resume resume;
 		struct dps_message_resumed resumed;
+		struct dps_message_attach attach;
+		struct dps_message_attached attached;
 		struct dps_message_end cancel;
 		struct dps_message_end error;
 	};

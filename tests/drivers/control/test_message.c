@@ -352,6 +352,24 @@ static void small_messages__survive_the_round_trip(void **state)
 		  "{\"type\":\"resumed\",\"transfer\":\"01000000000000000000000000000000\","
 		  "\"channel\":2,\"files_end\":7,\"partial\":[{\"file\":3,\"bytes\":262144},"
 		  "{\"file\":6,\"bytes\":1}]}" },
+		{ { .type = DPS_MESSAGE_ATTACH,
+		    .attach = { .transfer = { { 1 } }, .channel = 1, .epoch = INT64_MAX } },
+		  "{\"type\":\"attach\",\"transfer\":\"01000000000000000000000000000000\","
+		  "\"channel\":1,\"epoch\":9223372036854775807}" },
+		{ { .type = DPS_MESSAGE_ATTACHED,
+		    .attached = { .transfer = { { 1 } },
+				  .channel = 1,
+				  .files_end = 7,
+				  .offered_end = 9 } },
+		  "{\"type\":\"attached\",\"transfer\":\"01000000000000000000000000000000\","
+		  "\"channel\":1,\"files_end\":7,\"offered_end\":9}" },
+		{ { .type = DPS_MESSAGE_REFUSE,
+		    .refuse = { .code = DPS_CODE_PARKED,
+				.channel = 1,
+				.text = "gone",
+				.needed_bytes = DPS_NUMBER_NONE,
+				.available_bytes = DPS_NUMBER_NONE } },
+		  "{\"type\":\"refuse\",\"code\":\"parked\",\"channel\":1,\"text\":\"gone\"}" },
 		{ { .type = DPS_MESSAGE_ERROR,
 		    .error = { .code = DPS_CODE_PROTOCOL, .text = "what?" } },
 		  "{\"type\":\"error\",\"code\":\"protocol\",\"text\":\"what?\"}" },

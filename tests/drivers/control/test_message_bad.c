@@ -70,6 +70,9 @@ static void decode__names_what_is_wrong(void **state)
 		{ "{\"type\":\"resume\",\"transfer\":\"0\",\"channel\":0,"
 		  "\"chunk_bytes\":4096,\"files\":0}",
 		  "resume: transfer" },
+		{ "{\"type\":\"attach\",\"transfer\":\"00000000000000000000000000000000\","
+		  "\"channel\":0,\"epoch\":-1}",
+		  "attach: epoch is out of range" },
 		{ "{\"type\":\"resumed\",\"transfer\":\"00000000000000000000000000000000\","
 		  "\"channel\":0,\"files_end\":1,\"partial\":[{\"file\":0,\"bytes\":0}]}",
 		  "resumed: partial[0].bytes is out of range" },
