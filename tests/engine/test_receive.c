@@ -323,6 +323,73 @@ static void place__drops_what_is_no_packet_of_ours(void **state)
 	close_receiver(&receiver);
 }
 
+/* Packets of 1000 bytes from an offset on, each the next in number. */
+static void give_row(struct receiver *receiver, uint64_t offset, unsigned int packets)
+{
+	for (unsigned int i = 0; i < packets; i++)
+		assert_true(give_data(receiver, offset + i * 1000, 1000, 0, NULL, 0, true));
+}
+
+static void burst__is_counted_at_its_end(void **state)
+{
+	struct receiver receiver;
+
+	(void)state;
+	open_receiver(&receiver, 20000);
+	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
+	give_row(&receiver, 0, 10);
+	assert_int_equal(chunk_0(&receiver)->done_bytes, 1000); /* what the run starts behind */
+	dps_engine_end_burst(receiver.engine);
+	assert_int_equal(chunk_0(&receiver)->done_bytes, 10000);
+	assert_int_equal(receiver.path->ack.largest_number, NUMBER + 9);
+	assert_int_equal(receiver.path->ack.packets_count, 10);
+	assert_true(dps_ranges_has_all(&receiver.path->ack.received, NUMBER, NUMBER + 10));
+	assert_int_equal(pair_counters(&receiver.pair, 1).data_packets_received, 10);
+	/* Outside of a burst each is counted at once. */
+	give_row(&receiver, 10000, 2);
+	assert_int_equal(chunk_0(&receiver)->done_bytes, 12000);
+	close_receiver(&receiver);
+}
+
+static void burst__counts_no_bad_packet_and_goes_on_behind_it(void **state)
+{
+	struct receiver receiver;
+
+	(void)state;
+	open_receiver(&receiver, 20000);
+	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
+	give_row(&receiver, 0, 3);
+	give_data(&receiver, 3000, 1000, 0, NULL, 0, false);
+	give_row(&receiver, 3000, 3);
+	dps_engine_end_burst(receiver.engine);
+	assert_int_equal(chunk_0(&receiver)->done_bytes, 6000);
+	assert_int_equal(pair_counters(&receiver.pair, 1).dropped_seal, 1);
+	assert_false(is_acked(&receiver, NUMBER + 3));
+	assert_true(is_acked(&receiver, NUMBER + 6));
+	assert_true(receiver.path->ack.is_now); /* a number is missing */
+	close_receiver(&receiver);
+}
+
+static void burst__never_writes_where_bytes_were_received(void **state)
+{
+	struct receiver receiver;
+	const uint8_t *slot;
+
+	(void)state;
+	open_receiver(&receiver, 20000);
+	give_row(&receiver, 3000, 1);
+	slot = dps_slots_at(&receiver.engine->slots, chunk_0(&receiver)->slot);
+	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
+	give_row(&receiver, 0, 3);
+	give_data(&receiver, 3000, 1000, 0, NULL, 0, false);
+	assert_true(pair_is_right(slot, 0, 0, 4000));
+	give_row(&receiver, 3000, 2);
+	dps_engine_end_burst(receiver.engine);
+	assert_int_equal(chunk_0(&receiver)->done_bytes, 5000);
+	assert_int_equal(pair_counters(&receiver.pair, 1).duplicate_packets, 1);
+	close_receiver(&receiver);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +404,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(numbers__of_more_gaps_than_are_kept_the_oldest_go),
 		cmocka_unit_test(chunk__of_more_gaps_than_are_kept_packets_come_again),
 		cmocka_unit_test(place__drops_what_is_no_packet_of_ours),
+		cmocka_unit_test(burst__is_counted_at_its_end),
+		cmocka_unit_test(burst__counts_no_bad_packet_and_goes_on_behind_it),
+		cmocka_unit_test(burst__never_writes_where_bytes_were_received),
 	};
 
 	pair_seeds_from(argc, argv);
