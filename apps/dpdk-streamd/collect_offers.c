@@ -43,8 +43,8 @@ static void note_number(struct dps_collect_session *session, uint32_t number)
 	session->numbers[session->numbers_count++] = number;
 }
 
-static void refuse(struct dps_collect_session *session, uint32_t channel,
-		   enum dps_control_code code, const char *text)
+void dps_collect_refuse_transfer(struct dps_collect_session *session, uint32_t channel,
+				 enum dps_control_code code, const char *text)
 {
 	const struct dps_message message = {
 		.type = DPS_MESSAGE_REFUSE,
@@ -82,8 +82,7 @@ static const char *take_offer(struct dps_collect_session *session,
 	return dps_intake_offer(intake, offer, true, now_ns);
 }
 
-/* A number for a channel may be used once; NULL, or what is wrong. */
-static const char *take_number(struct dps_collect_session *session, uint32_t number)
+const char *dps_collect_take_number(struct dps_collect_session *session, uint32_t number)
 {
 	if (dps_collect_was_used(session, number))
 		return "a channel is used a second time";
@@ -99,13 +98,15 @@ static bool may_begin(struct dps_collect_session *session, uint32_t channel, uin
 	struct dps_collect_context *context = session->context;
 
 	if (context->is_stopping)
-		refuse(session, channel, DPS_CODE_SHUTTING_DOWN, "the collector is stopping");
+		dps_collect_refuse_transfer(session, channel, DPS_CODE_SHUTTING_DOWN,
+					    "the collector is stopping");
 	else if (!session->has_path)
-		refuse(session, channel, DPS_CODE_UNREACHABLE,
-		       "the data path of this connection is closed");
+		dps_collect_refuse_transfer(session, channel, DPS_CODE_UNREACHABLE,
+					    "the data path of this connection is closed");
 	else if (chunk_bytes != context->chunk_bytes)
-		refuse(session, channel, DPS_CODE_LIMIT,
-		       "the transfer has chunks of another size; give both sides the same --chunk");
+		dps_collect_refuse_transfer(session, channel, DPS_CODE_LIMIT,
+					    "the transfer has chunks of another size; give both "
+					    "sides the same --chunk");
 	else
 		return true;
 	return false;
@@ -115,18 +116,20 @@ const char *dps_collect_on_offer(struct dps_collect_session *session,
 				 const struct dps_message_offer *offer, uint64_t now_ns)
 {
 	struct dps_collect_context *context = session->context;
-	const char *wrong = take_number(session, offer->channel);
+	const char *wrong = dps_collect_take_number(session, offer->channel);
 
 	if (wrong)
 		return wrong;
 	if (!may_begin(session, offer->channel, offer->chunk_bytes))
 		return NULL;
 	if (dps_collect_context_find(context, &offer->transfer))
-		refuse(session, offer->channel, DPS_CODE_BUSY,
-		       "this transfer is under way already; try again when it has ended");
+		dps_collect_refuse_transfer(
+			session, offer->channel, DPS_CODE_BUSY,
+			"this transfer is under way already; try again when it has ended");
 	else if (is_crowded(context))
-		refuse(session, offer->channel, DPS_CODE_BUSY,
-		       "the collector has too many transfers under way; try again later");
+		dps_collect_refuse_transfer(
+			session, offer->channel, DPS_CODE_BUSY,
+			"the collector has too many transfers under way; try again later");
 	else
 		return take_offer(session, offer, now_ns);
 	return NULL;
@@ -138,12 +141,13 @@ static void refuse_ended(struct dps_collect_session *session, uint32_t channel,
 			 const struct dps_intake *intake)
 {
 	if (intake->is_complete)
-		refuse(session, channel, DPS_CODE_FINISHED, "this transfer has ended");
+		dps_collect_refuse_transfer(session, channel, DPS_CODE_FINISHED,
+					    "this transfer has ended");
 	else if (intake->is_kept)
-		refuse(session, channel, DPS_CODE_BUSY,
-		       "the transfer is just being put away; try again");
+		dps_collect_refuse_transfer(session, channel, DPS_CODE_BUSY,
+					    "the transfer is just being put away; try again");
 	else
-		refuse(session, channel, DPS_CODE_CANCELLED, intake->end_text);
+		dps_collect_refuse_transfer(session, channel, DPS_CODE_CANCELLED, intake->end_text);
 }
 
 /* A transfer has one connection at a time: the youngest. */
@@ -161,8 +165,9 @@ static void load(struct dps_collect_session *session, const struct dps_message_r
 	struct dps_collect_context *context = session->context;
 
 	if (is_crowded(context))
-		refuse(session, resume->channel, DPS_CODE_BUSY,
-		       "the collector has too many transfers under way; try again later");
+		dps_collect_refuse_transfer(
+			session, resume->channel, DPS_CODE_BUSY,
+			"the collector has too many transfers under way; try again later");
 	else
 		add(session, dps_intake_load(context, &resume->transfer, wish, now_ns));
 }
@@ -177,7 +182,7 @@ const char *dps_collect_on_resume(struct dps_collect_session *session,
 		.files = resume->files,
 		.at_ns = now_ns,
 	};
-	const char *wrong = take_number(session, resume->channel);
+	const char *wrong = dps_collect_take_number(session, resume->channel);
 	struct dps_intake *intake;
 
 	if (wrong)
@@ -196,8 +201,8 @@ const char *dps_collect_on_resume(struct dps_collect_session *session,
 	else if (intake && intake->state == DPS_INTAKE_LOADING)
 		dps_intake_wish(intake, &wish);
 	else if (!intake || !intake->was_accepted)
-		refuse(session, resume->channel, DPS_CODE_UNKNOWN,
-		       "this transfer is not known here, or not any more");
+		dps_collect_refuse_transfer(session, resume->channel, DPS_CODE_UNKNOWN,
+					    "this transfer is not known here, or not any more");
 	else if (intake->state >= DPS_INTAKE_LEAVING)
 		refuse_ended(session, resume->channel, intake);
 	else

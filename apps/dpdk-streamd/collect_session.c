@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/collect_session.h"
+#include "apps/dpdk-streamd/collect_attach.h"
 #include "apps/dpdk-streamd/collect_offers.h"
 #include "apps/dpdk-streamd/collect_words.h"
 #include "apps/dpdk-streamd/intake.h"
@@ -61,7 +62,7 @@ static void lose_transfers(struct dps_collect_session *session, enum dps_control
 
 /* ---- its end ---- */
 
-static void close_path(struct dps_collect_session *session, uint32_t reason)
+void dps_collect_session_close_path(struct dps_collect_session *session, uint32_t reason)
 {
 	if (!session->has_path)
 		return;
@@ -98,8 +99,10 @@ static void finish(struct dps_collect_session *session, const struct dps_message
 	if (session->state >= DPS_COLLECT_SESSION_FINISHING)
 		return;
 	session->state = DPS_COLLECT_SESSION_FINISHING;
-	close_path(session, reason_of(code));
+	dps_collect_session_close_path(session, reason_of(code));
 	lose_transfers(session, code, why, now_ns);
+	if (!session->link.is_open)
+		session->state = DPS_COLLECT_SESSION_CLOSED;
 	dps_peer_link_finish(&session->link, message, now_ns + FINISH_MS * DPS_NS_PER_MS);
 }
 
@@ -262,6 +265,8 @@ static const char *on_open_message(struct dps_collect_session *session,
 		return dps_collect_on_offer(session, &message->offer, now_ns);
 	case DPS_MESSAGE_RESUME:
 		return dps_collect_on_resume(session, &message->resume, now_ns);
+	case DPS_MESSAGE_ATTACH:
+		return dps_collect_on_attach(session, &message->attach, now_ns);
 	case DPS_MESSAGE_HELLO:
 		return "a second hello";
 	default:
@@ -305,11 +310,13 @@ static void on_closed(void *context, const char *why, uint64_t now_ns)
 	bool has_work = dps_collect_session_has_work(session);
 	char text[TEXT_BYTES];
 
+	if (dps_collect_detach(session, why, now_ns))
+		return;
 	snprintf(text, sizeof(text), "the exporter %s is gone (%s)", session->peer, why);
 	if (session->state == DPS_COLLECT_SESSION_GREETING)
 		dps_log("collect", DPS_LOG_INFO, "%s closed without a word: %s", session->peer,
 			why);
-	close_path(session, has_work ? DPS_CLOSE_CANCELLED : DPS_CLOSE_DONE);
+	dps_collect_session_close_path(session, has_work ? DPS_CLOSE_CANCELLED : DPS_CLOSE_DONE);
 	lose_transfers(session, DPS_CODE_UNREACHABLE, text, now_ns);
 	session->state = DPS_COLLECT_SESSION_CLOSED;
 }
@@ -385,6 +392,8 @@ void dps_collect_session_step(struct dps_collect_session *session, uint64_t now_
 		dps_collect_session_end(session, DPS_CODE_SPACE, DPS_INTAKE_LOST_DATA, now_ns);
 	else if (session->state == DPS_COLLECT_SESSION_OPEN)
 		watch_idle(session, now_ns);
+	else if (session->state == DPS_COLLECT_SESSION_DETACHED)
+		dps_collect_step_detached(session, now_ns);
 	if (dps_peer_link_deadline_ns(&session->link) <= now_ns)
 		dps_peer_link_on_time(&session->link, now_ns);
 	dps_peer_link_flush(&session->link);
@@ -399,6 +408,8 @@ uint64_t dps_collect_session_deadline_ns(const struct dps_collect_session *sessi
 		own_ns = session->deadline_ns;
 	else if (session->state == DPS_COLLECT_SESSION_WAITING)
 		own_ns = session->retry_at_ns;
+	else if (session->state == DPS_COLLECT_SESSION_DETACHED)
+		own_ns = session->deadline_ns;
 	else if (session->state == DPS_COLLECT_SESSION_OPEN &&
 		 session->idle_at_ns != DPS_NEVER_NS &&
 		 session->context->options->grace_ns != DPS_FOREVER_NS)
@@ -412,6 +423,10 @@ void dps_collect_session_on_path_lost(struct dps_collect_session *session, uint3
 				      uint64_t now_ns)
 {
 	session->has_path = false;
+	if (session->state == DPS_COLLECT_SESSION_DETACHED) {
+		dps_collect_lose_detached(session, reason, now_ns);
+		return;
+	}
 	if (reason == DPS_CLOSE_DONE && !dps_collect_session_has_work(session))
 		return; /* it will close its connection as well */
 	dps_collect_session_end(session, DPS_CODE_UNREACHABLE, dps_collect_explain_loss(reason),

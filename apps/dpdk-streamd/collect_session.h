@@ -19,6 +19,7 @@ enum dps_collect_session_state {
 	DPS_COLLECT_SESSION_GREETING, /* until its hello */
 	DPS_COLLECT_SESSION_WAITING,  /* for the lane to have a path */
 	DPS_COLLECT_SESSION_OPEN,
+	DPS_COLLECT_SESSION_DETACHED,  /* the connection is lost, and data still come */
 	DPS_COLLECT_SESSION_FINISHING, /* the last word is said */
 	DPS_COLLECT_SESSION_CLOSED,
 };
@@ -34,6 +35,7 @@ struct dps_collect_session {
 	uint64_t deadline_ns;		/* of the state */
 	uint64_t retry_at_ns;		/* of WAITING */
 	uint64_t idle_at_ns; /* since when no transfer is under way, after there was one */
+	uint64_t detached_at_ns;
 	uint32_t path;
 	bool has_path;
 	uint32_t *numbers; /* of channels that were used */
@@ -61,6 +63,9 @@ void dps_collect_session_on_path_failed(struct dps_collect_session *session, int
 /* Ends it with an error; what is under way of it ends as well. */
 void dps_collect_session_end(struct dps_collect_session *session, enum dps_control_code code,
 			     const char *text, uint64_t now_ns);
+
+/* Closes its path for a reason (enum dps_close_reason), if it has one. */
+void dps_collect_session_close_path(struct dps_collect_session *session, uint32_t reason);
 
 /* Whether a transfer of it is offered or under way. */
 bool dps_collect_session_has_work(const struct dps_collect_session *session);

@@ -70,6 +70,7 @@ void dps_intake_destroy(struct dps_intake *intake)
 	dps_name_table_fini(&intake->names);
 	dps_manifest_fini(&intake->manifest);
 	free(intake->changes);
+	free(intake->refetches);
 	free(intake->opening);
 	free(intake);
 }
@@ -142,7 +143,7 @@ bool dps_intake_is_stored(const struct dps_intake *intake)
 	return intake->is_complete && intake->files_failed == 0;
 }
 
-void dps_intake_complete(struct dps_intake *intake, uint64_t now_ns)
+void dps_intake_say_done(struct dps_intake *intake)
 {
 	const struct dps_message done = {
 		.type = DPS_MESSAGE_DONE,
@@ -153,6 +154,11 @@ void dps_intake_complete(struct dps_intake *intake, uint64_t now_ns)
 	};
 
 	dps_intake_say(intake, &done);
+}
+
+void dps_intake_complete(struct dps_intake *intake, uint64_t now_ns)
+{
+	dps_intake_say_done(intake);
 	intake->is_complete = true;
 	intake->state = DPS_INTAKE_LEAVING;
 	intake->ended_at_ns = now_ns;

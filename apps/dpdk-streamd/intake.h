@@ -5,7 +5,8 @@
  * intake_flow.c the files that data come for, intake_grow.c one whose size nobody knows yet,
  * intake_files.c what is said of them, intake_lane.c what the lane does for them, intake_store.c
  * how they get to disk, intake_space.c a disk that is full, intake_park.c how it waits
- * without a connection, intake_resume.c how it goes on with another.
+ * without a connection, intake_resume.c how it goes on with another, intake_attach.c how its path
+ * outlives a connection.
  *
  * Owner: the control core.
  */
@@ -71,6 +72,13 @@ enum dps_intake_channel {
 
 struct dps_offer_check;
 
+/* A piece that the exporter was asked for once more and that has not come. */
+struct dps_intake_refetch {
+	uint64_t offset; /* in the channel */
+	uint32_t bytes;
+	uint32_t file;
+};
+
 /* An exporter that wants to go on with a transfer; answered when the old connection has let go. */
 struct dps_intake_wish {
 	struct dps_peer_link *link; /* NULL: nobody asks */
@@ -100,9 +108,12 @@ struct dps_intake {
 	/* Parked: accepted, and its connection is gone. */
 	bool is_parked;
 	bool makes_room;  /* for others; it waits no longer */
-	bool was_resumed; /* what is said may have been said before */
+	bool was_resumed; /* or attached: what is said may have been said before */
 	uint64_t parked_at_ns;
 	struct dps_intake_wish wish;
+	struct dps_intake_refetch *refetches;
+	uint32_t refetches_count;
+	uint32_t refetches_room;
 	struct dps_intake_open *next_again; /* to be announced on this channel, with what follows */
 
 	/* What is offered. */
@@ -204,6 +215,15 @@ void dps_intake_cancel(struct dps_intake *intake, enum dps_control_code code, co
 void dps_intake_lose_link(struct dps_intake *intake, enum dps_control_code code, const char *why,
 			  uint64_t now_ns);
 
+/*
+ * The control connection is gone and the path goes on: data are taken as before, and what is said
+ * goes nowhere until another link is attached. The old link is still lent until then.
+ */
+void dps_intake_lose_control(struct dps_intake *intake, const char *why);
+void dps_intake_attach(struct dps_intake *intake, struct dps_peer_link *link, uint64_t now_ns);
+/* Says once more all that the exporter may not have heard, and where it is. */
+void dps_intake_say_attached(struct dps_intake *intake, uint64_t now_ns);
+
 /* Whether it came to its end with every file stored, or there already. */
 bool dps_intake_is_stored(const struct dps_intake *intake);
 
@@ -260,6 +280,7 @@ struct dps_intake *dps_intake_make(struct dps_collect_context *context,
 
 /* It came to its end; without an exporter, all the same. */
 void dps_intake_complete(struct dps_intake *intake, uint64_t now_ns);
+void dps_intake_say_done(struct dps_intake *intake);
 bool dps_intake_has_everything(const struct dps_intake *intake);
 
 void dps_intake_promise(struct dps_intake *intake, uint64_t bytes);
@@ -276,7 +297,15 @@ void dps_intake_on_journalled(struct dps_intake *intake, struct dps_checkpoint *
 void dps_intake_step_parked(struct dps_intake *intake, uint64_t now_ns);
 uint64_t dps_intake_parked_deadline_ns(const struct dps_intake *intake);
 
+/* intake_attach.c */
+void dps_intake_note_refetch(struct dps_intake *intake, const struct dps_event *event);
+/* It came, or nobody waits for it. */
+void dps_intake_forget_refetch(struct dps_intake *intake, uint64_t offset);
+void dps_intake_say_refetch(struct dps_intake *intake, uint64_t offset, uint32_t bytes);
+
 /* intake_resume.c */
+/* What became of files that ended, and which are still to be compared. */
+void dps_intake_say_settled(struct dps_intake *intake);
 void dps_intake_refuse_wish(struct dps_intake *intake, enum dps_control_code code,
 			    const char *text);
 void dps_intake_resume(struct dps_intake *intake, uint64_t now_ns);

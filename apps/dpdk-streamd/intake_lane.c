@@ -151,6 +151,7 @@ static void on_piece(struct dps_intake_open *open, const struct dps_event *event
 
 	if (dps_piece_digests_add(&open->pieces, event->offset, &event->digest) < 0)
 		abort(); /* out of memory */
+	dps_intake_forget_refetch(intake, open->offset + event->offset);
 	open->is_dirty = true;
 	open->received_bytes += event->bytes;
 	intake->dirty_bytes += event->bytes;
@@ -170,18 +171,12 @@ static void on_file_done(struct dps_intake_open *open, int error)
 	dps_intake_settle_open(open);
 }
 
-static void say_refetch(struct dps_intake *intake, const struct dps_event *event)
+static void on_refetch(struct dps_intake *intake, const struct dps_event *event)
 {
-	const struct dps_message message = {
-		.type = DPS_MESSAGE_REFETCH,
-		.refetch = { .channel = intake->number,
-			     .offset = event->offset,
-			     .bytes = event->bytes },
-	};
-
 	dps_log("collect", DPS_LOG_WARNING,
 		"a piece arrived with a wrong digest and is fetched again");
-	dps_intake_say(intake, &message);
+	dps_intake_note_refetch(intake, event);
+	dps_intake_say_refetch(intake, event->offset, event->bytes);
 }
 
 void dps_intake_on_event(struct dps_intake *intake, const struct dps_event *event, uint64_t now_ns)
@@ -211,7 +206,7 @@ void dps_intake_on_event(struct dps_intake *intake, const struct dps_event *even
 		dps_intake_fail_disk(intake, open->file, event->error, now_ns);
 		break;
 	case DPS_EVENT_REFETCH:
-		say_refetch(intake, event);
+		on_refetch(intake, event);
 		break;
 	default:
 		break;

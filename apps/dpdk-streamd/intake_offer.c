@@ -239,6 +239,8 @@ const char *dps_intake_offer(struct dps_intake *intake, const struct dps_message
 
 const char *dps_intake_on_last(struct dps_intake *intake, const struct dps_message_totals *last)
 {
+	if (intake->has_last && intake->was_resumed && last->files == intake->offered_end)
+		return NULL; /* once more */
 	if (intake->has_last || last->files != intake->offered_end)
 		return "the last files are not those that were offered";
 	intake->has_last = true;

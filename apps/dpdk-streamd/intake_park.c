@@ -46,6 +46,7 @@ static void park(struct dps_intake *intake, const char *why, uint64_t now_ns)
 	intake->is_parked = true;
 	intake->parked_at_ns = now_ns;
 	intake->is_peer_blocked = false;
+	intake->refetches_count = 0;
 	/* Those were of the channel: another begins at its first byte. */
 	intake->written = intake->written_checked = intake->stored = 0;
 	snprintf(intake->end_text, sizeof(intake->end_text), "%s", why);

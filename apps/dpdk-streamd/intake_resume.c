@@ -154,6 +154,15 @@ static void say_held_of(struct dps_intake *intake, const struct dps_manifest_bat
 	free(items);
 }
 
+void dps_intake_say_settled(struct dps_intake *intake)
+{
+	say_stored(intake);
+	say_failures(intake);
+	for (const struct dps_manifest_batch *batch = intake->manifest.batches; batch;
+	     batch = batch->next)
+		say_held_of(intake, batch);
+}
+
 static void say_resumed(struct dps_intake *intake)
 {
 	uint32_t room = intake->opens_count + 1, count = 0;
@@ -236,11 +245,7 @@ void dps_intake_resume(struct dps_intake *intake, uint64_t now_ns)
 		return;
 	}
 	attach(intake, now_ns);
-	say_stored(intake);
-	say_failures(intake);
-	for (const struct dps_manifest_batch *batch = intake->manifest.batches; batch;
-	     batch = batch->next)
-		say_held_of(intake, batch);
+	dps_intake_say_settled(intake);
 	say_resumed(intake);
 	dps_report_clear_line(intake->context->report);
 	dps_log("collect", DPS_LOG_NOTICE, "resumed a transfer of %s: %.1f MiB need not come again",

@@ -176,16 +176,39 @@ void dps_report_on_file_failed(struct dps_report *report, const struct dps_repor
 	print(report, object);
 }
 
-void dps_report_on_parked(struct dps_report *report, const struct dps_report_parked *parked)
+static void report_loss(struct dps_report *report, const char *event,
+			const struct dps_report_parked *lost)
 {
 	json_t *object;
 
 	if (!report->is_json)
 		return;
-	object = begin("parked");
-	add_transfer(object, &parked->transfer);
-	add(object, "reason", text_or_null(parked->reason));
-	add(object, "bytes", number(parked->bytes));
+	object = begin(event);
+	add_transfer(object, &lost->transfer);
+	add(object, "reason", text_or_null(lost->reason));
+	add(object, "bytes", number(lost->bytes));
+	print(report, object);
+}
+
+void dps_report_on_parked(struct dps_report *report, const struct dps_report_parked *parked)
+{
+	report_loss(report, "parked", parked);
+}
+
+void dps_report_on_control_lost(struct dps_report *report, const struct dps_report_parked *lost)
+{
+	report_loss(report, "control_lost", lost);
+}
+
+void dps_report_on_attached(struct dps_report *report, const struct dps_report_attached *attached)
+{
+	json_t *object;
+
+	if (!report->is_json)
+		return;
+	object = begin("attached");
+	add_transfer(object, &attached->transfer);
+	add(object, "lost_seconds", json_real((double)attached->lost_ns / 1e9));
 	print(report, object);
 }
 

@@ -67,6 +67,12 @@ struct dps_report_blocked {
 	uint64_t blocked_ns;
 };
 
+/* A control connection was lost whose data path goes on; another one has taken its place. */
+struct dps_report_attached {
+	struct dps_transfer_id transfer;
+	uint64_t lost_ns; /* for so long there was none */
+};
+
 struct dps_report_progress {
 	struct dps_transfer_id transfer;
 	uint64_t bytes;	      /* done: acknowledged or written */
@@ -134,6 +140,8 @@ void dps_report_on_file_failed(struct dps_report *report, const struct dps_repor
 void dps_report_on_parked(struct dps_report *report, const struct dps_report_parked *parked);
 void dps_report_on_blocked(struct dps_report *report, const struct dps_report_blocked *blocked);
 void dps_report_on_resumed(struct dps_report *report, const struct dps_report_resumed *resumed);
+void dps_report_on_control_lost(struct dps_report *report, const struct dps_report_parked *lost);
+void dps_report_on_attached(struct dps_report *report, const struct dps_report_attached *attached);
 
 /* Bytes begin to move: rates count from here, progress is due one interval later. */
 void dps_report_start(struct dps_report *report, uint64_t now_ns);

@@ -72,7 +72,7 @@ static void fail_writing(struct dps_connection *connection, int error)
 	const uint8_t *bytes;
 
 	note(connection, "lost the control connection to", error);
-	connection->is_write_closed = true;
+	connection->is_write_closed = connection->is_broken = true;
 	dps_frame_queue_consume(&connection->outgoing,
 				dps_frame_queue_peek(&connection->outgoing, &bytes));
 }
@@ -139,8 +139,10 @@ static bool read_more(struct dps_connection *connection)
 		dps_frame_buffer_filled(&connection->incoming, (size_t)count);
 		return true;
 	}
-	if (count < 0)
+	if (count < 0) {
 		note(connection, "lost the control connection to", (int)-count);
+		connection->is_broken = true;
+	}
 	dps_frame_buffer_ended(&connection->incoming);
 	return true;
 }
@@ -169,6 +171,7 @@ enum dps_connection_event dps_connection_next(struct dps_connection *connection,
 		return DPS_CONNECTION_FRAME;
 	}
 	note(connection, dps_frame_status_text(status), 0);
+	connection->is_broken |= status != DPS_FRAME_END;
 	connection->has_more = false;
 	if (status == DPS_FRAME_END || status == DPS_FRAME_TRUNCATED)
 		return end(connection);

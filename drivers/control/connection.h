@@ -28,6 +28,7 @@ struct dps_connection {
 	struct dps_frame_queue outgoing;
 	bool has_more;	      /* the last next did not say IDLE: call it again before waiting */
 	bool is_write_closed; /* our side of the stream is shut, or failed */
+	bool is_broken;	      /* it did not end as a peer ends it: between two frames */
 	uint64_t finish_until_ns;
 	uint64_t frames_received;
 	uint64_t frames_sent;
