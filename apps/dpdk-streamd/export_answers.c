@@ -71,6 +71,13 @@ static void on_compared(struct dps_export_job *job, uint64_t now_ns)
 		answer(export, job->file, is_same);
 }
 
+/* It was compared on the connection before, and is on its way since. */
+static bool was_different(const struct dps_export *export, const struct dps_export_file *file)
+{
+	return export->is_attaching && file->state >= DPS_EXPORT_OPENING &&
+	       file->state <= DPS_EXPORT_SENT;
+}
+
 /* The collector has one with this digest. */
 static bool on_have(struct dps_export *export, const struct dps_message_item *item)
 {
@@ -80,13 +87,14 @@ static bool on_have(struct dps_export *export, const struct dps_message_item *it
 		return false;
 	if (file->state == DPS_EXPORT_COMPARING) {
 		if (file->compare->is_asked)
-			return false;
+			return export->is_attaching; /* it will be told in its time */
 		file->compare->expected = item->digest;
 		file->compare->is_asked = true;
 	} else if (file->is_known) {
 		answer(export, item->file,
 		       memcmp(&file->digest, &item->digest, sizeof(file->digest)) == 0);
-	} else if (file->state == DPS_EXPORT_FAILED || export->list.entries[item->file].error < 0) {
+	} else if (file->state == DPS_EXPORT_FAILED || export->list.entries[item->file].error < 0 ||
+		   was_different(export, file)) {
 		say_whether_same(export, item->file, false);
 	} else if (file->state == DPS_EXPORT_WAITING || export->is_resuming) {
 		file->state = DPS_EXPORT_COMPARING;
@@ -109,10 +117,15 @@ static void report_accepted(struct dps_export *export)
 	dps_report_on_accepted(export->report, &offer);
 }
 
-/* While it resumes, the collector says once more what it is owed. */
+/* While it resumes or attaches, the collector says once more what it said before. */
+static bool is_repeating(const struct dps_export *export)
+{
+	return export->is_resuming || export->is_attaching;
+}
+
 static bool is_in_turn(const struct dps_export *export, const struct dps_message_items *accept)
 {
-	if (export->is_resuming)
+	if (is_repeating(export))
 		return accept->files_end <= export->files_count;
 	return accept->files_end <= export->offered_end &&
 	       accept->files_end >= export->accepted_end &&
@@ -121,7 +134,7 @@ static bool is_in_turn(const struct dps_export *export, const struct dps_message
 
 static bool on_accept(struct dps_export *export, const struct dps_message_items *accept)
 {
-	uint32_t first = export->is_resuming ? 0 : export->accepted_end;
+	uint32_t first = is_repeating(export) ? 0 : export->accepted_end;
 
 	if (!is_in_turn(export, accept))
 		return false;
@@ -129,7 +142,7 @@ static bool on_accept(struct dps_export *export, const struct dps_message_items 
 		if (accept->items[i].file < first || accept->items[i].file >= accept->files_end ||
 		    !on_have(export, &accept->items[i]))
 			return false;
-	if (export->is_resuming)
+	if (is_repeating(export))
 		return true;
 	if (export->accepted_end == 0 && !export->was_accepted)
 		report_accepted(export);
@@ -161,7 +174,7 @@ static bool on_stored(struct dps_export *export, const struct dps_message_ranges
 			if (file->state >= DPS_EXPORT_STORED)
 				continue;
 			/* An earlier connection may have said what it is, else it is too early. */
-			if (file->state != DPS_EXPORT_SENT && !export->is_resuming &&
+			if (file->state != DPS_EXPORT_SENT && !is_repeating(export) &&
 			    !export->is_resumed && dps_export_is_regular(export, index))
 				return false;
 			settle_stored(export, index);
@@ -244,9 +257,11 @@ static bool on_refetch(struct dps_export *export, const struct dps_message_refet
 
 bool dps_export_on_message(struct dps_export *export, const struct dps_message *message)
 {
-	if (!export->is_live && !export->is_resuming)
+	if (!export->is_live && !is_repeating(export))
 		return false;
 	switch (message->type) {
+	case DPS_MESSAGE_ATTACHED:
+		return dps_export_on_attached(export, &message->attached);
 	case DPS_MESSAGE_RESUMED:
 		return dps_export_on_resumed(export, &message->resumed);
 	case DPS_MESSAGE_ACCEPT:

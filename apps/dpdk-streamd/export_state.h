@@ -68,6 +68,9 @@ void dps_export_fill(struct dps_export *export);
 /* ---- export_resume.c ---- */
 bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_resumed *resumed);
 
+/* ---- export_attach.c ---- */
+bool dps_export_on_attached(struct dps_export *export, const struct dps_message_attached *attached);
+
 /* ---- export_mirror.c ---- */
 void dps_export_mirror_load_list(struct dps_export *export);
 void dps_export_mirror_load_digests(struct dps_export *export);

@@ -327,9 +327,9 @@ void dps_export_open_channel(struct dps_export *export)
 
 void dps_export_step(struct dps_export *export)
 {
-	if (export->is_over || !export->is_live)
+	if (export->is_over || (!export->is_live && !export->is_detached))
 		return;
-	while (!export->is_last_said && !dps_peer_link_is_full(export->link)) {
+	while (export->is_live && !export->is_last_said && !dps_peer_link_is_full(export->link)) {
 		if (export->is_resumed && export->offered_end == export->files_count)
 			say_last(export);
 		else

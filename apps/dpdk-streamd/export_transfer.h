@@ -121,6 +121,8 @@ struct dps_export {
 	bool has_channel;
 	bool is_live;	     /* what is said reaches the collector */
 	bool was_live;	     /* on any connection of this run */
+	bool is_detached;    /* the path goes on, and what is said reaches nobody */
+	bool is_attaching;   /* another connection asked for the path and has no answer */
 	bool is_resuming;    /* it was asked to go on and has not said resumed */
 	bool is_resumed;     /* the collector knows the transfer: what follows is offered as more */
 	bool is_from_mirror; /* an earlier run began it */
@@ -149,6 +151,10 @@ void dps_export_start(struct dps_export *export, uint32_t path);
 void dps_export_park(struct dps_export *export);
 /* Asks the collector to go on, over a path that may still be opening. */
 void dps_export_resume(struct dps_export *export, uint32_t path);
+/* The connection is lost, and data go on over the path (export_attach.c). */
+void dps_export_detach(struct dps_export *export);
+/* Asks the collector for the path of this epoch to be this connection's. */
+void dps_export_attach(struct dps_export *export, uint64_t epoch);
 /* The collector does not know it, or not any more: its files are offered anew under a new id. */
 void dps_export_begin_anew(struct dps_export *export);
 

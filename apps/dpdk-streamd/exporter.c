@@ -47,7 +47,7 @@ void dps_exporter_leave(struct dps_exporter *exporter, const struct dps_message 
 	if (exporter->ended_at_ns == 0)
 		exporter->ended_at_ns = dps_node_now_ns(exporter->node);
 	/* Parked, what is left of a connection has said its last word. */
-	if (exporter->state == DPS_EXPORTER_PARKED)
+	if (exporter->state == DPS_EXPORTER_PARKED || exporter->state == DPS_EXPORTER_DETACHED)
 		dps_peer_link_close(&exporter->link);
 	if (!exporter->link.is_open) {
 		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
@@ -82,12 +82,12 @@ static uint64_t next_deadline_ns(void *context)
 
 	at_ns = earliest(at_ns, dps_exporter_dial_deadline_ns(exporter));
 	at_ns = earliest(at_ns, dps_peer_link_deadline_ns(&exporter->link));
-	if (exporter->state == DPS_EXPORTER_MOVING || dps_exporter_is_parked(exporter))
+	if (dps_exporter_is_moving(exporter) || dps_exporter_is_parked(exporter))
 		at_ns = earliest(at_ns, dps_report_deadline_ns(&exporter->report));
-	if (exporter->state == DPS_EXPORTER_MOVING) {
+	if (exporter->state == DPS_EXPORTER_MOVING)
 		at_ns = earliest(at_ns, exporter->watch_at_ns);
+	if (dps_exporter_is_moving(exporter))
 		at_ns = earliest(at_ns, dps_export_deadline_ns(&exporter->export));
-	}
 	return at_ns;
 }
 
@@ -97,11 +97,20 @@ static void on_deadline(struct dps_exporter *exporter, uint64_t now_ns)
 	case DPS_EXPORTER_PARKED:
 		dps_exporter_give_up_parked(exporter, now_ns);
 		break;
+	case DPS_EXPORTER_DETACHED:
+		dps_exporter_give_up_detached(exporter, now_ns);
+		break;
+	case DPS_EXPORTER_ATTACHING:
 	case DPS_EXPORTER_RESUMING:
 		dps_exporter_park(exporter, NULL, now_ns, "%s does not go on with the transfer",
 				  exporter->peer_name);
 		break;
 	case DPS_EXPORTER_GREETING:
+		if (dps_exporter_is_detached(exporter)) {
+			dps_exporter_detach(exporter, now_ns, "%s says no hello",
+					    exporter->peer_name);
+			break;
+		}
 		if (dps_exporter_is_parked(exporter)) {
 			dps_exporter_park(exporter, NULL, now_ns, "%s says no hello",
 					  exporter->peer_name);
@@ -133,7 +142,7 @@ static void on_due(void *context, uint64_t now_ns)
 	dps_peer_link_on_time(&exporter->link, now_ns);
 	if (now_ns >= dps_exporter_dial_deadline_ns(exporter))
 		dps_exporter_step_dialer(exporter, now_ns);
-	if (exporter->state == DPS_EXPORTER_MOVING)
+	if (dps_exporter_is_moving(exporter))
 		dps_export_on_time(&exporter->export, now_ns);
 	dps_exporter_report_progress(exporter, now_ns);
 	dps_exporter_watch_progress(exporter, now_ns);
@@ -151,8 +160,7 @@ static void run(struct dps_exporter *exporter)
 
 		if (!dps_exporter_dial(exporter, now_ns))
 			until_ns = now_ns + DPS_NS_PER_MS;
-		if (exporter->state == DPS_EXPORTER_MOVING ||
-		    exporter->state == DPS_EXPORTER_RESUMING)
+		if (dps_exporter_is_moving(exporter) || exporter->state == DPS_EXPORTER_RESUMING)
 			dps_export_step(&exporter->export);
 		dps_peer_link_flush(&exporter->link);
 		if (exporter->state == DPS_EXPORTER_ENDED)
@@ -283,7 +291,7 @@ int dps_exporter_run(struct dps_node *node, struct dps_source *source, struct dp
 			"a live source is read once: this run can go on with it after a lost "
 			"connection, another run cannot");
 	exporter->peer = peer;
-	exporter->parked_at_ns = DPS_NEVER_NS;
+	exporter->parked_at_ns = exporter->detached_at_ns = DPS_NEVER_NS;
 	dps_dialer_init(&exporter->dialer, peer->addresses, peer->count,
 			dps_node_now_ns(node) + options->connect_timeout_ns, dps_node_now_ns(node));
 	dps_exporter_enter(exporter, DPS_EXPORTER_DIALING, DPS_NEVER_NS);

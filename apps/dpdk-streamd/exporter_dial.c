@@ -29,7 +29,21 @@ static void on_ready(void *context, uint32_t events, uint64_t now_ns)
 /* Each address was tried once; how long to wait until the next round is the backoff's to say. */
 static bool is_round_over(const struct dps_exporter *exporter)
 {
-	return dps_exporter_is_parked(exporter) && exporter->dialer.fd < 0;
+	return (dps_exporter_is_parked(exporter) || dps_exporter_is_detached(exporter)) &&
+	       exporter->dialer.fd < 0;
+}
+
+static void end_round(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	int error = exporter->dialer.last_error;
+	const char *why = error ? strerror(error) : "connection timed out";
+
+	if (dps_exporter_is_detached(exporter))
+		dps_exporter_detach(exporter, now_ns, "no answer from %s (%s)", exporter->peer_name,
+				    why);
+	else
+		dps_exporter_park(exporter, NULL, now_ns, "no answer from %s (%s)",
+				  exporter->peer_name, why);
 }
 
 void dps_exporter_step_dialer(struct dps_exporter *exporter, uint64_t now_ns)
@@ -46,10 +60,7 @@ void dps_exporter_step_dialer(struct dps_exporter *exporter, uint64_t now_ns)
 		exporter->is_dialing = false;
 		on_connected(exporter, socket);
 	} else if (is_round_over(exporter)) {
-		dps_exporter_park(
-			exporter, NULL, now_ns, "no answer from %s (%s)", exporter->peer_name,
-			exporter->dialer.last_error ? strerror(exporter->dialer.last_error)
-						    : "connection timed out");
+		end_round(exporter, now_ns);
 	} else if (event == DPS_DIALER_FAILED) {
 		dps_dialer_explain(&exporter->dialer, why, now_ns);
 		dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s", why);
@@ -70,11 +81,28 @@ uint64_t dps_exporter_dial_deadline_ns(const struct dps_exporter *exporter)
 	return exporter->is_dialing ? dps_dialer_deadline_ns(&exporter->dialer) : DPS_NEVER_NS;
 }
 
+/* Beside the path that goes on: it may not be to be had. */
+static bool reserve_spare(struct dps_exporter *exporter)
+{
+	struct dps_exporter_path *spare = &exporter->spare;
+	int path;
+
+	if (spare->is_there)
+		return true;
+	path = dps_node_reserve_path(exporter->node, &spare->connection_id);
+	spare->is_there = path >= 0;
+	spare->path = (uint32_t)path;
+	spare->is_said = false;
+	return spare->is_there;
+}
+
 /* The lane makes connection ids ahead; right after the start there may be none yet. */
 static bool reserve_path(struct dps_exporter *exporter)
 {
 	int path;
 
+	if (dps_exporter_is_detached(exporter))
+		return reserve_spare(exporter);
 	if (exporter->has_path)
 		return true;
 	path = dps_node_reserve_path(exporter->node, &exporter->connection_id);
@@ -86,12 +114,17 @@ static bool reserve_path(struct dps_exporter *exporter)
 	return true;
 }
 
+static bool dials_again(const struct dps_exporter *exporter)
+{
+	return exporter->state == DPS_EXPORTER_PARKED || exporter->state == DPS_EXPORTER_DETACHED;
+}
+
 static bool is_due(const struct dps_exporter *exporter, uint64_t now_ns)
 {
 	if (exporter->is_dialing)
 		return false;
 	return exporter->state == DPS_EXPORTER_DIALING ||
-	       (exporter->state == DPS_EXPORTER_PARKED && !exporter->link.is_open &&
+	       (dials_again(exporter) && !exporter->link.is_open &&
 		now_ns >= dps_backoff_next_at_ns(&exporter->backoff));
 }
 
@@ -101,7 +134,7 @@ bool dps_exporter_dial(struct dps_exporter *exporter, uint64_t now_ns)
 		return true;
 	if (!reserve_path(exporter))
 		return false;
-	if (exporter->state == DPS_EXPORTER_PARKED)
+	if (dials_again(exporter))
 		dps_dialer_init(&exporter->dialer, exporter->peer->addresses, exporter->peer->count,
 				DPS_NEVER_NS, now_ns);
 	exporter->is_dialing = true;

@@ -19,7 +19,7 @@ bool dps_exporter_is_parked(const struct dps_exporter *exporter)
 	return exporter->parked_at_ns != DPS_NEVER_NS;
 }
 
-static void close_path(struct dps_exporter *exporter)
+void dps_exporter_close_path(struct dps_exporter *exporter)
 {
 	if (!exporter->has_path || !exporter->is_path_said)
 		return; /* nobody knows its id: the next connection may have it */
@@ -32,26 +32,31 @@ static void close_path(struct dps_exporter *exporter)
 					 });
 }
 
-static uint64_t until_ns(const struct dps_exporter *exporter, uint64_t now_ns)
+uint64_t dps_exporter_until_ns(const struct dps_exporter *exporter, uint64_t now_ns)
 {
 	uint64_t timeout_ns = exporter->options->reconnect_timeout_ns;
 
 	return timeout_ns < DPS_NEVER_NS - now_ns ? now_ns + timeout_ns : DPS_NEVER_NS;
 }
 
-static void start_waiting(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
+void dps_exporter_init_backoff(struct dps_exporter *exporter, uint64_t now_ns)
 {
 	uint64_t seed;
 
-	if (exporter->backoff.cap_ns == 0) {
-		if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-			seed = now_ns;
-		dps_backoff_init(&exporter->backoff, BACKOFF_CAP_S * DPS_NS_PER_S,
-				 BACKOFF_STABLE_S * DPS_NS_PER_S, seed);
-	}
+	if (exporter->backoff.cap_ns != 0)
+		return;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = now_ns;
+	dps_backoff_init(&exporter->backoff, BACKOFF_CAP_S * DPS_NS_PER_S,
+			 BACKOFF_STABLE_S * DPS_NS_PER_S, seed);
+}
+
+static void start_waiting(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
+{
+	dps_exporter_init_backoff(exporter, now_ns);
 	exporter->idle_ns = now_ns - exporter->advanced_at_ns;
 	exporter->parked_at_ns = now_ns;
-	exporter->parked_until_ns = until_ns(exporter, now_ns);
+	exporter->parked_until_ns = dps_exporter_until_ns(exporter, now_ns);
 	snprintf(exporter->lost_why, sizeof(exporter->lost_why), "%s", why);
 	exporter->failed_why[0] = '\0';
 }
@@ -64,7 +69,7 @@ void dps_exporter_continue(struct dps_exporter *exporter, uint64_t now_ns)
 }
 
 /* The first loss after the transfer moved. */
-static void begin_park(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
+void dps_exporter_begin_park(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
 {
 	const struct dps_report_parked parked = {
 		.transfer = exporter->export.id,
@@ -94,6 +99,13 @@ void dps_exporter_give_up_parked(struct dps_exporter *exporter, uint64_t now_ns)
 				"the exporter could not go on in time");
 }
 
+void dps_exporter_stop_dialing(struct dps_exporter *exporter)
+{
+	dps_loop_remove(dps_node_loop(exporter->node), &exporter->dialer_source);
+	dps_dialer_fini(&exporter->dialer);
+	exporter->is_dialing = false;
+}
+
 static void park(struct dps_exporter *exporter, const struct dps_message *message, const char *why,
 		 uint64_t now_ns)
 {
@@ -103,14 +115,13 @@ static void park(struct dps_exporter *exporter, const struct dps_message *messag
 		snprintf(exporter->failed_why, sizeof(exporter->failed_why), "%s", why);
 		dps_log("export", DPS_LOG_INFO, "still parked: %s", why);
 	} else {
-		begin_park(exporter, why, now_ns);
+		dps_exporter_begin_park(exporter, why, now_ns);
 	}
 	exporter->blocked.why = DPS_BLOCKED_NOTHING; /* as far as it has said on the next one */
+	dps_exporter_end_detached(exporter);
 	dps_export_park(&exporter->export);
-	close_path(exporter);
-	dps_loop_remove(dps_node_loop(exporter->node), &exporter->dialer_source);
-	dps_dialer_fini(&exporter->dialer);
-	exporter->is_dialing = false;
+	dps_exporter_close_path(exporter);
+	dps_exporter_stop_dialing(exporter);
 	dps_backoff_on_failure(&exporter->backoff, now_ns);
 	/* Before the link is told: its end may be heard in the same call. */
 	dps_exporter_enter(exporter, DPS_EXPORTER_PARKED, exporter->parked_until_ns);

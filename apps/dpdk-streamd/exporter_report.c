@@ -53,7 +53,7 @@ void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns
 	struct dps_lane_snapshot snapshot;
 	struct dps_report_progress progress = { .transfer = export->id };
 
-	if ((exporter->state != DPS_EXPORTER_MOVING && !dps_exporter_is_parked(exporter)) ||
+	if ((!dps_exporter_is_moving(exporter) && !dps_exporter_is_parked(exporter)) ||
 	    now_ns < dps_report_deadline_ns(&exporter->report))
 		return;
 	dps_node_read_snapshot(exporter->node, &snapshot);

@@ -20,10 +20,21 @@ enum dps_exporter_state {
 	DPS_EXPORTER_GREETING, /* our hello is said, theirs is not in */
 	DPS_EXPORTER_PROBING,  /* does the data path carry packets? */
 	DPS_EXPORTER_MOVING,
-	DPS_EXPORTER_PARKED,   /* the connection was lost; the collector is dialled again */
-	DPS_EXPORTER_RESUMING, /* it was asked to go on: resumed and an open path are waited for */
-	DPS_EXPORTER_LEAVING,  /* the last message is said */
+	DPS_EXPORTER_DETACHED,	/* the control connection was lost, data go on; dials again */
+	DPS_EXPORTER_ATTACHING, /* asked for the path on another connection */
+	DPS_EXPORTER_PARKED,	/* the connection was lost; the collector is dialled again */
+	DPS_EXPORTER_RESUMING,	/* it was asked to go on: resumed and an open path are waited for */
+	DPS_EXPORTER_LEAVING,	/* the last message is said */
 	DPS_EXPORTER_ENDED,
+};
+
+/* A path that is reserved and not open. */
+struct dps_exporter_path {
+	uint32_t path;
+	uint64_t connection_id;
+	uint64_t epoch;
+	bool is_there;
+	bool is_said;
 };
 
 /* Owner: the control core. */
@@ -55,9 +66,15 @@ struct dps_exporter {
 	char lost_why[DPS_EXPORTER_REASON_BYTES];
 	char failed_why[DPS_EXPORTER_REASON_BYTES]; /* the last attempt */
 
+	uint64_t detached_at_ns;	/* DPS_NEVER_NS: not; until attached, or parked */
+	uint64_t detached_until_ns;	/* it is given up */
+	struct dps_exporter_path spare; /* of the next connection, if the path is not to be had */
+	struct dps_message_hello peer_hello; /* of this connection; without its strings */
+
 	enum dps_exporter_state state;
 	uint32_t path;
 	uint64_t connection_id;
+	uint64_t epoch;	      /* of the path */
 	uint64_t deadline_ns; /* of the state */
 	uint64_t started_at_ns;
 	uint64_t ended_at_ns;
@@ -91,7 +108,36 @@ bool dps_exporter_dial(struct dps_exporter *exporter, uint64_t now_ns);
 /* When dialling has something to do; DPS_NEVER_NS for never. */
 uint64_t dps_exporter_dial_deadline_ns(const struct dps_exporter *exporter);
 
+/* ---- exporter_attach.c ---- */
+/* Whether its data path goes on without a control connection. */
+bool dps_exporter_is_detached(const struct dps_exporter *exporter);
+/* Whether data flow, with a control connection or without. */
+bool dps_exporter_is_moving(const struct dps_exporter *exporter);
+/* Whether the path may outlive the control connection that was just lost. */
+bool dps_exporter_can_detach(const struct dps_exporter *exporter);
+/* The control connection is lost, or one more attempt at another failed; why as for park. */
+void dps_exporter_detach(struct dps_exporter *exporter, uint64_t now_ns, const char *why, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Forgets what it was without, because the path is gone, too, or is another's. */
+void dps_exporter_end_detached(struct dps_exporter *exporter);
+/* Asks the collector that just said hello for the path. */
+void dps_exporter_attach(struct dps_exporter *exporter, const struct dps_message_hello *hello,
+			 uint64_t now_ns);
+void dps_exporter_on_attached(struct dps_exporter *exporter, uint64_t now_ns);
+/* The path is not to be had, or lost meanwhile: resumes, on the connection that there is. */
+void dps_exporter_resume_instead(struct dps_exporter *exporter, const char *why, uint64_t now_ns);
+void dps_exporter_give_up_detached(struct dps_exporter *exporter, uint64_t now_ns);
+
 /* ---- exporter_park.c ---- */
+/* Starts over with the pauses between attempts, if that was not done yet. */
+void dps_exporter_init_backoff(struct dps_exporter *exporter, uint64_t now_ns);
+/* When waiting from now on is over. */
+uint64_t dps_exporter_until_ns(const struct dps_exporter *exporter, uint64_t now_ns);
+void dps_exporter_begin_park(struct dps_exporter *exporter, const char *why, uint64_t now_ns);
+/* Tells the collector that the path is over, if it knows it. */
+void dps_exporter_close_path(struct dps_exporter *exporter);
+/* Gives up what there is of dialling. */
+void dps_exporter_stop_dialing(struct dps_exporter *exporter);
 bool dps_exporter_is_parked(const struct dps_exporter *exporter);
 /*
  * What there was of a connection is over, and it is to be tried again. Says a last message first,

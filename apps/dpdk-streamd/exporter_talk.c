@@ -18,17 +18,22 @@ enum {
 void dps_exporter_say_hello(struct dps_exporter *exporter)
 {
 	struct dps_message message = { .type = DPS_MESSAGE_HELLO };
+	bool is_detached = dps_exporter_is_detached(exporter);
 	uint64_t epoch, until_ns;
 
 	if (getrandom(&epoch, sizeof(epoch), 0) != sizeof(epoch))
 		epoch = dps_node_now_ns(exporter->node);
 	dps_node_fill_hello(exporter->node, &message.hello, DPS_ROLE_EXPORT,
-			    exporter->connection_id, epoch >> 1);
+			    is_detached ? exporter->spare.connection_id : exporter->connection_id,
+			    epoch >> 1);
 	dps_peer_link_say(&exporter->link, &message);
-	exporter->is_path_said = true;
+	*(is_detached ? &exporter->spare.is_said : &exporter->is_path_said) = true;
+	*(is_detached ? &exporter->spare.epoch : &exporter->epoch) = epoch >> 1;
 	until_ns = dps_node_now_ns(exporter->node) + HELLO_S * DPS_NS_PER_S;
 	if (dps_exporter_is_parked(exporter) && until_ns > exporter->parked_until_ns)
 		until_ns = exporter->parked_until_ns;
+	if (is_detached && until_ns > exporter->detached_until_ns)
+		until_ns = exporter->detached_until_ns;
 	dps_exporter_enter(exporter, DPS_EXPORTER_GREETING, until_ns);
 }
 
@@ -100,6 +105,10 @@ static void on_hello(struct dps_exporter *exporter, const struct dps_message_hel
 	dps_log("export", DPS_LOG_INFO, "%s is %s", exporter->peer_name, hello->software);
 	dps_report_on_hello(&exporter->report, &said);
 	exporter->peer_stores = !has_feature(hello, "discard");
+	if (dps_exporter_is_detached(exporter)) {
+		dps_exporter_attach(exporter, hello, now_ns);
+		return;
+	}
 	dps_node_open_path(exporter->node, exporter->path, hello, &exporter->peer_address);
 	if (dps_exporter_is_parked(exporter))
 		dps_exporter_resume(exporter, now_ns);
@@ -118,7 +127,7 @@ static bool is_passing(enum dps_control_code code)
 /* Whether a transfer was under way that can wait for another connection. */
 static bool can_park(const struct dps_exporter *exporter)
 {
-	return exporter->state == DPS_EXPORTER_MOVING || dps_exporter_is_parked(exporter);
+	return dps_exporter_is_moving(exporter) || dps_exporter_is_parked(exporter);
 }
 
 static bool is_about_resume(const struct dps_exporter *exporter,
@@ -126,6 +135,14 @@ static bool is_about_resume(const struct dps_exporter *exporter,
 {
 	return exporter->state == DPS_EXPORTER_RESUMING &&
 	       refuse->channel == exporter->export.number && exporter->export.is_resuming;
+}
+
+static void on_taken_over(struct dps_exporter *exporter)
+{
+	dps_exporter_fail(exporter, DPS_EXIT_LOST,
+			  "another exporter has taken this transfer over from here; one of them is "
+			  "enough");
+	dps_exporter_leave(exporter, NULL);
 }
 
 static void on_resume_refused(struct dps_exporter *exporter,
@@ -153,6 +170,20 @@ static void on_refuse(struct dps_exporter *exporter, const struct dps_message_re
 {
 	char shown[DPS_NAME_SHOWN_BYTES];
 
+	if (exporter->state == DPS_EXPORTER_ATTACHING &&
+	    refuse->channel == exporter->export.number) {
+		if (refuse->code == DPS_CODE_SUPERSEDED)
+			on_taken_over(exporter);
+		else
+			dps_exporter_resume_instead(exporter, refuse->text, now_ns);
+		return;
+	}
+	if (dps_exporter_is_detached(exporter) &&
+	    (refuse->code == DPS_CODE_BUSY || is_passing(refuse->code))) {
+		dps_exporter_detach(exporter, now_ns, "%s refused (%s): %s", exporter->peer_name,
+				    dps_control_code_name(refuse->code), refuse->text);
+		return;
+	}
 	if (dps_exporter_is_parked(exporter) &&
 	    (refuse->code == DPS_CODE_BUSY || is_passing(refuse->code))) {
 		dps_exporter_park(exporter, NULL, now_ns, "%s refused (%s): %s",
@@ -228,10 +259,7 @@ static void on_end(struct dps_exporter *exporter, const struct dps_message_end *
 		return;
 	}
 	if (end->code == DPS_CODE_SUPERSEDED) {
-		dps_exporter_fail(exporter, DPS_EXIT_LOST,
-				  "another exporter has taken this transfer over from here; one of "
-				  "them is enough");
-		dps_exporter_leave(exporter, NULL);
+		on_taken_over(exporter);
 		return;
 	}
 	if (status == DPS_EXIT_NOT_ALL)
@@ -267,10 +295,11 @@ static void on_blocked(struct dps_exporter *exporter, uint32_t why, uint64_t now
 void dps_exporter_on_message(void *context, const struct dps_message *message, uint64_t now_ns)
 {
 	struct dps_exporter *exporter = context;
-	bool has_transfer =
-		exporter->state == DPS_EXPORTER_MOVING || exporter->state == DPS_EXPORTER_RESUMING;
+	bool has_transfer = exporter->state == DPS_EXPORTER_MOVING ||
+			    exporter->state == DPS_EXPORTER_ATTACHING ||
+			    exporter->state == DPS_EXPORTER_RESUMING;
 
-	if (exporter->state == DPS_EXPORTER_PARKED)
+	if (exporter->state == DPS_EXPORTER_PARKED || exporter->state == DPS_EXPORTER_DETACHED)
 		return; /* what there was of a connection has ended for us */
 	switch (message->type) {
 	case DPS_MESSAGE_REFUSE:
@@ -295,7 +324,8 @@ void dps_exporter_on_message(void *context, const struct dps_message *message, u
 		}
 		break;
 	case DPS_MESSAGE_DONE:
-		if (has_transfer && !exporter->export.is_resuming) {
+		if (has_transfer && !exporter->export.is_resuming &&
+		    !exporter->export.is_attaching) {
 			on_done(exporter);
 			return;
 		}
@@ -303,6 +333,8 @@ void dps_exporter_on_message(void *context, const struct dps_message *message, u
 	default:
 		if (!has_transfer || !dps_export_on_message(&exporter->export, message))
 			break;
+		if (exporter->state == DPS_EXPORTER_ATTACHING && !exporter->export.is_attaching)
+			dps_exporter_on_attached(exporter, now_ns);
 		if (exporter->state == DPS_EXPORTER_RESUMING) {
 			dps_exporter_wait_for_resumed(exporter, now_ns);
 			dps_exporter_go_on(exporter, now_ns);
@@ -319,8 +351,13 @@ void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns)
 {
 	struct dps_exporter *exporter = context;
 
-	if (exporter->state == DPS_EXPORTER_PARKED)
+	if (exporter->state == DPS_EXPORTER_PARKED || exporter->state == DPS_EXPORTER_DETACHED)
 		return; /* the one before this: the next may be dialled */
+	if (dps_exporter_can_detach(exporter)) {
+		dps_exporter_detach(exporter, now_ns, "lost the control connection to %s (%s)",
+				    exporter->peer_name, why);
+		return;
+	}
 	/* What the link itself broke off would be said again on another one. */
 	if (can_park(exporter) && !exporter->link.is_finishing) {
 		dps_exporter_park(exporter, NULL, now_ns, "lost the control connection to %s (%s)",
@@ -386,7 +423,15 @@ void dps_exporter_on_path_lost(struct dps_exporter *exporter, uint32_t reason, u
 
 	if (waits_for_word(exporter, reason, now_ns))
 		return;
+	if (dps_exporter_is_detached(exporter) && reason == DPS_CLOSE_SUPERSEDED) {
+		on_taken_over(exporter); /* there is no connection to say so */
+		return;
+	}
 	explain_path(exporter, reason, text);
+	if (exporter->state == DPS_EXPORTER_ATTACHING) {
+		dps_exporter_resume_instead(exporter, text, now_ns);
+		return;
+	}
 	if (can_park(exporter)) {
 		dps_exporter_park_with(exporter, DPS_CODE_UNREACHABLE, text, now_ns);
 		return;

@@ -119,12 +119,45 @@ control_is_cut() {
 	begin_both
 	wait_midway
 	cut "$@"
-	[[ $1 != reject ]] || wait_event exporter parked
+	[[ $1 != reject ]] || wait_event exporter control_lost
 	sleep 2
 	mend
-	[[ $1 != reject ]] || wait_event exporter resumed
+	[[ $1 != reject ]] || wait_event exporter attached
 	ends_well
-	[[ $1 != reject ]] || expect_resumed
+	expect_nothing_resent
+}
+
+# The data path lived all the time.
+expect_nothing_resent() {
+	local name
+
+	for name in exporter collector; do
+		! has_event "$name" parked || fail_with "the $name parked though data came through"
+	done
+	(($(summary "$scratch/exporter.out" resent_bytes) == 0)) || fail_with "something was sent again"
+}
+
+# control_is_cut_often COUNT: again and again, for moments, and at the very end, when the last files are stored.
+control_is_cut_often() {
+	local i
+
+	prepare
+	link_wire 1500 4 af_packet af_packet
+	make_tree
+	mkdir "$scratch/from/tree/many"
+	head -c $((12 << 20)) /dev/urandom | split -a 3 -b 20000 - "$scratch/from/tree/many/"
+	rm "$scratch/from/tree/large.pcap"
+	compose --rate 40M
+	begin_both
+	wait_midway
+	for ((i = 1; i <= $1; i++)); do
+		cut reject with tcp reset
+		wait_event_count exporter control_lost "$i"
+		mend
+		wait_event_count exporter attached "$i"
+	done
+	ends_well
+	expect_nothing_resent
 }
 
 # Nobody is told that it is cut: it is found out.
@@ -136,9 +169,9 @@ control_is_cut_for_long() {
 	begin_both
 	wait_midway
 	cut drop
-	wait_event exporter parked 90
+	wait_event exporter control_lost 90
 	mend
-	wait_event exporter resumed 60
+	wait_event exporter attached 60
 	send TERM exporter
 	ends exporter 5 143
 	compose --reconnect-timeout 120s
@@ -331,6 +364,7 @@ on_a_terminal() {
 run_case killed
 run_case control_is_cut reject with tcp reset
 run_case control_is_cut drop
+run_case control_is_cut_often 5
 [[ -z $full ]] || run_case control_is_cut_for_long
 run_case data_is_cut 3
 [[ -z $full ]] || run_case data_is_cut 10

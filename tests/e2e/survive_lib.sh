@@ -108,6 +108,20 @@ has_event_or_end() {
 	has_event "$1" "$2" || ! is_running "$1"
 }
 
+# wait_event_count NAME EVENT COUNT: it has said so often that something happened.
+wait_event_count() {
+	wait_for 20 has_event_count_or_end "$@" || true
+	has_event_count "$@" || fail_with "the $1 does not say '$2' $3 times"
+}
+
+has_event_count() {
+	(($(event_count "$scratch/$1.out" "$2") >= $3))
+}
+
+has_event_count_or_end() {
+	has_event_count "$@" || ! is_running "$1"
+}
+
 # moved NAME BYTES: its last report of progress, which counts all lives of a transfer; or it has ended.
 moved() {
 	local bytes
