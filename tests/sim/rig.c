@@ -197,6 +197,7 @@ unsigned int rig_add_path(struct rig *rig, unsigned int host_0, unsigned int hos
 	DPS_ASSERT(rig->paths_count < RIG_PATHS);
 	path->hosts[0] = host_0;
 	path->hosts[1] = host_1;
+	path->epochs[0] = path->epochs[1] = 1;
 	path->connections = path->connection = path->links[0] = path->links[1] = 1;
 	return rig->paths_count++;
 }

@@ -19,7 +19,7 @@ enum rig_limits {
 	RIG_HOSTS = 4,
 	RIG_PATHS = 4,
 	RIG_TRANSFERS = 8,
-	RIG_RESENDS = 64,
+	RIG_RESENDS = 256,
 	RIG_NAME_BYTES = 16,
 	RIG_FAULTS = 8,
 	RIG_DELAYS = 256,
@@ -68,6 +68,10 @@ struct rig_path {
 	uint32_t connection;  /* the one that carries messages; 0 for none */
 	uint32_t links[2];    /* the one that the end believes to have; 0 when it knows better */
 	bool is_hello_due[2];
+	uint32_t epochs[2];  /* the connection that the end opened its path on */
+	bool is_detached[2]; /* the end has lost its connection, and the path goes on */
+	bool is_attaching;   /* end 0 has asked for its path on a new connection */
+	uint64_t dialed_at_ns;
 	bool is_dialing;
 	uint32_t dials;
 	uint64_t back_at_ns; /* the connection; 0 once data flows */
@@ -86,8 +90,9 @@ struct rig_file {
 	uint32_t pieces_count;
 	/* The collector's memory. */
 	bool *is_piece_written;
-	uint32_t lead;	  /* so many first pieces are written */
-	uint32_t syncing; /* so many of them does this round make durable */
+	bool *is_piece_wanted; /* again, as its digest was wrong */
+	uint32_t lead;	       /* so many first pieces are written */
+	uint32_t syncing;      /* so many of them does this round make durable */
 	bool is_in_round;
 	bool is_empty_done;
 	bool is_stored; /* published, and said */
@@ -204,6 +209,7 @@ struct rig_config {
 	uint64_t probe_floor_ns;
 	uint64_t silence_ns;
 	uint64_t stop_after_packets; /* of data: the run is cut short there; 0: it is not */
+	bool never_attaches;	     /* who loses a connection closes its path, too */
 	bool is_thin;		     /* see sim_port.h: for measuring */
 };
 
@@ -232,6 +238,8 @@ struct rig {
 	uint64_t delays_ns[RIG_DELAYS]; /* from control connection back to first data */
 	unsigned int delays_count;
 	uint64_t resumes_count;
+	uint64_t attaches_count;
+	uint64_t refused_count;	       /* attaches after which it had to be resumed */
 	unsigned int superseded_count; /* connections that a newer one ended */
 	/* For stories; NULL for none: a store starts a step. */
 	void (*on_step)(void *context, struct rig_transfer *transfer);

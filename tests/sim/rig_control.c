@@ -74,7 +74,8 @@ void rig_tell(struct rig *rig, const struct rig_message *message)
 	uint64_t *latest_ns = &rig->latest_message_ns[message->end];
 
 	*latest_ns = at_ns = dps_max_u64(at_ns, *latest_ns);
-	if (message->type != RIG_MESSAGE_HELLO)
+	if (message->type != RIG_MESSAGE_HELLO && message->type != RIG_MESSAGE_ATTACH &&
+	    message->type != RIG_MESSAGE_ATTACHED && message->type != RIG_MESSAGE_REFUSED)
 		sent.path = rig->transfers[message->transfer].config.path;
 	sent.connection = rig->paths[sent.path].links[!message->end];
 	if (sent.connection != 0)
@@ -264,7 +265,8 @@ static void advance_transfer(struct rig *rig, struct rig_transfer *transfer)
 
 	rig_advance_resume(rig, transfer);
 	if (transfer->is_asked || transfer->is_cancelled || !path->is_open[0] ||
-	    !path->is_open[1] || path->links[0] != path->links[1])
+	    !path->is_open[1] || path->links[0] == 0 || path->links[0] != path->links[1] ||
+	    path->is_attaching)
 		return;
 	dps_sim_wake(&rig->control, start_ns);
 	if (rig->sim.now_ns < start_ns)
@@ -385,7 +387,7 @@ static bool is_heard(struct rig *rig, const struct rig_message *message)
 	}
 	return path->connection == message->connection &&
 	       (path->links[message->end] == message->connection ||
-		message->type == RIG_MESSAGE_HELLO) &&
+		message->type == RIG_MESSAGE_HELLO || message->type == RIG_MESSAGE_ATTACH) &&
 	       !rig->hosts[path->hosts[message->end]].is_dead;
 }
 

@@ -33,16 +33,19 @@ void rig_skip_everywhere(struct rig *rig, struct rig_transfer *transfer, unsigne
 static void on_refetch(struct rig *rig, struct rig_transfer *transfer, uint64_t offset,
 		       uint32_t bytes)
 {
+	uint32_t index = rig_file_at(transfer, offset);
+	struct rig_file *file = &transfer->files[index];
 	const struct rig_message message = {
 		.type = RIG_MESSAGE_RESEND,
 		.transfer = (unsigned int)(transfer - rig->transfers),
 		.end = transfer->config.sender,
-		.file = rig_file_at(transfer, offset),
+		.file = index,
 		.offset = offset,
 		.bytes = bytes,
 	};
 
 	transfer->refetches++;
+	file->is_piece_wanted[(offset - file->offset) / transfer->layout.chunk_bytes] = true;
 	rig_tell(rig, &message);
 }
 

@@ -16,6 +16,9 @@ enum rig_message_type {
 	RIG_MESSAGE_HELLO,
 	RIG_MESSAGE_RESUME,
 	RIG_MESSAGE_RESUMED,
+	RIG_MESSAGE_ATTACH,
+	RIG_MESSAGE_ATTACHED,
+	RIG_MESSAGE_REFUSED, /* to attach */
 	RIG_MESSAGE_STORED,
 	RIG_MESSAGE_DONE,
 	RIG_MESSAGE_STEP, /* the store has done what it was at */
@@ -29,9 +32,10 @@ struct rig_message {
 	uint32_t file;
 	uint32_t bytes;
 	uint64_t offset;
-	unsigned int path;   /* of DIAL, LOST, HELLO; of others it is the transfer's */
+	unsigned int path;   /* of DIAL ... ATTACH ...; of others it is the transfer's */
 	uint32_t connection; /* that carries it, or is lost; 0 for what an end tells itself */
-	uint32_t life; /* RETRY: of the sender; WRITE_AGAIN: of the receiver; STEP: the round */
+	/* RETRY: of the sender; WRITE_AGAIN: of the receiver; STEP: the round; ATTACH: the epoch */
+	uint32_t life;
 };
 
 /* ---- rig_control.c ---- */
@@ -69,6 +73,15 @@ void rig_on_path_lost(struct rig *rig, struct rig_path *path, unsigned int end);
 /* An end forgets connection and path; transfers wait. */
 void rig_unlink(struct rig *rig, struct rig_path *path, unsigned int end, bool is_path_there);
 void rig_dial_later(struct rig *rig, struct rig_path *path, uint64_t delay_ns);
+
+/* ---- rig_attach.c ---- */
+/* An end has noticed that its connection is gone; false when its path goes with it. */
+bool rig_detach(struct rig *rig, struct rig_path *path, unsigned int end);
+/* End 0 asks for its path on the connection that it has just made. */
+void rig_attach(struct rig *rig, struct rig_path *path);
+void rig_on_attach_message(struct rig *rig, const struct rig_message *message);
+/* The path is not to be had: end 0 goes on as if it had just dialled. */
+void rig_resume_instead(struct rig *rig, struct rig_path *path, bool is_path_there);
 
 /* ---- rig_fault.c ---- */
 void rig_strike(struct rig *rig);

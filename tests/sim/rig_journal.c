@@ -16,7 +16,8 @@ void rig_journal_init_file(struct rig_file *file, uint32_t chunk_bytes)
 		DPS_ASSERT(file->digests[end] != NULL);
 	}
 	file->is_piece_written = calloc(file->pieces_count + 1, sizeof(bool));
-	DPS_ASSERT(file->is_piece_written != NULL);
+	file->is_piece_wanted = calloc(file->pieces_count + 1, sizeof(bool));
+	DPS_ASSERT(file->is_piece_written != NULL && file->is_piece_wanted != NULL);
 }
 
 void rig_journal_fini_file(struct rig_file *file)
@@ -24,6 +25,7 @@ void rig_journal_fini_file(struct rig_file *file)
 	free(file->digests[0]);
 	free(file->digests[1]);
 	free(file->is_piece_written);
+	free(file->is_piece_wanted);
 }
 
 static uint64_t mix(const struct dps_digest *digest)
@@ -46,6 +48,7 @@ void rig_journal_on_piece(struct rig_transfer *transfer, unsigned int end,
 	if (end == transfer->config.sender)
 		return;
 	file->is_piece_written[piece] = true;
+	file->is_piece_wanted[piece] = false;
 	while (file->lead < file->pieces_count && file->is_piece_written[file->lead])
 		file->lead++;
 }
@@ -72,7 +75,7 @@ static void forget_pieces(const struct rig_transfer *transfer, struct rig_file *
 	uint64_t *digests = file->digests[!transfer->config.sender];
 
 	for (uint32_t i = file->journalled; i < file->pieces_count; i++) {
-		file->is_piece_written[i] = false;
+		file->is_piece_written[i] = file->is_piece_wanted[i] = false;
 		digests[i] = 0;
 	}
 	file->lead = file->journalled;

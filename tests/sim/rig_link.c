@@ -51,9 +51,11 @@ void rig_unlink(struct rig *rig, struct rig_path *path, unsigned int end, bool i
 {
 	struct rig_host *host = &rig->hosts[path->hosts[end]];
 
-	if (path->links[end] == 0)
+	if (path->links[end] == 0 && !path->is_detached[end])
 		return;
 	path->links[end] = 0;
+	path->is_detached[end] = false;
+	path->is_attaching &= end != 0;
 	path->is_hello_due[end] = false;
 	if (path->is_reserved[end] && is_path_there) {
 		const struct dps_lane_command close = {
@@ -104,6 +106,10 @@ void rig_on_path_lost(struct rig *rig, struct rig_path *path, unsigned int end)
 {
 	uint32_t connection = path->links[end];
 
+	if (end == 0 && path->is_attaching) {
+		rig_resume_instead(rig, path, false);
+		return;
+	}
 	rig_unlink(rig, path, end, false);
 	if (connection == path->connection)
 		rig_lose_control(rig, index_of(rig, path));
@@ -137,10 +143,15 @@ static void dial(struct rig *rig, struct rig_path *path)
 	}
 	path->dials = 0;
 	path->connection = path->links[0] = ++path->connections;
-	path->is_hello_due[0] = true;
-	path->back_at_ns = rig->sim.now_ns;
+	path->dialed_at_ns = rig->sim.now_ns;
 	dps_sim_trace_note(&rig->sim.trace, rig->sim.now_ns, "control", "is back", path->connection,
 			   0);
+	if (path->is_detached[0]) {
+		rig_attach(rig, path);
+		return;
+	}
+	path->is_hello_due[0] = true;
+	path->back_at_ns = rig->sim.now_ns;
 	rig_advance_link(rig, path);
 }
 
@@ -188,6 +199,7 @@ void rig_advance_link(struct rig *rig, struct rig_path *path)
 			path->check =
 				dps_sim_check_add_path(&rig->check, path->ids[1], path->ids[0]);
 			rig_open_path(rig, path, 1);
+			path->epochs[1] = path->links[1];
 		}
 		rig_tell(rig, &hello);
 		if (end == 1)
@@ -199,10 +211,11 @@ static void on_hello(struct rig *rig, struct rig_path *path, const struct rig_me
 {
 	if (message->end == 0) {
 		rig_open_path(rig, path, 0);
+		path->epochs[0] = path->links[0];
 		resume_transfers(rig, path, 0);
 		return;
 	}
-	rig->superseded_count += path->links[1] != 0;
+	rig->superseded_count += path->links[1] != 0 && path->links[1] != message->connection;
 	rig_unlink(rig, path, 1, true);
 	path->links[1] = message->connection;
 	path->is_hello_due[1] = true;
@@ -294,7 +307,8 @@ void rig_on_link_message(struct rig *rig, const struct rig_message *message)
 		dial(rig, path);
 		break;
 	case RIG_MESSAGE_LOST:
-		if (path->links[message->end] == message->connection)
+		if (path->links[message->end] == message->connection &&
+		    !rig_detach(rig, path, message->end))
 			rig_unlink(rig, path, message->end, true);
 		break;
 	case RIG_MESSAGE_HELLO:
@@ -308,6 +322,7 @@ void rig_on_link_message(struct rig *rig, const struct rig_message *message)
 		on_resumed(rig, transfer);
 		break;
 	default:
+		rig_on_attach_message(rig, message);
 		break;
 	}
 }

@@ -53,7 +53,30 @@ static void fault(struct rig *rig, enum rig_fault_type type, unsigned int index,
 	rig_add_fault(rig, &fault);
 }
 
-static void control__lost_while_data_flow_goes_on_where_it_was(void **state)
+static void control__lost_with_its_path_goes_on_where_it_was(void **state)
+{
+	(void)state;
+	for (unsigned int seed = 1; seed <= 10; seed++) {
+		struct setting setting;
+		struct rig *rig;
+
+		setting_init(&setting);
+		setting.config.seed = seed;
+		setting.config.checkpoint_ns = 10 * DPS_NS_PER_MS;
+		setting.config.never_attaches = true;
+		rig = begin_with_files(&setting);
+		fault(rig, RIG_FAULT_CONTROL, 0, 1000 * seed / 2, 0);
+		fault(rig, RIG_FAULT_CONTROL, 0, 6000, 0);
+		rig_run(rig, rig->config.start_ns + 20 * DPS_NS_PER_S);
+		assert_true(rig->resumes_count >= 1);
+		assert_true(rig->transfers[0].again_bytes < FILES * FILE_BYTES / 2);
+		end_whole(rig, 20000);
+	}
+}
+
+/* ---- control lost, and data not ---- */
+
+static void control__lost_while_data_flow_costs_no_byte(void **state)
 {
 	(void)state;
 	for (unsigned int seed = 1; seed <= 10; seed++) {
@@ -67,9 +90,136 @@ static void control__lost_while_data_flow_goes_on_where_it_was(void **state)
 		fault(rig, RIG_FAULT_CONTROL, 0, 1000 * seed / 2, 0);
 		fault(rig, RIG_FAULT_CONTROL, 0, 6000, 0);
 		rig_run(rig, rig->config.start_ns + 20 * DPS_NS_PER_S);
-		assert_true(rig->resumes_count >= 1);
-		assert_true(rig->transfers[0].again_bytes < FILES * FILE_BYTES / 2);
+		assert_true(rig->attaches_count >= 1);
+		assert_int_equal(rig->resumes_count, 0);
+		assert_int_equal(rig->transfers[0].again_bytes, 0);
 		end_whole(rig, 20000);
+	}
+}
+
+/* Strikes when the collector's store is about to say what it has. */
+struct striker {
+	struct rig *rig;
+	unsigned int nth; /* of those moments; 0 once it has struck */
+	uint64_t delay_ns;
+};
+
+static void lose_now(void *context)
+{
+	const struct striker *striker = context;
+
+	rig_lose_control(striker->rig, 0);
+}
+
+static void on_saying(void *context, struct rig_transfer *transfer)
+{
+	struct striker *striker = context;
+	struct dps_sim *sim = &striker->rig->sim;
+
+	if (transfer->step == RIG_STEP_SAYING && striker->nth > 0 && --striker->nth == 0)
+		dps_sim_call_at(sim, sim->now_ns + striker->delay_ns, lose_now, striker);
+}
+
+/* lose_at(N, DELAY): at the Nth round of the store, so long after it has begun to say so. */
+static void lose_at(unsigned int nth, uint64_t delay_ns, unsigned int seed)
+{
+	struct striker striker = { .nth = nth, .delay_ns = delay_ns };
+	struct setting setting;
+	struct rig *rig;
+
+	setting_init(&setting);
+	setting.config.seed = seed;
+	setting.config.checkpoint_ns = 5 * DPS_NS_PER_MS;
+	rig = begin_with_files(&setting);
+	striker.rig = rig;
+	rig->on_step = on_saying;
+	rig->step_context = &striker;
+	rig_run(rig, rig->config.start_ns + 20 * DPS_NS_PER_S);
+	assert_int_equal(striker.nth, 0);
+	assert_int_equal(rig->resumes_count, 0);
+	assert_int_equal(rig->transfers[0].again_bytes, 0);
+	end_whole(rig, 20000);
+}
+
+static void control__lost_with_stored_under_way_says_it_again(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 12; i++)
+		lose_at(1 + i, i % 3 * 2 * DPS_NS_PER_MS, i + 1);
+}
+
+/* Done, and with it what the last files came to, is under way for 5 ms. */
+static void control__lost_exactly_at_the_end_ends_well(void **state)
+{
+	unsigned int attached = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 12; i++) {
+		struct setting setting;
+		struct rig *rig;
+		uint64_t over_ns;
+
+		setting_init(&setting);
+		rig = begin_with_files(&setting);
+		rig_run(rig, rig->config.start_ns + 20 * DPS_NS_PER_S);
+		over_ns = rig->transfers[0].over_ns;
+		end_whole(rig, 20000);
+
+		rig = begin_with_files(&setting);
+		rig_run(rig, over_ns - i * 500 * DPS_NS_PER_US);
+		rig_lose_control(rig, 0);
+		rig_run(rig, rig->config.start_ns + 20 * DPS_NS_PER_S);
+		attached += rig->attaches_count > 0;
+		assert_int_equal(rig->resumes_count, 0);
+		assert_int_equal(rig->transfers[0].again_bytes, 0);
+		end_whole(rig, 20000);
+	}
+	assert_true(attached > 0);
+}
+
+/* The collector dies and is back while the exporter still believes in its path. */
+static void attach__that_is_refused_resumes(void **state)
+{
+	uint64_t refused = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 12; i++) {
+		struct setting setting;
+		struct rig *rig;
+
+		setting_init(&setting);
+		setting.config.seed = i + 1;
+		setting.config.probe_floor_ns = 20 * DPS_NS_PER_MS;
+		rig = begin_with_files(&setting);
+		rig_run(rig, rig->config.start_ns + (60 + i * 3) * DPS_NS_PER_MS);
+		rig_kill(rig, COLLECTOR, DPS_NS_PER_MS);
+		rig_run(rig, rig->config.start_ns + 20 * DPS_NS_PER_S);
+		refused += rig->refused_count;
+		assert_int_equal(rig->attaches_count, 0);
+		assert_true(rig->resumes_count >= 1);
+		end_whole(rig, 20000);
+	}
+	assert_true(refused > 0);
+}
+
+/* Data and digests that are wrong, too: what was asked for again is asked for again. */
+static void control__lost_with_a_refetch_under_way_fetches_it(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 12; i++) {
+		struct setting setting;
+		struct rig *rig;
+
+		setting_init(&setting);
+		setting.config.seed = i + 1;
+		rig = begin_with_files(&setting);
+		rig->lies_one_in = 1000;
+		for (unsigned int j = 0; j < 4; j++)
+			fault(rig, RIG_FAULT_CONTROL, 0, 700 + j * 1500 + i * 100, 0);
+		rig_run(rig, rig->config.start_ns + 20 * DPS_NS_PER_S);
+		assert_true(rig->lies_count > 0 && rig->attaches_count > 0);
+		end_within(rig, 20000);
+		rig_destroy(rig);
 	}
 }
 
@@ -101,7 +251,7 @@ static void control_and_cable__lost_at_once_go_on(void **state)
 		rig = begin_with_files(&setting);
 		fault(rig, RIG_FAULT_BOTH, 0, 500 + i * 1000, 1 + i * 300);
 		rig_run(rig, rig->config.start_ns + 30 * DPS_NS_PER_S);
-		assert_true(rig->resumes_count >= 1);
+		assert_true(rig->resumes_count + rig->attaches_count >= 1);
 		end_whole(rig, 30000);
 	}
 }
@@ -270,6 +420,7 @@ static void disk__that_is_slow_at_resume_is_waited_for(void **state)
 
 		setting_init(&setting);
 		setting.config.seed = i + 1;
+		setting.config.never_attaches = true;
 		setting.hosts[COLLECTOR].disk.latency_ns = 50 * DPS_NS_PER_MS;
 		setting.hosts[COLLECTOR].disk.jitter_ns_max = 200 * DPS_NS_PER_MS;
 		rig = begin_with_files(&setting);
@@ -317,6 +468,7 @@ static void resume__replays_within_two_round_trips_and_5_ms(void **state)
 	(void)state;
 	setting_init(&setting);
 	setting.config.rate_bytes_per_s = 500000;
+	setting.config.never_attaches = true;
 	setting.hosts[COLLECTOR].disk.fsync_ns_min = DPS_NS_PER_MS;
 	setting.hosts[COLLECTOR].disk.fsync_ns_max = DPS_NS_PER_MS;
 	setting.config.commit_ns_min = setting.config.commit_ns_max = DPS_NS_PER_MS;
@@ -381,7 +533,12 @@ static void done__follows_the_last_byte_within_two_round_trips_and_a_sync(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(control__lost_while_data_flow_goes_on_where_it_was),
+		cmocka_unit_test(control__lost_with_its_path_goes_on_where_it_was),
+		cmocka_unit_test(control__lost_while_data_flow_costs_no_byte),
+		cmocka_unit_test(control__lost_with_stored_under_way_says_it_again),
+		cmocka_unit_test(control__lost_exactly_at_the_end_ends_well),
+		cmocka_unit_test(attach__that_is_refused_resumes),
+		cmocka_unit_test(control__lost_with_a_refetch_under_way_fetches_it),
 		cmocka_unit_test(path__that_is_silent_parks_and_goes_on),
 		cmocka_unit_test(control_and_cable__lost_at_once_go_on),
 		cmocka_unit_test(collector__killed_between_write_and_fsync_loses_what_was_not_told),
