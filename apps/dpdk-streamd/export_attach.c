@@ -8,7 +8,7 @@
 
 void dps_export_detach(struct dps_export *export)
 {
-	export->is_live = export->is_attaching = false;
+	export->is_live = export->is_attaching = export->must_say_again = false;
 	export->is_detached = true;
 }
 
@@ -23,8 +23,7 @@ void dps_export_attach(struct dps_export *export, uint64_t epoch)
 	dps_peer_link_say(export->link, &message);
 }
 
-/* Of files whose turn has come: what there is to say of others is said then. */
-static void say_again(struct dps_export *export, uint32_t index)
+static void say_file_again(struct dps_export *export, uint32_t index)
 {
 	struct dps_export_file *file = &export->files[index];
 
@@ -35,6 +34,17 @@ static void say_again(struct dps_export *export, uint32_t index)
 		file->is_said = false;
 		dps_export_say_digest(export, index);
 	}
+}
+
+/* Of files whose turn has come: what there is to say of others is said then. */
+void dps_export_say_again(struct dps_export *export)
+{
+	export->must_say_again = false;
+	/* Of what grows the size is told before its digest. */
+	if (export->live)
+		dps_export_say_live_again(export);
+	for (uint32_t i = 0; i < export->next_open; i++)
+		say_file_again(export, i);
 }
 
 bool dps_export_on_attached(struct dps_export *export, const struct dps_message_attached *attached)
@@ -51,8 +61,7 @@ bool dps_export_on_attached(struct dps_export *export, const struct dps_message_
 	/* Offers behind that were lost, or the last of them was. */
 	export->offered_end = attached->offered_end;
 	export->is_last_said = false;
+	export->must_say_again = true;
 	dps_export_mirror_begin(export);
-	for (uint32_t i = 0; i < export->next_open; i++)
-		say_again(export, i);
 	return true;
 }

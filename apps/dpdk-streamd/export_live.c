@@ -143,6 +143,17 @@ void dps_export_step_live(struct dps_export *export)
 		end(export);
 }
 
+void dps_export_say_live_again(struct dps_export *export)
+{
+	if (export->files[0].state < DPS_EXPORT_SENDING ||
+	    export->files[0].state >= DPS_EXPORT_STORED)
+		return;
+	if (export->is_end_said)
+		say_size(export, DPS_MESSAGE_FILE_END, export->told_bytes);
+	else if (export->told_bytes > 0)
+		say_size(export, DPS_MESSAGE_FILE_MORE, export->told_bytes);
+}
+
 bool dps_export_is_live_over(const struct dps_export *export)
 {
 	return export->files[0].state >= DPS_EXPORT_SENT;

@@ -64,7 +64,7 @@ void dps_export_park(struct dps_export *export)
 	note_sent(export);
 	export->connection++;
 	export->is_live = export->is_resuming = false;
-	export->is_detached = export->is_attaching = false;
+	export->is_detached = export->is_attaching = export->must_say_again = false;
 	export->has_channel = false;
 	export->opening_count = 0;
 	dps_export_drop_refetches(export);

@@ -49,6 +49,8 @@ bool dps_export_begin_live(struct dps_export *export);
 void dps_export_step_live(struct dps_export *export);
 /* Whether all of it is announced, or the rest never will be. */
 bool dps_export_is_live_over(const struct dps_export *export);
+/* How much there is of it, as the collector may not have heard. */
+void dps_export_say_live_again(struct dps_export *export);
 void dps_export_on_stretch_done(struct dps_export *export);
 /* The collector has so much of it on disk. False: that cannot be. */
 bool dps_export_on_held(struct dps_export *export, const struct dps_message_file_size *held);
@@ -69,6 +71,8 @@ void dps_export_fill(struct dps_export *export);
 bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_resumed *resumed);
 
 /* ---- export_attach.c ---- */
+/* In its turn after offers: what the collector may not have heard of accepted files. */
+void dps_export_say_again(struct dps_export *export);
 bool dps_export_on_attached(struct dps_export *export, const struct dps_message_attached *attached);
 
 /* ---- export_mirror.c ---- */

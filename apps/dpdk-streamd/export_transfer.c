@@ -335,6 +335,8 @@ void dps_export_step(struct dps_export *export)
 		else
 			offer(export);
 	}
+	if (export->must_say_again)
+		dps_export_say_again(export);
 	dps_export_fill(export);
 	if (export->accepted_end > 0 && !export->is_channel_wanted)
 		dps_export_open_channel(export);

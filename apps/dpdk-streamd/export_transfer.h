@@ -122,6 +122,7 @@ struct dps_export {
 	bool is_live;	     /* what is said reaches the collector */
 	bool was_live;	     /* on any connection of this run */
 	bool is_detached;    /* the path goes on, and what is said reaches nobody */
+	bool must_say_again; /* attached: what the collector may not have heard */
 	bool is_attaching;   /* another connection asked for the path and has no answer */
 	bool is_resuming;    /* it was asked to go on and has not said resumed */
 	bool is_resumed;     /* the collector knows the transfer: what follows is offered as more */

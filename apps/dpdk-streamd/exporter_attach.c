@@ -114,9 +114,12 @@ void dps_exporter_give_up_detached(struct dps_exporter *exporter, uint64_t now_n
 
 	dps_exporter_fail(exporter, DPS_EXIT_LOST,
 			  "%s, and could not connect again within %" PRIu64 ".%" PRIu64
-			  " s (--reconnect-timeout)%s%s; the same command resumes",
+			  " s (--reconnect-timeout)%s%s; %s",
 			  exporter->lost_why, tenths / 10, tenths % 10,
-			  exporter->failed_why[0] ? ": " : "", exporter->failed_why);
+			  exporter->failed_why[0] ? ": " : "", exporter->failed_why,
+			  exporter->export.live
+				  ? "what was read of a live source is lost, no command resumes it"
+				  : "the same command resumes");
 	dps_exporter_leave(exporter, NULL);
 }
 

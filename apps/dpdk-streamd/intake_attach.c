@@ -35,6 +35,14 @@ void dps_intake_attach(struct dps_intake *intake, struct dps_peer_link *link, ui
 	intake->active_at_ns = now_ns;
 }
 
+static void say_held_again(struct dps_intake_open *open)
+{
+	uint64_t bytes = open->held_bytes;
+
+	open->held_bytes = 0;
+	dps_intake_say_held(open, bytes);
+}
+
 void dps_intake_say_attached(struct dps_intake *intake, uint64_t now_ns)
 {
 	const struct dps_message message = {
@@ -46,6 +54,8 @@ void dps_intake_say_attached(struct dps_intake *intake, uint64_t now_ns)
 	};
 
 	dps_intake_say_settled(intake);
+	for (struct dps_intake_open *open = intake->opens; open; open = open->next)
+		say_held_again(open);
 	for (uint32_t i = 0; i < intake->refetches_count; i++)
 		if (intake->manifest.files[intake->refetches[i].file].state < DPS_MANIFEST_STORED)
 			dps_intake_say_refetch(intake, intake->refetches[i].offset,
