@@ -22,7 +22,6 @@ static void finish(struct pair *pair)
 {
 	pair_run(pair, 20 * DPS_NS_PER_S);
 	pair_expect_written(pair);
-	pair_close(pair);
 }
 
 /* Room is found at the attempt after the mark-th that fails. */
@@ -50,6 +49,7 @@ static void write_again__stores_what_found_no_space(void **state)
 	finish(&pair);
 	assert_int_equal(pair.no_space_count, 100);
 	assert_int_equal(pair.transfers[0].files[0].refetches, 0);
+	pair_close(&pair);
 }
 
 static int64_t find_none(struct pair *pair, unsigned int which, const struct dps_io *io)
@@ -81,6 +81,7 @@ static void write_again__credit_waits_for_space(void **state)
 	assert_int_equal(pair_counters(&pair, 0).data_packets, packets);
 	pair.end_io = NULL;
 	finish(&pair);
+	pair_close(&pair);
 }
 
 /* The only file for which there is no room: given up, it waits for nothing. */
@@ -108,6 +109,7 @@ static void skip__ends_the_wait_for_space(void **state)
 	pair.write_again_at_ns[1] = DPS_NEVER_NS;
 	finish(&pair);
 	assert_int_equal(transfer->files[1].done[1], 1);
+	pair_close(&pair);
 }
 
 /* Of two pieces of one chunk: the first finds no space, the second is wrong, and both come right.
@@ -135,6 +137,7 @@ static void refetch__writes_what_found_no_space_with_it(void **state)
 	finish(&pair);
 	assert_int_equal(transfer->files[1].refetches, 1);
 	assert_int_equal(pair.no_space_count, 1);
+	pair_close(&pair);
 }
 
 /* It was asked for while another write of the chunk was under way: made when that is back. */
@@ -162,6 +165,7 @@ static void write_again__is_not_forgotten_while_others_are_under_way(void **stat
 	assert_int_equal(pair.write_again_at_ns[1], DPS_NEVER_NS); /* it was asked for */
 	finish(&pair);
 	assert_int_equal(pair.no_space_count, 1);
+	pair_close(&pair);
 }
 
 static void close__forgets_what_found_no_space(void **state)
