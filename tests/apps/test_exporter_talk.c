@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What an exporter makes of a data path that the collector closes: its word about it comes over
- * another connection, sooner or later than the packet. The node is the test's own.
+ * What an exporter makes of a data path that the collector closes, whose word about it comes over
+ * another connection, sooner or later than the packet; and of a control connection that is lost
+ * while the path is not. The node is the test's own.
  */
 #include "apps/dpdk-streamd/exporter_state.h"
 #include "tests/support/cmocka.h"
@@ -10,17 +11,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATH = 2 };
+enum {
+	PATH = 2,
+	SPARE = 3,
+	EPOCH = 11,
+	COMMANDS_MAX = 16,
+};
 
 /* ---- the node, as far as a conversation knows it ---- */
 
 static struct dps_options options;
 static struct dps_loop loop;
+static struct dps_lane_command commands[COMMANDS_MAX];
+static unsigned int commands_count;
+static uint32_t opened_path; /* the last one */
 
 void dps_node_command(struct dps_node *node, const struct dps_lane_command *command)
 {
 	(void)node;
-	(void)command;
+	assert_true(commands_count < COMMANDS_MAX);
+	commands[commands_count++] = *command;
 }
 
 void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *snapshot)
@@ -76,9 +86,9 @@ void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_m
 			const struct dps_socket_address *peer)
 {
 	(void)node;
-	(void)path;
 	(void)hello;
 	(void)peer;
+	opened_path = path;
 }
 
 void dps_node_fill_hello(struct dps_node *node, struct dps_message_hello *hello, enum dps_role role,
@@ -129,8 +139,13 @@ static int set_up(void **state)
 	dps_clock_init_real(&fixture->clock);
 	assert_int_equal(dps_loop_init(&loop, &fixture->clock, NULL), 0);
 	exporter->options = &options;
-	exporter->parked_at_ns = DPS_NEVER_NS;
+	exporter->parked_at_ns = exporter->detached_at_ns = DPS_NEVER_NS;
+	exporter->epoch = EPOCH;
+	exporter->export.number = 1;
+	exporter->export.is_live = true;
 	exporter->dialer.fd = -1;
+	commands_count = 0;
+	opened_path = 0;
 	exporter->path = PATH;
 	exporter->has_path = exporter->is_path_said = exporter->is_path_open = true;
 	exporter->export.link = &exporter->link;
@@ -249,6 +264,191 @@ static void path_silent__parks_at_once(void **state)
 	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_PARKED);
 }
 
+/* ---- the control connection is lost, and the path is not ---- */
+
+static bool has_command(uint8_t type, uint32_t path, uint32_t value)
+{
+	for (unsigned int i = 0; i < commands_count; i++)
+		if (commands[i].type == type && commands[i].path == path &&
+		    commands[i].value == value)
+			return true;
+	return false;
+}
+
+static void lose_control(struct fixture *fixture)
+{
+	fixture->exporter.export.accepted_end = 1;
+	dps_peer_link_close(&fixture->exporter.link);
+	dps_exporter_on_closed(&fixture->exporter, "gone", DPS_NS_PER_S);
+}
+
+/* Another connection is there, and the collector said hello. */
+static void ask_to_attach(struct fixture *fixture)
+{
+	const struct dps_message_hello hello = { .epoch = 12 };
+	const struct dps_socket_address nowhere = { .bytes = 0 };
+	struct dps_exporter *exporter = &fixture->exporter;
+	int ends[2];
+
+	lose_control(fixture);
+	close(fixture->collector);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	fixture->collector = ends[1];
+	assert_int_equal(dps_peer_link_open(&exporter->link, &loop,
+					    dps_socket_create_tcp(ends[0], &nowhere)),
+			 0);
+	exporter->spare = (struct dps_exporter_path){
+		.path = SPARE,
+		.epoch = 12,
+		.is_there = true,
+		.is_said = true,
+	};
+	dps_exporter_attach(exporter, &hello, 2 * DPS_NS_PER_S);
+	assert_int_equal(exporter->state, DPS_EXPORTER_ATTACHING);
+}
+
+static void refuse(struct fixture *fixture, enum dps_control_code code)
+{
+	const struct dps_message message = {
+		.type = DPS_MESSAGE_REFUSE,
+		.refuse = { .code = code, .channel = 1, .text = "why" },
+	};
+
+	dps_exporter_on_message(&fixture->exporter, &message, 2 * DPS_NS_PER_S);
+}
+
+static void control_lost__goes_on_and_watches_the_path(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_control(fixture);
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_DETACHED);
+	assert_true(dps_exporter_is_moving(&fixture->exporter));
+	assert_false(dps_exporter_is_parked(&fixture->exporter));
+	assert_true(has_command(DPS_COMMAND_WATCH_PATH, PATH, 1));
+	assert_int_equal(commands_count, 1);
+}
+
+static void control_lost__before_anything_was_accepted_parks(void **state)
+{
+	struct fixture *fixture = *state;
+
+	dps_peer_link_close(&fixture->exporter.link);
+	dps_exporter_on_closed(&fixture->exporter, "gone", DPS_NS_PER_S);
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_PARKED);
+}
+
+static void control_lost__and_the_path_silent_parks(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_control(fixture);
+	lose_path(fixture, DPS_CLOSE_IDLE);
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_PARKED);
+	assert_false(dps_exporter_is_detached(&fixture->exporter));
+}
+
+/* Nobody can say so, and who parks would take it back. */
+static void control_lost__and_the_path_superseded_is_taken(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_control(fixture);
+	lose_path(fixture, DPS_CLOSE_SUPERSEDED);
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_ENDED);
+	assert_non_null(strstr(fixture->exporter.sentence, "taken this transfer over"));
+}
+
+static void control_lost__for_too_long_is_given_up(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_exporter *exporter = &fixture->exporter;
+
+	lose_control(fixture);
+	assert_int_equal(exporter->deadline_ns, 31 * DPS_NS_PER_S);
+	dps_exporter_give_up_detached(exporter, exporter->deadline_ns);
+	assert_int_equal(exporter->state, DPS_EXPORTER_ENDED);
+	assert_int_equal(exporter->status, DPS_EXIT_LOST);
+	assert_non_null(strstr(exporter->sentence, "30.0 s"));
+}
+
+static void attached__goes_on_over_the_old_path(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_exporter *exporter = &fixture->exporter;
+	struct dps_message message = { .type = DPS_MESSAGE_ATTACHED,
+				       .attached = {
+					       .channel = 1, .files_end = 1, .offered_end = 1 } };
+
+	ask_to_attach(fixture);
+	exporter->export.offered_end = 1;
+	message.attached.transfer = exporter->export.id;
+	dps_exporter_on_message(exporter, &message, 3 * DPS_NS_PER_S);
+	assert_int_equal(exporter->state, DPS_EXPORTER_MOVING);
+	assert_false(dps_exporter_is_detached(exporter));
+	assert_int_equal(exporter->path, PATH);
+	assert_int_equal(exporter->epoch, EPOCH);
+	assert_int_equal(opened_path, 0);
+	assert_true(has_command(DPS_COMMAND_WATCH_PATH, PATH, 0));
+	assert_true(has_command(DPS_COMMAND_CLOSE_PATH, SPARE, DPS_CLOSE_SUPERSEDED));
+	assert_false(has_command(DPS_COMMAND_CLOSE_PATH, PATH, DPS_CLOSE_SUPERSEDED));
+}
+
+static void expect_resuming(const struct fixture *fixture)
+{
+	const struct dps_exporter *exporter = &fixture->exporter;
+
+	assert_int_equal(exporter->state, DPS_EXPORTER_RESUMING);
+	assert_true(dps_exporter_is_parked(exporter) && !dps_exporter_is_detached(exporter));
+	assert_int_equal(exporter->path, SPARE);
+	assert_int_equal(exporter->epoch, 12);
+	assert_int_equal(opened_path, SPARE);
+	assert_false(exporter->is_path_open);
+	assert_true(exporter->link.is_open);
+	assert_true(has_command(DPS_COMMAND_CLOSE_PATH, PATH, DPS_CLOSE_SUPERSEDED));
+}
+
+static void attach__that_is_refused_resumes_on_the_same_connection(void **state)
+{
+	struct fixture *fixture = *state;
+
+	ask_to_attach(fixture);
+	refuse(fixture, DPS_CODE_PARKED);
+	expect_resuming(fixture);
+}
+
+static void attach__whose_path_goes_silent_resumes_on_the_same_connection(void **state)
+{
+	struct fixture *fixture = *state;
+
+	ask_to_attach(fixture);
+	lose_path(fixture, DPS_CLOSE_IDLE);
+	expect_resuming(fixture);
+}
+
+static void attach__of_what_another_has_ends(void **state)
+{
+	struct fixture *fixture = *state;
+
+	ask_to_attach(fixture);
+	refuse(fixture, DPS_CODE_SUPERSEDED);
+	expect_taken(fixture);
+}
+
+static void attach__that_loses_its_connection_is_tried_again(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_exporter *exporter = &fixture->exporter;
+
+	ask_to_attach(fixture);
+	dps_peer_link_close(&exporter->link);
+	dps_exporter_on_closed(exporter, "gone again", 3 * DPS_NS_PER_S);
+	assert_int_equal(exporter->state, DPS_EXPORTER_DETACHED);
+	assert_int_equal(exporter->detached_at_ns, DPS_NS_PER_S); /* since the first loss */
+	assert_false(exporter->spare.is_there);
+	assert_true(has_command(DPS_COMMAND_CLOSE_PATH, SPARE, DPS_CLOSE_SUPERSEDED));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +459,16 @@ int main(void)
 		TEST(path_closed__and_not_a_word_parks_at_the_deadline),
 		TEST(path_closed__and_the_control_connection_too_parks_at_once),
 		TEST(path_silent__parks_at_once),
+		TEST(control_lost__goes_on_and_watches_the_path),
+		TEST(control_lost__before_anything_was_accepted_parks),
+		TEST(control_lost__and_the_path_silent_parks),
+		TEST(control_lost__and_the_path_superseded_is_taken),
+		TEST(control_lost__for_too_long_is_given_up),
+		TEST(attached__goes_on_over_the_old_path),
+		TEST(attach__that_is_refused_resumes_on_the_same_connection),
+		TEST(attach__whose_path_goes_silent_resumes_on_the_same_connection),
+		TEST(attach__of_what_another_has_ends),
+		TEST(attach__that_loses_its_connection_is_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
