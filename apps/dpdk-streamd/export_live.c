@@ -16,20 +16,9 @@ enum {
 	STRETCHES_MAX = 4, /* of whatever length, so that a fast source takes few */
 };
 
-/* `-` needs --name; a FIFO has a name of its own. */
-static const char *live_name(const struct dps_options *options)
-{
-	const char *slash;
-
-	if (options->name)
-		return options->name;
-	slash = strrchr(options->paths[0], '/');
-	return slash ? slash + 1 : options->paths[0];
-}
-
 int dps_export_list_live(struct dps_export *export)
 {
-	const char *name = live_name(dps_node_options(export->node));
+	const char *name = dps_node_options(export->node)->name; /* `-` needs one */
 	struct timespec now = { 0 };
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);

@@ -180,25 +180,14 @@ static void on_trouble(void *context, enum dps_source_trouble trouble, const cha
 		"%s: %s%s", path, reason, trouble == DPS_SOURCE_SKIPPED ? ", skipped" : "");
 }
 
-static bool is_fifo(const char *path)
+static int open_live(void)
 {
-	struct stat status;
-
-	return lstat(path, &status) == 0 && S_ISFIFO(status.st_mode);
-}
-
-static int open_live(const struct dps_options *options)
-{
-	/* Without O_NONBLOCK the open would wait for a writer. */
-	int fd = options->reads_stdin
-			 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-			 : open(options->paths[0], O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
 	if (fd >= 0)
 		return fd;
 	fd = -errno;
-	fprintf(stderr, "dpdk-streamd: %s cannot be read: %s\n",
-		options->reads_stdin ? "standard input" : options->paths[0], strerror(-fd));
+	fprintf(stderr, "dpdk-streamd: standard input cannot be read: %s\n", strerror(-fd));
 	return fd;
 }
 
@@ -213,8 +202,8 @@ int dps_exporter_open_source(const struct dps_options *options, struct dps_sourc
 	*source_fd = -1;
 	if (options->has_generate)
 		return 0;
-	if (options->reads_stdin || (options->paths_count == 1 && is_fifo(options->paths[0]))) {
-		*source_fd = open_live(options);
+	if (options->reads_stdin) {
+		*source_fd = open_live();
 		return *source_fd < 0 ? *source_fd : 0;
 	}
 	result = dps_source_open((const char *const *)options->paths, options->paths_count,

@@ -13,7 +13,7 @@ struct dps_exporter_peer {
 };
 
 /*
- * Lists what is to be sent; NULL with --generate and for a live source (`-`, or a FIFO), whose
+ * Lists what is to be sent; NULL with --generate and for a live source (`-`), whose
  * descriptor is in source_fd, else -1. Returns 0, or -errno and says why on stderr. Before the node
  * is started: a wrong name should not cost a start of DPDK.
  */

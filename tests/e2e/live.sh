@@ -81,15 +81,6 @@ a_pipe_arrives_identical() {
 		fail_with "the summary has other bytes"
 }
 
-a_fifo_keeps_its_name() {
-	prepare 4
-	start_collector
-	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" --json "$scratch/source"
-	cat "$scratch/x.pcap" >"$scratch/source"
-	expect_end 0
-	cmp "$scratch/x.pcap" "$scratch/into/source" || fail_with "another file arrived"
-}
-
 nothing_is_an_empty_file() {
 	prepare 1
 	start_collector
@@ -205,7 +196,6 @@ what_cannot_be_read_is_no_file() {
 }
 
 run_case a_pipe_arrives_identical
-run_case a_fifo_keeps_its_name
 run_case nothing_is_an_empty_file
 run_case a_pause_of_the_source_is_no_stall
 run_case a_collector_is_killed_and_comes_back
