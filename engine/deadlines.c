@@ -33,8 +33,10 @@ static uint64_t silence_ns(const struct dps_path *path)
 
 	if (!path->is_alone)
 		return path->config.silence_ns;
-	alone_ns = dps_max_u64(ALONE_PROBE_TIMEOUTS * dps_path_probe_timeout_ns(path),
-			       ALONE_PROBE_FLOORS * path->config.probe_floor_ns);
+	alone_ns = ALONE_PROBE_FLOORS * path->config.probe_floor_ns;
+	if (path->state == DPS_PATH_OPEN) /* else nothing is known of its round trip */
+		alone_ns = dps_max_u64(alone_ns,
+				       ALONE_PROBE_TIMEOUTS * dps_path_probe_timeout_ns(path));
 	return dps_min_u64(alone_ns, path->config.silence_ns);
 }
 
