@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An exporter that goes on with transfers in ways no honest one does.
 
-usage: lying_resumer.py PORT unknown|ended|numbers|order|races
+usage: lying_resumer.py PORT unknown|ended|numbers|order|races|attach
        lying_resumer.py PORT steal TRANSFER    one that somebody else is at
        lying_resumer.py PORT claimed TRANSFER  one that another collector is at
 Exit 0: the collector answered as docs/protocol.md section 10 says; else the last line says where not.
@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from lying_exporter import CHUNK, breaks, expect, file, greeted, offer, resume, Peer
+from lying_exporter import CHUNK, breaks, expect, file, greeted, hello, offer, resume, Peer
 
 
 def name():
@@ -168,6 +168,80 @@ def races():
     last.close()
 
 
+def attach(transfer, epoch, **changes):
+    return dict({"type": "attach", "transfer": transfer, "channel": 1, "epoch": epoch}, **changes)
+
+
+def of_epoch(epoch):
+    peer = Peer()
+    peer.say(hello(epoch=epoch))
+    expect("hello", peer.hear(), "hello", epoch=epoch)
+    return peer
+
+
+def not_attached(what, transfer, epoch, code):
+    """And the connection goes on: it can resume, or offer."""
+    peer = greeted()
+    peer.say(attach(transfer, epoch))
+    expect(what, peer.hear_until("refuse", "attached", "error"), "refuse", code=code, channel=1)
+    return peer
+
+
+def attached(what, transfer, epoch, files):
+    peer = greeted()
+    peer.say(attach(transfer, epoch))
+    expect(what, peer.hear_until("refuse", "attached", "error"), "attached", transfer=transfer,
+           channel=1, files_end=files, offered_end=files)
+    return peer
+
+
+def attaches():
+    """A path belongs to who has its epoch, and to the last of them."""
+    not_attached("a transfer that never was", name(), 1, "unknown").close()
+    mine, yours = of_epoch(1001), of_epoch(1002)
+    transfers = [offered(peer, file(name(), 1 << 20), file(name())) for peer in (mine, yours)]
+    not_attached("an epoch that never was", transfers[0], 4711, "superseded").close()
+    not_attached("somebody else's transfer", transfers[0], 1002, "superseded").close()
+    for what, message in (
+            ("another channel", attach(transfers[0], 1001, channel=2)),
+            ("no channel", attach(transfers[0], 1001, channel=(1 << 32) - 1)),
+            ("no epoch", attach(transfers[0], None)),
+            ("an epoch below all", attach(transfers[0], -1)),
+            ("an epoch above all", attach(transfers[0], 1 << 63)),
+            ("a short name", attach("00", 1001)),
+            ("what a collector says", {"type": "attached", "transfer": transfers[0], "channel": 1,
+                                       "files_end": 2, "offered_end": 2})):
+        breaks(what, greeted(), message)
+    breaks("an attach before hello", Peer(), attach(transfers[0], 1001))
+    breaks("an attach beside a transfer of its own", yours, attach(transfers[0], 1001))
+    # None of it has done the transfer any harm: who has it can still say so.
+    mine.say({"type": "skip", "channel": 1, "file": 1, "from": 0, "code": "cannot_read",
+              "text": "it is gone"})
+    # The last one has it, whether the connection before seems alive or not; it says what it will again.
+    peer = attached("a path that goes on", transfers[0], 1001, 2)
+    superseded("the first of three", mine)
+    peer.say({"type": "skip", "channel": 1, "file": 1, "from": 0, "code": "cannot_read",
+              "text": "it is gone"})
+    peer.socket.shutdown(2)
+    peer.close()
+    other = attached("a path that was left", transfers[0], 1001, 2)
+    # A resume takes it all, and its epoch is another.
+    peer = greeted()
+    resumed("what is attached", peer, transfers[0], files_end=2)
+    superseded("the third", other)
+    not_attached("an old epoch", transfers[0], 1001, "superseded").close()
+    # Nothing comes over its path: it parks, and on the same connection it can be resumed.
+    peer.close()
+    time.sleep(2)
+    peer = not_attached("a transfer that is parked", transfers[0], 5, "parked")
+    resumed("after all lies", peer, transfers[0], files_end=2)
+    peer.say({"type": "last", "channel": 1, "files": 2},
+             {"type": "skip", "channel": 1, "file": 0, "from": 0, "code": "cannot_read",
+              "text": "it is gone"})
+    expect("all given up", peer.hear_until("done", "error"), "done", files=0, failed=2)
+    peer.close()
+
+
 def claimed():
     refused("a transfer that another collector has", sys.argv[3], ["busy"], files=1 << 20)
 
@@ -180,5 +254,5 @@ def steal():
     peer.close()
 
 
-{"unknown": unknown, "ended": ended, "numbers": numbers, "order": order, "races": races,
+{"unknown": unknown, "ended": ended, "numbers": numbers, "order": order, "races": races, "attach": attaches,
  "steal": steal, "claimed": claimed}[sys.argv[2]]()

@@ -416,7 +416,7 @@ run_case folder_is_gone_when_it_starts
 run_case another_collector
 run_case disk_fills_while_it_moves
 run_case disk_is_full_when_it_starts
-for what in unknown ended numbers order races; do
+for what in unknown ended numbers order races attach; do
 	run_case resumes "$what"
 done
 run_case somebody_elses
