@@ -212,11 +212,9 @@ static void options_init(struct pair_options *options, uint64_t seed)
 	options->hold_ns = 50 * DPS_NS_PER_US;
 }
 
-/* Slots in use never exceed the pool: pair_turn checks that, and every other invariant. */
-static void check(struct pair_options *options, unsigned int directions)
+static struct pair *open_all(const struct pair_options *options, unsigned int directions)
 {
 	struct pair *pair = test_malloc(sizeof(*pair));
-	uint32_t spread = 0;
 
 	pair_open(pair, options);
 	for (uint32_t i = 0; i < CHANNELS; i++) {
@@ -226,6 +224,15 @@ static void check(struct pair_options *options, unsigned int directions)
 		pair_open_channel(pair, transfer, 1);
 		pair_add_file(pair, transfer, FILE_CHUNKS * CHUNK);
 	}
+	return pair;
+}
+
+/* Slots in use never exceed the pool: pair_turn checks that, and every other invariant. */
+static void check(struct pair_options *options, unsigned int directions)
+{
+	struct pair *pair = open_all(options, directions);
+	uint32_t spread = 0;
+
 	while (!is_over(pair)) {
 		pair_check(pair, pair->now_ns < 100 * DPS_NS_PER_S && "finishes in time");
 		pair_turn(pair, UINT64_MAX);
@@ -267,6 +274,49 @@ static void share__a_thousand_channels_with_loss(void **state)
 	check(&options, 1);
 }
 
+/* What the receiver has promised, or has and may not let go of: of all channels together. */
+static uint64_t held_bytes(const struct pair *pair)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < pair->transfers_count; i++) {
+		struct dps_channel_state channel;
+
+		assert_int_equal(dps_engine_read_channel(pair->sides[1].engine,
+							 pair->transfers[i].channel[1], &channel),
+				 0);
+		bytes += channel.credit - channel.bytes_done;
+	}
+	return bytes;
+}
+
+/* A thousand windows are many times the pool; with a disk that takes nothing, all is held. */
+static void share__a_thousand_channels_stay_within_the_lanes_bound(void **state)
+{
+	struct pair_options options;
+	struct pair *pair;
+	uint64_t most = 0;
+
+	(void)state;
+	options_init(&options, 4);
+	assert_true(CHANNELS * options.window_bytes > 100 * SLOTS * CHUNK);
+	pair = open_all(&options, 1);
+	pair->is_disk_asleep[1] = true;
+	for (unsigned int i = 0; !is_over(pair); i++) {
+		pair_check(pair, pair->now_ns < 100 * DPS_NS_PER_S && "finishes in time");
+		pair_turn(pair, pair->now_ns + DPS_NS_PER_MS);
+		if (i % 16 == 0)
+			most = dps_max_u64(most, held_bytes(pair));
+		pair_check(pair, most <= SLOTS * CHUNK);
+		if (i == 1000)
+			pair->is_disk_asleep[1] = false;
+	}
+	assert_true(most > SLOTS * CHUNK / 2); /* the bound was come up to */
+	pair_expect_written(pair);
+	pair_close(pair);
+	test_free(pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -279,6 +329,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(share__a_thousand_channels_finish_side_by_side),
 		cmocka_unit_test(share__a_thousand_channels_in_both_directions),
 		cmocka_unit_test(share__a_thousand_channels_with_loss),
+		cmocka_unit_test(share__a_thousand_channels_stay_within_the_lanes_bound),
 	};
 
 	pair_seeds_from(argc, argv);
