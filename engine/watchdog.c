@@ -63,11 +63,32 @@ const char *dps_watchdog_reason(const struct dps_transfer_snapshot *snapshot,
 	}
 }
 
+static bool read_transfer(void *owner, struct dps_transfer_snapshot *snapshot, uint64_t now_ns)
+{
+	(void)now_ns;
+	return dps_transfer_read(owner, snapshot);
+}
+
+static bool end_transfer(void *owner, const char *reason, uint64_t now_ns)
+{
+	(void)now_ns;
+	return dps_transfer_cancel(owner, reason);
+}
+
+static const struct dps_watchdog_ops transfer_ops = { .read = read_transfer, .end = end_transfer };
+
 void dps_watchdog_init(struct dps_watchdog *watchdog, struct dps_registry *registry,
 		       uint64_t idle_ns, uint64_t now_ns)
 {
+	dps_watchdog_init_for(watchdog, registry, &transfer_ops, idle_ns, now_ns);
+}
+
+void dps_watchdog_init_for(struct dps_watchdog *watchdog, struct dps_registry *registry,
+			   const struct dps_watchdog_ops *ops, uint64_t idle_ns, uint64_t now_ns)
+{
 	*watchdog = (struct dps_watchdog){
 		.registry = registry,
+		.ops = ops,
 		.tick_ns = dps_watchdog_tick_ns(idle_ns),
 	};
 	watchdog->next_at_ns = now_ns + watchdog->tick_ns;
@@ -77,13 +98,13 @@ void dps_watchdog_init(struct dps_watchdog *watchdog, struct dps_registry *regis
 static bool look_at(struct dps_watchdog *watchdog, struct dps_handle handle, uint64_t now_ns,
 		    struct dps_watchdog_finding *finding)
 {
-	struct dps_transfer *transfer = dps_registry_get(watchdog->registry, handle, NULL);
+	void *owner = dps_registry_get(watchdog->registry, handle, NULL);
 	struct dps_transfer_snapshot snapshot;
 	const char *reason;
 
-	if (transfer == NULL)
+	if (owner == NULL)
 		return false;
-	if (!dps_transfer_read(transfer, &snapshot)) {
+	if (!watchdog->ops->read(owner, &snapshot, now_ns)) {
 		watchdog->unread++;
 		return false;
 	}
@@ -92,7 +113,7 @@ static bool look_at(struct dps_watchdog *watchdog, struct dps_handle handle, uin
 		.verdict = dps_watchdog_judge(&snapshot, now_ns),
 	};
 	reason = dps_watchdog_reason(&snapshot, finding->verdict);
-	if (reason != NULL && dps_transfer_cancel(transfer, reason)) {
+	if (reason != NULL && watchdog->ops->end(owner, reason, now_ns)) {
 		finding->is_ended = true;
 		watchdog->ended++;
 	}

@@ -38,8 +38,21 @@ enum dps_watchdog_verdict dps_watchdog_judge(const struct dps_transfer_snapshot 
 const char *dps_watchdog_reason(const struct dps_transfer_snapshot *snapshot,
 				enum dps_watchdog_verdict verdict);
 
+/* What else than struct dps_transfer a registry may lead to. */
+struct dps_watchdog_ops {
+	/*
+	 * As dps_transfer_read: false when it cannot be had now. Of the snapshot, judge looks at
+	 * state, is_blocked, is_source_idle_ended, release, idle_ns, reconnect_ns, posted,
+	 * acknowledged, stored, and the times; nothing else need be filled in.
+	 */
+	bool (*read)(void *owner, struct dps_transfer_snapshot *snapshot, uint64_t now_ns);
+	/* Ends it for a reason (DPS_REASON_…); false when it has ended already. */
+	bool (*end)(void *owner, const char *reason, uint64_t now_ns);
+};
+
 struct dps_watchdog {
-	struct dps_registry *registry; /* of struct dps_transfer */
+	struct dps_registry *registry;
+	const struct dps_watchdog_ops *ops;
 	uint64_t tick_ns;
 	uint64_t next_at_ns; /* DPS_NEVER_NS once the registry is closed */
 	uint64_t ended;	     /* transfers it cancelled */
@@ -47,9 +60,14 @@ struct dps_watchdog {
 	uint32_t from;	     /* where a look that ran out of room goes on */
 };
 
-/* idle_ns: the shortest that its transfers are configured with. */
+/*
+ * idle_ns: the shortest that its transfers are configured with. The registry leads to
+ * struct dps_transfer, or with init_for to what the ops take.
+ */
 void dps_watchdog_init(struct dps_watchdog *watchdog, struct dps_registry *registry,
 		       uint64_t idle_ns, uint64_t now_ns);
+void dps_watchdog_init_for(struct dps_watchdog *watchdog, struct dps_registry *registry,
+			   const struct dps_watchdog_ops *ops, uint64_t idle_ns, uint64_t now_ns);
 
 struct dps_watchdog_finding {
 	struct dps_handle handle;

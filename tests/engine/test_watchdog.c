@@ -355,9 +355,74 @@ static void on_tick__leaves_out_what_was_unregistered(void **state)
 	kennel_close(&kennel);
 }
 
+/* What is no struct dps_transfer: as a program keeps its transfers of files. */
+struct foreign {
+	struct dps_transfer_snapshot snapshot;
+	const char *ended; /* why */
+	bool is_unreadable;
+};
+
+static bool read_foreign(void *owner, struct dps_transfer_snapshot *snapshot, uint64_t now_ns)
+{
+	const struct foreign *foreign = owner;
+
+	(void)now_ns;
+	*snapshot = foreign->snapshot;
+	return !foreign->is_unreadable;
+}
+
+static bool end_foreign(void *owner, const char *reason, uint64_t now_ns)
+{
+	struct foreign *foreign = owner;
+
+	assert_true(now_ns >= 20 * S);
+	if (foreign->ended)
+		return false;
+	foreign->ended = reason;
+	return true;
+}
+
+static void on_tick__looks_after_what_is_no_transfer_of_ours(void **state)
+{
+	static const struct dps_watchdog_ops ops = { .read = read_foreign, .end = end_foreign };
+	struct foreign foreign[3] = { { .ended = NULL } };
+	struct dps_watchdog_finding finding;
+	struct dps_watchdog watchdog;
+	struct dps_registry *registry;
+	struct dps_handle handles[3];
+
+	(void)state;
+	registry =
+		dps_registry_init(aligned_alloc(64, (dps_registry_bytes(4) + 63) / 64 * 64), 4, 1);
+	for (unsigned int i = 0; i < 3; i++) {
+		const struct dps_transfer_id id = { { (uint8_t)(i + 1) } };
+
+		foreign[i].snapshot = (struct dps_transfer_snapshot){
+			.state = DPS_TRANSFER_ATTACHED,
+			.idle_ns = 20 * S,
+			.posted = 1,
+		};
+		assert_int_equal(dps_registry_register(registry, &id, &foreign[i], &handles[i]), 0);
+	}
+	foreign[0].is_unreadable = true;
+	foreign[2].ended = "before";
+	dps_watchdog_init_for(&watchdog, registry, &ops, 20 * S, 0);
+	for (unsigned int count = 0; dps_watchdog_on_tick(&watchdog, 20 * S, &finding, 1) > 0;) {
+		assert_int_equal(finding.verdict, DPS_WATCHDOG_STALLED_PEER);
+		assert_true(++count <= 2);
+	}
+	assert_int_equal(watchdog.unread, 1);
+	assert_int_equal(watchdog.ended, 1);
+	assert_null(foreign[0].ended);
+	assert_string_equal(foreign[1].ended, DPS_REASON_PEER_STALLED);
+	assert_string_equal(foreign[2].ended, "before");
+	free(registry);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(on_tick__looks_after_what_is_no_transfer_of_ours),
 		cmocka_unit_test(tick_ns__is_a_quarter_between_one_and_five_seconds),
 		cmocka_unit_test(on_tick__watchdog_check_logic_matches_spawn_loop),
 		cmocka_unit_test(on_tick__waits_for_its_time),
