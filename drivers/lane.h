@@ -27,6 +27,7 @@ enum dps_lane_command_type {
 	DPS_COMMAND_SKIP,
 	DPS_COMMAND_STORED,
 	DPS_COMMAND_WRITE_AGAIN, /* what found no space */
+	DPS_COMMAND_LOOK,	 /* is answered by CHANNEL_STATE */
 	DPS_COMMAND_RESEND,
 	DPS_COMMAND_STOP, /* closes every path with value as reason; turns then find nothing to do
 			   */
@@ -58,7 +59,8 @@ enum dps_lane_event_type {
 	DPS_LANE_ENGINE = 1,	 /* what the engine said */
 	DPS_LANE_CHANNEL_OPENED, /* engine.channel, engine.generation, cookie; or engine.error */
 	DPS_LANE_PATH_FAILED, /* OPEN_PATH could not be done: engine.path, engine.error = -errno */
-	DPS_LANE_FILE_CLOSED, /* the lane is done with fd */
+	DPS_LANE_CHANNEL_STATE, /* engine.channel, engine.generation; engine.offset = contiguous */
+	DPS_LANE_FILE_CLOSED,	/* the lane is done with fd */
 	DPS_LANE_REFUSED, /* ANNOUNCE or RESEND could not be done: engine.error, engine.file_index
 			   */
 	DPS_LANE_LINK,	  /* the port's link changed; engine.error = 1 up, 0 down */

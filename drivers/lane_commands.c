@@ -202,6 +202,19 @@ static bool is_current(struct dps_lane *lane, const struct dps_lane_command *com
 	       state.generation == command->generation;
 }
 
+static void look(struct dps_lane *lane, const struct dps_lane_command *command)
+{
+	struct dps_channel_state state;
+
+	if (dps_engine_read_channel(lane->engine, command->channel, &state) == 0)
+		dps_lane_say(lane, &(struct dps_lane_event){
+					   .type = DPS_LANE_CHANNEL_STATE,
+					   .engine = { .channel = command->channel,
+						       .generation = command->generation,
+						       .offset = state.contiguous },
+				   });
+}
+
 static void on_channel_command(struct dps_lane *lane, const struct dps_lane_command *command)
 {
 	switch (command->type) {
@@ -222,6 +235,9 @@ static void on_channel_command(struct dps_lane *lane, const struct dps_lane_comm
 		break;
 	case DPS_COMMAND_STORED:
 		(void)dps_engine_mark_stored(lane->engine, command->channel, command->offset);
+		break;
+	case DPS_COMMAND_LOOK:
+		look(lane, command);
 		break;
 	case DPS_COMMAND_WRITE_AGAIN:
 		(void)dps_engine_write_again(lane->engine, command->channel, lane->now_ns);

@@ -292,6 +292,7 @@ static void note(struct rig *rig, const struct rig_host *host, const struct dps_
 	static const char *const lane_names[] = {
 		[DPS_LANE_CHANNEL_OPENED] = "says: channel opened",
 		[DPS_LANE_PATH_FAILED] = "says: path failed",
+		[DPS_LANE_CHANNEL_STATE] = "says: channel state",
 		[DPS_LANE_FILE_CLOSED] = "says: file closed",
 		[DPS_LANE_REFUSED] = "says: refused",
 		[DPS_LANE_LINK] = "says: link",
