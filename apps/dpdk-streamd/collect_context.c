@@ -36,11 +36,11 @@ void dps_collect_context_set_budgets(struct dps_collect_context *context)
 struct dps_intake *dps_collect_context_find(const struct dps_collect_context *context,
 					    const struct dps_transfer_id *id)
 {
-	struct dps_intake *intake = context->intakes;
+	struct dps_handle handle;
 
-	while (intake && memcmp(&intake->id, id, sizeof(*id)) != 0)
-		intake = intake->next;
-	return intake;
+	if (!dps_registry_find(context->watch.registry, id, &handle))
+		return NULL;
+	return dps_registry_get(context->watch.registry, handle, NULL);
 }
 
 struct dps_intake *dps_collect_context_of_serial(const struct dps_collect_context *context,

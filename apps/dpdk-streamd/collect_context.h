@@ -7,6 +7,7 @@
 #pragma once
 #include "apps/dpdk-streamd/node.h"
 #include "apps/dpdk-streamd/report.h"
+#include "apps/dpdk-streamd/watch.h"
 #include "apps/dpdk-streamd/worker.h"
 #include "drivers/store/staging.h"
 
@@ -32,6 +33,7 @@ struct dps_collect_context {
 	uint64_t promised_bytes; /* of accepted files that take no space yet */
 	uint64_t manifest_bytes; /* of memory, for names of all transfers */
 	uint64_t next_serial;	 /* of transfers, to know late answers of the lane */
+	struct dps_watch watch;	 /* all transfers by their ids, and the watchdog over them */
 	struct dps_intake *intakes;
 	unsigned int intakes_count;
 	struct dps_intake_open **by_fd; /* what the lane has a descriptor of */

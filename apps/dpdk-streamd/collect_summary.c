@@ -14,6 +14,7 @@ void dps_collect_report_progress(const struct dps_intake *intake, uint64_t now_n
 	};
 	struct dps_lane_snapshot snapshot;
 
+	progress.waits_for_source = intake->verdict == DPS_WATCHDOG_IDLE_SOURCE;
 	if (intake->space.lacks != 0) {
 		progress.blocked = dps_blocked_why_name(DPS_BLOCKED_SPACE);
 		progress.blocked_by = "the disk is full";

@@ -213,6 +213,11 @@ static void on_lane_event(void *context, const struct dps_lane_event *event, uin
 		if (intake)
 			dps_intake_on_channel_opened(intake, event, now_ns);
 		break;
+	case DPS_LANE_CHANNEL_STATE:
+		intake = dps_collect_context_of_channel(&collector->context, &event->engine);
+		if (intake)
+			dps_intake_on_channel_state(intake, event->engine.offset, now_ns);
+		break;
 	case DPS_LANE_PATH_FAILED:
 		session = session_of_path(collector, event->engine.path);
 		if (session)
@@ -322,6 +327,9 @@ static uint64_t next_deadline_ns(const struct dps_collector *collector, uint64_t
 		at_ns = other_ns;
 	other_ns = dps_collect_store_deadline_ns(&collector->store);
 	at_ns = other_ns < at_ns ? other_ns : at_ns;
+	other_ns = collector->context.watch.watchdog.next_at_ns;
+	if (collector->context.intakes && other_ns < at_ns)
+		at_ns = other_ns;
 	if (collector->context.is_stopping && collector->stop_until_ns < at_ns)
 		at_ns = collector->stop_until_ns;
 	for (const struct dps_collect_session *session = collector->sessions; session;
@@ -360,6 +368,7 @@ static void serve(struct dps_collector *collector)
 		now_ns = dps_node_now_ns(node);
 		dps_worker_reap(&collector->examiner, now_ns);
 		step_transfers(collector, now_ns);
+		dps_intake_watch_all(&collector->context, now_ns);
 		dps_collect_store_step(&collector->store, &collector->context, now_ns);
 		step_sessions(collector, now_ns);
 		report_progress(collector, now_ns);
@@ -441,6 +450,10 @@ int dps_collector_run(struct dps_node *node)
 		.chunk_bytes = dps_node_chunk_bytes(node),
 		.next_serial = 1,
 	};
+	if (dps_watch_init(&collector->context.watch, DPS_COLLECT_TRANSFERS_MAX,
+			   &dps_intake_watch_ops, options->idle_timeout_ns,
+			   dps_node_now_ns(node)) < 0)
+		abort(); /* out of memory */
 	dps_collect_context_set_budgets(&collector->context);
 	dps_report_init(&collector->report, stdout, stderr, options->is_json, options->is_quiet);
 	run(collector);
@@ -450,6 +463,7 @@ int dps_collector_run(struct dps_node *node)
 	/* Nobody works for us any more. What time did not suffice for is left to the exit. */
 	dps_collect_store_close(&collector->store);
 	free(collector->context.by_fd);
+	dps_watch_fini(&collector->context.watch);
 	free(collector);
 	return status;
 }

@@ -85,7 +85,7 @@ static uint64_t next_deadline_ns(void *context)
 	if (dps_exporter_is_moving(exporter) || dps_exporter_is_parked(exporter))
 		at_ns = earliest(at_ns, dps_report_deadline_ns(&exporter->report));
 	if (exporter->state == DPS_EXPORTER_MOVING)
-		at_ns = earliest(at_ns, exporter->watch_at_ns);
+		at_ns = earliest(at_ns, dps_exporter_watch_deadline_ns(exporter));
 	if (dps_exporter_is_moving(exporter))
 		at_ns = earliest(at_ns, dps_export_deadline_ns(&exporter->export));
 	return at_ns;
@@ -145,7 +145,7 @@ static void on_due(void *context, uint64_t now_ns)
 	if (dps_exporter_is_moving(exporter))
 		dps_export_on_time(&exporter->export, now_ns);
 	dps_exporter_report_progress(exporter, now_ns);
-	dps_exporter_watch_progress(exporter, now_ns);
+	dps_exporter_step_watch(exporter, now_ns);
 	if (now_ns >= exporter->deadline_ns)
 		on_deadline(exporter, now_ns);
 }
@@ -257,10 +257,12 @@ int dps_exporter_run(struct dps_node *node, struct dps_source *source, struct dp
 	dps_report_init(&exporter->report, stdout, stderr, options->is_json, options->is_quiet);
 	dps_socket_address_format(&peer->addresses[0], exporter->peer_name);
 	if (dps_export_init(&exporter->export, node, source, mirror, &exporter->link,
-			    &exporter->report) < 0) {
+			    &exporter->report) < 0 ||
+	    dps_exporter_start_watch(exporter, dps_node_now_ns(node)) < 0) {
 		fprintf(stderr, "dpdk-streamd: not enough memory for the list of files\n");
 		dps_node_stop(node, DPS_CLOSE_CANCELLED);
 		dps_export_fini(&exporter->export);
+		dps_watch_fini(&exporter->watch);
 		free(exporter);
 		return DPS_EXIT_NOT_ALL;
 	}
@@ -298,6 +300,7 @@ int dps_exporter_run(struct dps_node *node, struct dps_source *source, struct dp
 	dps_peer_link_close(&exporter->link);
 	dps_node_stop(node, exporter->is_done ? DPS_CLOSE_DONE : DPS_CLOSE_CANCELLED);
 	dps_export_fini(&exporter->export);
+	dps_watch_fini(&exporter->watch);
 	free(exporter);
 	return status;
 }

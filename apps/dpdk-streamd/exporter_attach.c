@@ -66,6 +66,7 @@ static void begin(struct dps_exporter *exporter, const char *why, uint64_t now_n
 	};
 
 	dps_exporter_init_backoff(exporter, now_ns);
+	dps_vitals_pause(&exporter->vitals, now_ns);
 	exporter->detached_at_ns = now_ns;
 	exporter->detached_until_ns = dps_exporter_until_ns(exporter, now_ns);
 	snprintf(exporter->lost_why, sizeof(exporter->lost_why), "%s", why);
@@ -145,7 +146,7 @@ void dps_exporter_on_attached(struct dps_exporter *exporter, uint64_t now_ns)
 
 	dps_exporter_end_detached(exporter);
 	watch_path(exporter, false);
-	exporter->advanced_at_ns = now_ns;
+	dps_vitals_go_on(&exporter->vitals, now_ns);
 	dps_backoff_on_success(&exporter->backoff, now_ns);
 	dps_report_clear_line(&exporter->report);
 	dps_log("export", DPS_LOG_NOTICE, "connected to %s again after %" PRIu64 " ms",

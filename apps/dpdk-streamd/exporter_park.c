@@ -54,7 +54,7 @@ void dps_exporter_init_backoff(struct dps_exporter *exporter, uint64_t now_ns)
 static void start_waiting(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
 {
 	dps_exporter_init_backoff(exporter, now_ns);
-	exporter->idle_ns = now_ns - exporter->advanced_at_ns;
+	dps_vitals_pause(&exporter->vitals, now_ns);
 	exporter->parked_at_ns = now_ns;
 	exporter->parked_until_ns = dps_exporter_until_ns(exporter, now_ns);
 	snprintf(exporter->lost_why, sizeof(exporter->lost_why), "%s", why);
@@ -182,8 +182,7 @@ void dps_exporter_go_on(struct dps_exporter *exporter, uint64_t now_ns)
 	resumed.resent_bytes = exporter->export.bytes_resent - exporter->bytes_resent_told;
 	exporter->bytes_resent_told = exporter->export.bytes_resent;
 	exporter->parked_at_ns = DPS_NEVER_NS;
-	exporter->advanced_at_ns =
-		now_ns - (exporter->idle_ns < now_ns ? exporter->idle_ns : now_ns);
+	dps_vitals_go_on(&exporter->vitals, now_ns);
 	dps_backoff_on_success(&exporter->backoff, now_ns);
 	dps_report_clear_line(&exporter->report);
 	dps_log("export", DPS_LOG_NOTICE, "goes on with %s after %" PRIu64 " ms",

@@ -7,45 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WATCH_MS = 250 };
-
-/* One that said so, and then nothing at all, is not blocked but gone. */
-static bool is_blocked(const struct dps_exporter *exporter, uint64_t now_ns)
-{
-	return exporter->blocked.why != DPS_BLOCKED_NOTHING &&
-	       now_ns - exporter->blocked.said_at_ns < exporter->options->idle_timeout_ns;
-}
-
-/* Nothing advances: not the bytes, not the files, and no disk of ours is at work. */
-void dps_exporter_watch_progress(struct dps_exporter *exporter, uint64_t now_ns)
-{
-	const struct dps_export *export = &exporter->export;
-	struct dps_lane_snapshot snapshot;
-	uint64_t done;
-
-	if (exporter->state != DPS_EXPORTER_MOVING || now_ns < exporter->watch_at_ns)
-		return;
-	exporter->watch_at_ns = now_ns + WATCH_MS * DPS_NS_PER_MS;
-	dps_node_read_snapshot(exporter->node, &snapshot);
-	done = snapshot.channel.bytes_done + snapshot.channel.contiguous + snapshot.channel.stored +
-	       export->settled_count + export->accepted_end;
-	if (done != exporter->advanced_to || dps_export_has_jobs(export) ||
-	    dps_export_waits_for_source(export) || is_blocked(exporter, now_ns)) {
-		exporter->advanced_to = done;
-		exporter->advanced_at_ns = now_ns;
-	} else if (now_ns - exporter->advanced_at_ns > exporter->options->idle_timeout_ns) {
-		dps_exporter_fail(exporter, DPS_EXIT_LOST,
-				  "nothing advanced towards %s for %" PRIu64
-				  " s (--idle-timeout); look at its disk and log; %s",
-				  exporter->peer_name,
-				  exporter->options->idle_timeout_ns / DPS_NS_PER_S,
-				  export->live ? "a live source cannot be resumed"
-					       : "the same command resumes");
-		dps_exporter_leave_with(exporter, DPS_CODE_IDLE,
-					"nothing advanced for the idle timeout");
-	}
-}
-
 void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns)
 {
 	struct dps_export *export = &exporter->export;
@@ -65,6 +26,7 @@ void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns
 	}
 	if (!progress.is_parked)
 		dps_exporter_blocked_fill(&exporter->blocked, &progress, now_ns);
+	progress.waits_for_source = exporter->verdict == DPS_WATCHDOG_IDLE_SOURCE;
 	progress.bytes = dps_export_bytes_done(export);
 	progress.bytes_total = export->bytes_total;
 	progress.files = export->settled_count;

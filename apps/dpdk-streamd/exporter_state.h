@@ -4,6 +4,8 @@
 #include "apps/dpdk-streamd/export_transfer.h"
 #include "apps/dpdk-streamd/exporter.h"
 #include "apps/dpdk-streamd/exporter_blocked.h"
+#include "apps/dpdk-streamd/vitals.h"
+#include "apps/dpdk-streamd/watch.h"
 #include "drivers/control/dialer.h"
 #include <dps/backoff.h>
 
@@ -52,10 +54,9 @@ struct dps_exporter {
 	struct dps_socket_address peer_address;
 	char peer_name[DPS_ENDPOINT_TEXT_BYTES];
 	struct dps_lane_snapshot last_snapshot;
-	uint64_t advanced_to;	 /* a measure of what is done ... */
-	uint64_t advanced_at_ns; /* ... and when it last changed */
-	uint64_t watch_at_ns;
-	uint64_t idle_ns; /* before this connection, since it last changed */
+	struct dps_watch watch;
+	struct dps_vitals vitals;
+	enum dps_watchdog_verdict verdict; /* as of the last tick */
 
 	struct dps_exporter_blocked blocked; /* as the collector says */
 
@@ -170,6 +171,11 @@ void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns);
 
 /* ---- exporter_report.c ---- */
 void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns);
-/* Ends a run that does not advance for the idle timeout. */
-void dps_exporter_watch_progress(struct dps_exporter *exporter, uint64_t now_ns);
 void dps_exporter_summarize(struct dps_exporter *exporter);
+
+/* ---- exporter_watch.c ---- */
+/* Errors: -ENOMEM. */
+int dps_exporter_start_watch(struct dps_exporter *exporter, uint64_t now_ns);
+/* Ends a run whose collector moves nothing for the idle timeout; once a tick. */
+void dps_exporter_step_watch(struct dps_exporter *exporter, uint64_t now_ns);
+uint64_t dps_exporter_watch_deadline_ns(const struct dps_exporter *exporter);

@@ -459,7 +459,7 @@ static void on_path_open(struct dps_exporter *exporter, uint32_t payload_bytes, 
 		dps_export_start(&exporter->export, exporter->path);
 	dps_report_on_offer(&exporter->report, &offer);
 	dps_report_start(&exporter->report, now_ns);
-	exporter->advanced_at_ns = now_ns;
+	dps_vitals_start(&exporter->vitals, now_ns);
 	if (exporter->export.is_from_mirror) {
 		dps_exporter_continue(exporter, now_ns);
 		return;

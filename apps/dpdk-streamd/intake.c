@@ -26,6 +26,7 @@ struct dps_intake *dps_intake_make(struct dps_collect_context *context,
 				   uint64_t now_ns)
 {
 	struct dps_intake *intake = calloc(1, sizeof(*intake));
+	int registered;
 
 	if (!intake)
 		return NULL;
@@ -35,12 +36,15 @@ struct dps_intake *dps_intake_make(struct dps_collect_context *context,
 	intake->serial = context->next_serial++;
 	intake->total_files = intake->total_bytes = DPS_NUMBER_NONE;
 	intake->folder = (struct dps_staging_folder){ .id = *id, .fd = -1 };
-	intake->started_at_ns = intake->checkpoint_at_ns = intake->active_at_ns = now_ns;
+	intake->started_at_ns = intake->checkpoint_at_ns = intake->heard_at_ns = now_ns;
+	dps_vitals_start(&intake->vitals, now_ns);
 	intake->created_at_s = time(NULL);
 	intake->close_channel_at_ns = DPS_NEVER_NS;
 	dps_manifest_init(&intake->manifest);
 	dps_name_table_init(&intake->names, DPS_INTAKE_NAMES_MAX);
 	dps_layout_init(&intake->layout, context->chunk_bytes);
+	registered = dps_registry_register(context->watch.registry, id, intake, &intake->handle);
+	DPS_ASSERT(registered == 0); /* who asks looked whether it is known, and for room */
 	return intake;
 }
 
@@ -65,6 +69,7 @@ struct dps_intake *dps_intake_create(struct dps_collect_context *context,
 void dps_intake_destroy(struct dps_intake *intake)
 {
 	DPS_ASSERT(intake->state == DPS_INTAKE_GONE && !intake->opens && !intake->checks);
+	dps_registry_unregister(intake->context->watch.registry, intake->handle);
 	intake->context->manifest_bytes -= intake->manifest_bytes;
 	dps_checkpoint_fini(&intake->checkpoint);
 	dps_name_table_fini(&intake->names);
@@ -173,44 +178,6 @@ bool dps_intake_has_everything(const struct dps_intake *intake)
 	       intake->manifest.settled_count == intake->manifest.count;
 }
 
-/* Whether it is the exporter's turn, and it does not say what it waits for. */
-static bool waits_for_exporter(const struct dps_intake *intake)
-{
-	return !intake->is_peer_blocked && !dps_intake_waits_for_source(intake) &&
-	       intake->held_count == 0 && !intake->checks && !intake->is_opening &&
-	       !intake->is_checkpointing && intake->space.lacks == 0;
-}
-
-static uint64_t idle_deadline_ns(const struct dps_intake *intake)
-{
-	uint64_t idle_ns = intake->context->options->idle_timeout_ns;
-
-	if (idle_ns == DPS_FOREVER_NS || !waits_for_exporter(intake))
-		return DPS_NEVER_NS;
-	return intake->active_at_ns + idle_ns;
-}
-
-static void watch_idle(struct dps_intake *intake, uint64_t now_ns)
-{
-	struct dps_lane_snapshot snapshot;
-
-	if (!waits_for_exporter(intake)) {
-		intake->active_at_ns = now_ns;
-		return;
-	}
-	if (now_ns < idle_deadline_ns(intake))
-		return;
-	/* A slow exporter fills its chunk: packets come though nothing is told of them. */
-	dps_node_read_snapshot(intake->context->node, &snapshot);
-	if (snapshot.engine.data_packets_received != intake->packets_seen) {
-		intake->packets_seen = snapshot.engine.data_packets_received;
-		intake->active_at_ns = now_ns;
-		return;
-	}
-	dps_intake_cancel(intake, DPS_CODE_IDLE,
-			  "the exporter is there, but sent nothing for the idle timeout", now_ns);
-}
-
 static void step_active(struct dps_intake *intake, uint64_t now_ns)
 {
 	dps_intake_flow(intake, now_ns);
@@ -221,9 +188,6 @@ static void step_active(struct dps_intake *intake, uint64_t now_ns)
 		dps_intake_step_parked(intake, now_ns);
 		return;
 	}
-	watch_idle(intake, now_ns);
-	if (intake->state != DPS_INTAKE_ACTIVE)
-		return;
 	if (dps_intake_has_everything(intake))
 		dps_intake_complete(intake, now_ns);
 	else if (intake->context->is_stopping && !intake->is_checkpointing &&
@@ -260,8 +224,7 @@ uint64_t dps_intake_deadline_ns(const struct dps_intake *intake)
 
 	if (intake->state == DPS_INTAKE_ACTIVE) {
 		store_ns = dps_intake_store_deadline_ns(intake);
-		other_ns = intake->is_parked ? dps_intake_parked_deadline_ns(intake)
-					     : idle_deadline_ns(intake);
+		other_ns = intake->is_parked ? dps_intake_parked_deadline_ns(intake) : DPS_NEVER_NS;
 		other_ns = store_ns < other_ns ? store_ns : other_ns;
 		return space_ns < other_ns ? space_ns : other_ns;
 	}
@@ -291,7 +254,7 @@ const char *dps_intake_on_message(struct dps_intake *intake, const struct dps_me
 	if ((intake->is_parked && message->type != DPS_MESSAGE_CANCEL) ||
 	    intake->state == DPS_INTAKE_LOADING)
 		return "it goes on before its resume is answered";
-	intake->active_at_ns = now_ns;
+	intake->heard_at_ns = now_ns;
 	switch (message->type) {
 	case DPS_MESSAGE_OFFER_MORE:
 		return dps_intake_offer(intake, &message->offer, false, now_ns);

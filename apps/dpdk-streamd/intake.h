@@ -16,6 +16,7 @@
 #include "apps/dpdk-streamd/file_opening.h"
 #include "apps/dpdk-streamd/file_past.h"
 #include "apps/dpdk-streamd/intake_space.h"
+#include "apps/dpdk-streamd/intake_watch.h"
 #include "apps/dpdk-streamd/manifest.h"
 #include "apps/dpdk-streamd/name_table.h"
 #include "apps/dpdk-streamd/peer_link.h"
@@ -93,6 +94,7 @@ struct dps_intake {
 	struct dps_collect_context *context;
 	struct dps_peer_link *link; /* NULL when its connection is gone */
 	struct dps_transfer_id id;
+	struct dps_handle handle; /* in the registry */
 	uint64_t serial;
 	char peer[DPS_ENDPOINT_TEXT_BYTES];
 	uint32_t path;
@@ -171,10 +173,13 @@ struct dps_intake {
 	uint64_t batch_number;
 
 	/* How it goes. */
-	uint32_t held_count;   /* files of which the exporter is to say whether they are the same */
-	bool is_peer_blocked;  /* the exporter says that it waits for something */
-	uint64_t active_at_ns; /* when something was heard of it */
-	uint64_t packets_seen; /* of the whole lane, at that time */
+	uint32_t held_count;  /* files of which the exporter is to say whether they are the same */
+	bool is_peer_blocked; /* the exporter says that it waits for something */
+	uint64_t heard_at_ns; /* a message of the exporter */
+	uint64_t contiguous;  /* of the channel, as the lane was asked last */
+	struct dps_vitals vitals;
+	enum dps_watchdog_verdict verdict; /* as of the last tick, and the one before it */
+	enum dps_watchdog_verdict verdict_before;
 	uint64_t started_at_ns;
 	uint64_t ended_at_ns;
 	uint64_t files_stored;

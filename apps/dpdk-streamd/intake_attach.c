@@ -32,7 +32,7 @@ void dps_intake_attach(struct dps_intake *intake, struct dps_peer_link *link, ui
 	/* What holds up who is said again. */
 	intake->is_peer_blocked = false;
 	intake->space.said_why = DPS_BLOCKED_NOTHING;
-	intake->active_at_ns = now_ns;
+	intake->heard_at_ns = now_ns;
 }
 
 static void say_held_again(struct dps_intake_open *open)
@@ -63,7 +63,7 @@ void dps_intake_say_attached(struct dps_intake *intake, uint64_t now_ns)
 	dps_intake_say(intake, &message);
 	if (intake->is_complete)
 		dps_intake_say_done(intake);
-	intake->active_at_ns = now_ns;
+	intake->heard_at_ns = now_ns;
 }
 
 /* ---- pieces that are wanted again ---- */

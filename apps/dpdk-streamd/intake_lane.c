@@ -185,7 +185,6 @@ void dps_intake_on_event(struct dps_intake *intake, const struct dps_event *even
 
 	if (event->file_index < intake->manifest.count)
 		open = intake->manifest.files[event->file_index].open;
-	intake->active_at_ns = now_ns;
 	if (event->type != DPS_EVENT_CHANNEL_DONE && event->written > intake->written)
 		intake->written = event->written;
 	if (!open || intake->state != DPS_INTAKE_ACTIVE)

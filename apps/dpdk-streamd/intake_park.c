@@ -45,6 +45,7 @@ static void park(struct dps_intake *intake, const char *why, uint64_t now_ns)
 	intake->link = NULL;
 	intake->is_parked = true;
 	intake->parked_at_ns = now_ns;
+	dps_vitals_pause(&intake->vitals, now_ns);
 	intake->is_peer_blocked = false;
 	intake->refetches_count = 0;
 	/* Those were of the channel: another begins at its first byte. */

@@ -225,7 +225,9 @@ static void attach(struct dps_intake *intake, uint64_t now_ns)
 	intake->grown_bytes = 0;
 	for (struct dps_intake_open *open = intake->opens; open; open = open->next)
 		open->announced_bytes = 0;
-	intake->active_at_ns = now_ns;
+	intake->heard_at_ns = now_ns;
+	intake->contiguous = 0;
+	dps_vitals_go_on(&intake->vitals, now_ns);
 	count_again(intake);
 }
 

@@ -291,6 +291,15 @@ static struct dps_report_rates measure(struct dps_report *report,
 	return rates;
 }
 
+static const char *state_of(const struct dps_report_progress *progress)
+{
+	if (progress->is_parked)
+		return "parked";
+	if (progress->blocked)
+		return "blocked";
+	return progress->waits_for_source ? "waits_for_source" : "moving";
+}
+
 static void print_progress(struct dps_report *report, const struct dps_report_progress *progress,
 			   const struct dps_report_rates *rates)
 {
@@ -313,6 +322,7 @@ static void print_progress(struct dps_report *report, const struct dps_report_pr
 		add(object, "parked_seconds", json_real((double)progress->parked_ns / 1e9));
 		add(object, "reconnect_seconds", json_real((double)progress->reconnect_ns / 1e9));
 	}
+	add(object, "state", json_string(state_of(progress)));
 	if (progress->blocked)
 		add(object, "blocked", json_string(progress->blocked));
 	print(report, object);

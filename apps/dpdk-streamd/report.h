@@ -88,6 +88,7 @@ struct dps_report_progress {
 	const char *blocked;		 /* why, as in dps_report_blocked; NULL: it is not */
 	const char *blocked_by;		 /* the same in words */
 	uint64_t blocked_ns;
+	bool waits_for_source;
 };
 
 struct dps_report_summary {

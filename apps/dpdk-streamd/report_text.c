@@ -167,6 +167,10 @@ void dps_report_format_progress(char text[DPS_REPORT_LINE_BYTES],
 		return;
 	}
 	dps_report_format_bytes(done, progress->bytes);
+	if (progress->waits_for_source) {
+		append(text, room, "waits for its source; %s are there", done);
+		return;
+	}
 	append(text, room, "%s", done);
 	if (progress->bytes_total != DPS_REPORT_UNKNOWN && progress->bytes_total > 0)
 		append(text, room, " %.0f%%",

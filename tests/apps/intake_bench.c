@@ -14,7 +14,6 @@
 
 struct dps_lane_command commands[COMMANDS_MAX];
 unsigned int commands_count;
-uint64_t packets_received;
 
 void dps_node_command(struct dps_node *node, const struct dps_lane_command *command)
 {
@@ -27,7 +26,6 @@ void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *sna
 {
 	(void)node;
 	memset(snapshot, 0, sizeof(*snapshot));
-	snapshot->engine.data_packets_received = packets_received;
 }
 
 /* ---- the world of a test ---- */
@@ -36,7 +34,7 @@ static void on_message(void *context, const struct dps_message *message, uint64_
 {
 	struct fixture *fixture = context;
 
-	assert_null(dps_intake_on_message(fixture->intake, message, now_ns));
+	assert_null(dps_intake_on_message(fixture->intake, message, now_ns + fixture->skew_ns));
 }
 
 static void on_closed(void *context, const char *why, uint64_t now_ns)
@@ -68,7 +66,6 @@ int set_up(void **state)
 	char sentence[DPS_STAGING_SENTENCE_BYTES];
 
 	commands_count = 0;
-	packets_received = 0;
 	scratch_create(&fixture->disk, SCRATCH_DISK);
 	config.into = fixture->disk.path;
 	assert_int_equal(dps_staging_open(&fixture->staging, &config, sentence), 0);
@@ -105,6 +102,10 @@ int set_up(void **state)
 		.open_files_max = 1000,
 		.next_serial = 77,
 	};
+	assert_int_equal(dps_watch_init(&fixture->context.watch, 4, &dps_intake_watch_ops,
+					fixture->options.idle_timeout_ns,
+					dps_clock_now_ns(&fixture->clock)),
+			 0);
 	fixture->number = 1;
 	fixture->path = 5;
 	fixture->channel = 3;
@@ -123,6 +124,7 @@ void turn(struct fixture *fixture)
 	dps_worker_reap(&fixture->store, now_ns);
 	dps_worker_reap(&fixture->examiner, now_ns);
 	dps_intake_step(fixture->intake, now_ns);
+	dps_intake_watch_all(&fixture->context, now_ns);
 	dps_peer_link_flush(&fixture->link);
 }
 
@@ -176,6 +178,7 @@ int tear_down(void **state)
 	dps_loop_fini(&fixture->loop);
 	dps_journal_close(fixture->journal);
 	dps_staging_close(&fixture->staging);
+	dps_watch_fini(&fixture->context.watch);
 	free(fixture->context.by_fd);
 	scratch_remove(&fixture->disk);
 	free(fixture);

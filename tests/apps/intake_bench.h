@@ -20,7 +20,6 @@ enum {
 
 extern struct dps_lane_command commands[COMMANDS_MAX];
 extern unsigned int commands_count;
-extern uint64_t packets_received;
 
 struct fixture {
 	struct scratch disk;

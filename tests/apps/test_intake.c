@@ -356,6 +356,11 @@ static void a_stop_publishes_what_is_whole_first(void **state)
 	assert_false(is_there(fixture, "b"));
 }
 
+static uint64_t now_of(struct fixture *fixture)
+{
+	return dps_clock_now_ns(&fixture->clock) + fixture->skew_ns;
+}
+
 static void silence_ends_a_transfer(void **state)
 {
 	struct fixture *fixture = *state;
@@ -363,26 +368,39 @@ static void silence_ends_a_transfer(void **state)
 	add(fixture, "a", 10);
 	begin_accepted(fixture);
 	next_command(fixture, DPS_COMMAND_ANNOUNCE);
-	fixture->skew_ns = 61 * DPS_NS_PER_S;
+	fixture->skew_ns = 5 * DPS_NS_PER_S;
+	turn_some(fixture); /* the first look at it */
+	fixture->skew_ns = 64 * DPS_NS_PER_S;
+	turn_some(fixture);
+	assert_int_equal(fixture->intake->state, DPS_INTAKE_ACTIVE);
+	fixture->skew_ns = 70 * DPS_NS_PER_S;
 	hear(fixture, DPS_MESSAGE_CANCEL);
 	assert_int_equal(fixture->intake->end_code, DPS_CODE_IDLE);
 }
 
-static void packets_are_no_silence(void **state)
+static void bytes_within_a_chunk_are_no_silence(void **state)
 {
 	struct fixture *fixture = *state;
+	unsigned int looks;
 
 	add(fixture, "a", 10);
 	begin_accepted(fixture);
 	next_command(fixture, DPS_COMMAND_ANNOUNCE);
-	packets_received = 1;
-	fixture->skew_ns = 61 * DPS_NS_PER_S;
+	looks = count_commands(DPS_COMMAND_LOOK);
+	fixture->skew_ns = 50 * DPS_NS_PER_S;
+	turn_some(fixture);
+	assert_true(count_commands(DPS_COMMAND_LOOK) > looks);
+	dps_intake_on_channel_state(fixture->intake, 7, now_of(fixture));
+	fixture->skew_ns = 100 * DPS_NS_PER_S;
 	turn_some(fixture);
 	assert_int_equal(fixture->intake->state, DPS_INTAKE_ACTIVE);
-	fixture->skew_ns = 130 * DPS_NS_PER_S;
+	/* The same once more is nothing new. */
+	dps_intake_on_channel_state(fixture->intake, 7, now_of(fixture));
+	fixture->skew_ns = 111 * DPS_NS_PER_S;
 	hear(fixture, DPS_MESSAGE_CANCEL);
 }
 
+/* It says so again and again; one that said it once, and then nothing, is gone. */
 static void an_exporter_that_is_blocked_is_waited_for(void **state)
 {
 	struct fixture *fixture = *state;
@@ -390,14 +408,19 @@ static void an_exporter_that_is_blocked_is_waited_for(void **state)
 	add(fixture, "a", 10);
 	begin_accepted(fixture);
 	next_command(fixture, DPS_COMMAND_ANNOUNCE);
-	say(fixture, &(struct dps_message){
-			     .type = DPS_MESSAGE_BLOCKED,
-			     .blocked = { .channel = 1, .why = DPS_BLOCKED_SOURCE },
-		     });
-	turn_some(fixture);
-	fixture->skew_ns = 3600 * DPS_NS_PER_S;
-	turn_some(fixture);
-	assert_int_equal(fixture->intake->state, DPS_INTAKE_ACTIVE);
+	for (unsigned int i = 0; i < 10; i++) {
+		say(fixture, &(struct dps_message){
+				     .type = DPS_MESSAGE_BLOCKED,
+				     .blocked = { .channel = 1, .why = DPS_BLOCKED_SOURCE },
+			     });
+		turn_some(fixture);
+		fixture->skew_ns += 50 * DPS_NS_PER_S;
+		turn_some(fixture);
+		assert_int_equal(fixture->intake->state, DPS_INTAKE_ACTIVE);
+		assert_int_equal(fixture->intake->verdict, DPS_WATCHDOG_BLOCKED_SINK);
+	}
+	fixture->skew_ns += 20 * DPS_NS_PER_S;
+	hear(fixture, DPS_MESSAGE_CANCEL);
 }
 
 static void what_is_discarded_is_verified(void **state)
@@ -449,7 +472,7 @@ int main(void)
 		CASE(a_lane_without_room_ends_the_transfer),
 		CASE(a_stop_publishes_what_is_whole_first),
 		CASE(silence_ends_a_transfer),
-		CASE(packets_are_no_silence),
+		CASE(bytes_within_a_chunk_are_no_silence),
 		CASE(an_exporter_that_is_blocked_is_waited_for),
 		CASE(what_is_discarded_is_verified),
 	};

@@ -133,6 +133,10 @@ static void events__are_one_json_object_a_line(void **state)
 			      &(struct dps_report_resumed){ id, 90, DPS_REPORT_UNKNOWN, S / 2 });
 	assert_line(&bench, "{\"event\":\"resumed\"," ID ",\"from_bytes\":90,"
 			    "\"parked_seconds\":0.5}\n");
+	dps_report_on_blocked(&bench.report, &(struct dps_report_blocked){ id, "space", 0 });
+	assert_line(&bench, "{\"event\":\"blocked\"," ID ",\"why\":\"space\"}\n");
+	dps_report_on_blocked(&bench.report, &(struct dps_report_blocked){ id, NULL, S / 2 });
+	assert_line(&bench, "{\"event\":\"unblocked\"," ID ",\"blocked_seconds\":0.5}\n");
 	close_bench(&bench);
 }
 
@@ -174,7 +178,7 @@ static void on_progress__reports_once_a_second(void **state)
 		    "\"total_bytes\":2147483648,\"files\":2,\"total_files\":17,\"gbps\":8.58993459,"
 		    "\"mean_gbps\":8.58993459,\"eta_seconds\":1.0,\"data_packets\":1000,"
 		    "\"retransmitted_packets\":9,\"limited_by\":{\"source\":0.0,\"disk\":0.61,"
-		    "\"credit\":0.3,\"window\":0.05,\"pacing\":0.04}}\n");
+		    "\"credit\":0.3,\"window\":0.05,\"pacing\":0.04},\"state\":\"moving\"}\n");
 	assert_true(dps_report_deadline_ns(&bench.report) == 12 * S);
 
 	/* A stall of some seconds, in which nothing moved and the total was lost sight of. */
@@ -331,6 +335,56 @@ static void formats__read_well(void **state)
 	}
 }
 
+static void on_progress__says_in_which_state(void **state)
+{
+	static const char *const states[] = { "parked", "blocked", "waits_for_source", "moving" };
+	struct dps_report_progress progress = progress_of_test();
+	struct bench bench;
+
+	(void)state;
+	open_bench(&bench, true, true);
+	dps_report_start(&bench.report, 0);
+	progress.is_parked = progress.waits_for_source = true;
+	progress.blocked = "space";
+	for (unsigned int i = 0; i < 4; i++) {
+		json_t *object;
+
+		dps_report_on_progress(&bench.report, &progress, (i + 1) * S);
+		fflush(bench.out);
+		object = json_loads(bench.out_text + bench.seen_bytes, 0, NULL);
+		bench.seen_bytes = bench.out_bytes;
+		assert_string_equal(json_string_value(json_object_get(object, "state")), states[i]);
+		json_decref(object);
+		progress.is_parked = false;
+		progress.blocked = i == 0 ? "space" : NULL;
+		progress.waits_for_source = i < 2;
+	}
+	close_bench(&bench);
+}
+
+static void format_progress__says_what_is_waited_for(void **state)
+{
+	struct dps_report_progress progress = progress_of_test();
+	struct dps_report_rates rates = { .eta_seconds = -1 };
+	char text[DPS_REPORT_LINE_BYTES];
+
+	(void)state;
+	progress.waits_for_source = true;
+	dps_report_format_progress(text, &progress, &rates);
+	assert_string_equal(text, "waits for its source; 1.00 GiB are there");
+	progress.blocked_by = "the collector's disk is full";
+	progress.blocked = "space";
+	progress.blocked_ns = 12 * S;
+	dps_report_format_progress(text, &progress, &rates);
+	assert_string_equal(text,
+			    "blocked: the collector's disk is full, for 12 s; 1.00 GiB are there");
+	progress.is_parked = true;
+	progress.parked_ns = 12 * S;
+	progress.reconnect_ns = 3 * S;
+	dps_report_format_progress(text, &progress, &rates);
+	assert_string_equal(text, "parked for 12 s, reconnecting in 3 s, resumes at 1.00 GiB");
+}
+
 static void format_progress__says_what_limits(void **state)
 {
 	struct dps_report_progress progress = progress_of_test();
@@ -396,6 +450,8 @@ int main(void)
 		cmocka_unit_test(line__is_updated_in_place_on_a_terminal),
 		cmocka_unit_test(print__stops_when_nobody_reads),
 		cmocka_unit_test(formats__read_well),
+		cmocka_unit_test(on_progress__says_in_which_state),
+		cmocka_unit_test(format_progress__says_what_is_waited_for),
 		cmocka_unit_test(format_progress__says_what_limits),
 		cmocka_unit_test(format_limits__keeps_ties_and_the_bound),
 		cmocka_unit_test(peak_rss__covers_what_was_touched),
