@@ -73,6 +73,28 @@ static void attach__says_once_more_what_was_lost(void **state)
 	assert_int_equal(commands_count, commands_before); /* the lane heard nothing of it */
 }
 
+/* It left, and nobody knows whether it arrived. */
+static void attach__says_digests_once_more(void **state)
+{
+	struct fixture *fixture = *state;
+
+	make_file(fixture, "a", CHUNK + 7);
+	begin(fixture);
+	next_command(fixture, DPS_COMMAND_ANNOUNCE);
+	read_pieces(fixture, 0, 0, CHUNK + 7);
+	hear(fixture, DPS_MESSAGE_DIGEST);
+	for (unsigned int i = 0; i < 2; i++) {
+		detach(fixture);
+		ask_to_attach(fixture);
+		say_attached(fixture, 1, 1);
+		assert_int_equal(hear(fixture, DPS_MESSAGE_DIGEST)->digest.items[0].file, 0);
+	}
+	say_stored(fixture, 0);
+	turn_some(fixture);
+	assert_true(fixture->made_sense);
+	assert_int_equal(fixture->export.files_stored, 1);
+}
+
 static void attach__offers_what_was_lost(void **state)
 {
 	struct fixture *fixture = *state;
@@ -158,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(attach__says_once_more_what_was_lost),
+		CASE(attach__says_digests_once_more),
 		CASE(attach__offers_what_was_lost),
 		CASE(attach__that_is_refused_resumes),
 		CASE(attached__nonsense_is_told_apart),
