@@ -64,6 +64,7 @@ static void on_compared(struct dps_export_job *job, uint64_t now_ns)
 	if (is_same) {
 		file->digest = job->digest;
 		file->is_known = true;
+		file->is_head_due = false; /* all of it was read */
 		dps_export_free_digests(file);
 	}
 	/* Asked again on another connection, what is known is said then. */
@@ -90,7 +91,7 @@ static bool on_have(struct dps_export *export, const struct dps_message_item *it
 			return export->is_attaching; /* it will be told in its time */
 		file->compare->expected = item->digest;
 		file->compare->is_asked = true;
-	} else if (file->is_known) {
+	} else if (file->is_known && !file->is_head_due) {
 		answer(export, item->file,
 		       memcmp(&file->digest, &item->digest, sizeof(file->digest)) == 0);
 	} else if (file->state == DPS_EXPORT_FAILED || export->list.entries[item->file].error < 0 ||

@@ -49,6 +49,18 @@ void dps_export_say_digest(struct dps_export *export, uint32_t index)
 	file->is_said = true;
 }
 
+void dps_export_note_head(struct dps_export *export, uint32_t index, uint64_t offset,
+			  const struct dps_digest *piece)
+{
+	struct dps_export_file *file = &export->files[index];
+
+	/* One that is to be compared is not replaced by what it is compared with. */
+	if (offset > 0 || file->has_head)
+		return;
+	file->head = *piece;
+	file->has_head = true;
+}
+
 /* All of it was read and it is what was offered: that stays true, whatever the connection does. */
 static void learn(struct dps_export *export, uint32_t index)
 {
@@ -126,6 +138,7 @@ static void on_filled(struct dps_export_job *job, uint64_t now_ns)
 		dps_export_skip_for(export, job->file, job->result);
 		return;
 	}
+	dps_export_note_head(export, job->file, job->offset, &job->pieces[0]);
 	for (uint64_t at = 0; at < job->bytes; at += chunk_bytes)
 		if (dps_piece_digests_add(dps_export_digests_of(export, job->file),
 					  job->offset + at, &job->pieces[at / chunk_bytes]) < 0)
@@ -144,6 +157,8 @@ void dps_export_fill(struct dps_export *export)
 			export->next_fill++;
 			continue;
 		}
+		if (export->files[index].is_head_due)
+			return; /* it is opened in its turn, and compared then */
 		from_bytes = read_bytes(export, index);
 		bytes = export->files[index].from_bytes - from_bytes;
 		export->is_filling = true;

@@ -81,20 +81,38 @@ static bool is_late(const struct dps_export *export, const struct dps_export_job
 	       export->files[job->file].state != DPS_EXPORT_OPENING;
 }
 
+/* What is known of it is told; true when the collector has all of it. */
+static bool say_known(struct dps_export *export, uint32_t index)
+{
+	struct dps_export_file *file = &export->files[index];
+
+	if (file->is_known)
+		dps_export_say_digest(export, index);
+	if (file->from_bytes == 0 || file->from_bytes < dps_export_size_of(export, index))
+		return false;
+	file->state = file->is_known ? DPS_EXPORT_SENT : DPS_EXPORT_SENDING;
+	return true;
+}
+
 static void on_opened(struct dps_export_job *job, uint64_t now_ns)
 {
 	struct dps_export *export = job->export;
 	struct dps_export_file *file = &export->files[job->file];
 	struct dps_export_work *work;
+	bool is_whole = false;
 
 	(void)now_ns;
 	if (job->connection == export->connection)
 		export->opening_count--;
-	if (is_late(export, job) || (job->result < 0 && export->source)) {
+	if (job->checks_head && job->result >= 0)
+		file->is_head_due = false;
+	if (!is_late(export, job) && job->checks_head && job->result >= 0)
+		is_whole = say_known(export, job->file);
+	if (is_whole || is_late(export, job) || (job->result < 0 && export->source)) {
 		if (job->fd >= 0)
 			close(job->fd);
 		export->open_count--;
-		if (!is_late(export, job))
+		if (!is_whole && !is_late(export, job))
 			dps_export_skip_for(export, job->file, job->result);
 		return;
 	}
@@ -130,12 +148,8 @@ static void begin_file(struct dps_export *export, uint32_t index)
 			file->state = DPS_EXPORT_SENDING;
 		return;
 	}
-	if (file->is_known)
-		dps_export_say_digest(export, index);
-	if (file->from_bytes > 0 && file->from_bytes == dps_export_size_of(export, index)) {
-		file->state = file->is_known ? DPS_EXPORT_SENT : DPS_EXPORT_SENDING;
-		return; /* the collector has all of it */
-	}
+	if (!file->is_head_due && say_known(export, index))
+		return;
 	file->state = DPS_EXPORT_OPENING;
 	export->open_count++;
 	export->opening_count++;
@@ -178,6 +192,7 @@ static void on_piece(struct dps_export *export, const struct dps_event *event)
 
 	if (export->live || export->files[event->file_index].state >= DPS_EXPORT_STORED)
 		return; /* of what is live, whoever reads it makes them */
+	dps_export_note_head(export, event->file_index, event->offset, &event->digest);
 	digests = dps_export_digests_of(export, event->file_index);
 	if (digests && dps_piece_digests_add(digests, event->offset, &event->digest) < 0)
 		abort();

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/export_jobs.h"
 #include "apps/dpdk-streamd/digester.h"
+#include "apps/dpdk-streamd/head.h"
 #include "drivers/generate/generate.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct dps_export_job *job_of(struct dps_job *job)
@@ -48,15 +50,42 @@ static uint32_t source_of(const struct dps_export_job *self)
 	return self->export->list.entries[self->file].source;
 }
 
+static int read_head(const struct dps_export_job *self, struct dps_digest *head)
+{
+	struct dps_source *source = self->export->source;
+	struct dps_worker *worker = dps_node_worker(self->export->node);
+	bool is_direct;
+	int fd = dps_source_open_file(source, source_of(self), DPS_WISH_CACHED, &is_direct);
+	int result;
+
+	if (fd < 0)
+		return fd;
+	result = dps_head_read(fd, self->export->list.entries[self->file].size_bytes,
+			       dps_node_chunk_bytes(self->export->node), &worker->is_hurried, head);
+	close(fd);
+	return result;
+}
+
+static int check_head(const struct dps_export_job *self)
+{
+	struct dps_digest head;
+	int result = read_head(self, &head);
+
+	if (result == 0 && memcmp(&head, &self->expected, sizeof(head)) != 0)
+		result = -EUCLEAN;
+	return result;
+}
+
 static void run_open(struct dps_job *job)
 {
 	struct dps_export_job *self = job_of(job);
 
+	self->result = -1; /* generated: there is no file */
 	if (self->export->source)
+		self->result = self->checks_head ? check_head(self) : 0;
+	if (self->export->source && self->result == 0)
 		self->result = dps_source_open_file(self->export->source, source_of(self),
 						    DPS_WISH_DIRECT, &self->is_direct);
-	else
-		self->result = -1; /* generated: there is no file */
 	self->fd = self->result;
 }
 
@@ -65,7 +94,11 @@ void dps_export_push_open(struct dps_export *export, uint32_t file,
 			  uint64_t offset, uint64_t bytes)
 {
 	push(export, file, run_open, then,
-	     &(struct dps_export_job){ .fd = -1, .offset = offset, .bytes = bytes });
+	     &(struct dps_export_job){ .fd = -1,
+				       .checks_head = export->files[file].is_head_due,
+				       .expected = export->files[file].head,
+				       .offset = offset,
+				       .bytes = bytes });
 }
 
 static void run_check(struct dps_job *job)

@@ -12,8 +12,9 @@ struct dps_export_job {
 	int fd;
 	bool is_direct;
 	bool is_asked;		      /* comparing: on the connection of now */
+	bool checks_head;	      /* opening: that it is the file of an earlier run */
 	struct dps_digest digest;     /* of the file here */
-	struct dps_digest expected;   /* of the collector's */
+	struct dps_digest expected;   /* of the collector's; opening: of its head */
 	struct dps_export_work *work; /* checking: the open file */
 	struct dps_digest *pieces;    /* reading pieces: theirs */
 	uint64_t connection;	      /* it was pushed on */
@@ -21,7 +22,10 @@ struct dps_export_job {
 	uint64_t bytes;
 };
 
-/* Opens the file to be read by the lane; result is the descriptor. */
+/*
+ * Opens the file to be read by the lane; result is the descriptor. -EUCLEAN: an earlier run read
+ * another head of it.
+ */
 void dps_export_push_open(struct dps_export *export, uint32_t file,
 			  void (*then)(struct dps_export_job *job, uint64_t now_ns),
 			  uint64_t offset, uint64_t bytes);

@@ -81,11 +81,14 @@ static int on_past_digest(void *context, const struct dps_journal_file *past)
 	if (export->list.entries[past->index].error == 0 && past->has_digest) {
 		file->digest = past->digest;
 		file->is_known = true;
+		file->head = past->head;
+		file->has_head = file->is_head_due = past->has_head;
 	}
 	return 0;
 }
 
 struct past_pieces {
+	struct dps_export_file *file;
 	struct dps_piece_digests *digests;
 	uint32_t chunk_bytes;
 };
@@ -95,6 +98,10 @@ static int on_past_pieces(void *context, uint64_t first, const struct dps_digest
 {
 	struct past_pieces *past = context;
 
+	if (first == 0 && count > 0) {
+		past->file->head = digests[0];
+		past->file->has_head = past->file->is_head_due = true;
+	}
 	for (size_t i = 0; i < count; i++)
 		if (dps_piece_digests_add(past->digests, (first + i) * past->chunk_bytes,
 					  &digests[i]) < 0)
@@ -105,7 +112,8 @@ static int on_past_pieces(void *context, uint64_t first, const struct dps_digest
 static int load_pieces(struct dps_export *export, uint32_t index)
 {
 	struct dps_export_file *file = &export->files[index];
-	struct past_pieces past = { .chunk_bytes = dps_node_chunk_bytes(export->node) };
+	struct past_pieces past = { .file = file,
+				    .chunk_bytes = dps_node_chunk_bytes(export->node) };
 	int result;
 
 	if (file->is_known || export->list.entries[index].error != 0 ||
@@ -134,8 +142,11 @@ void dps_export_mirror_load_digests(struct dps_export *export)
 		return;
 	result = dps_journal_read_files(export->mirror->journal, &export->id, 0, on_past_digest,
 					export);
-	for (uint32_t i = 0; i < export->past_count && result == 0; i++)
+	for (uint32_t i = 0; i < export->past_count && result == 0; i++) {
 		result = load_pieces(export, i);
+		/* What is generated is what its command says. */
+		export->files[i].is_head_due &= export->source != NULL;
+	}
 	/* What is missing is read again, if the collector holds it. */
 	if (result < 0)
 		give_up_mirror(export);
@@ -330,7 +341,9 @@ static void gather(struct dps_export *export, struct mirror_job *job, uint32_t i
 			.index = index,
 			.state = DPS_JOURNAL_FILE_OPEN,
 			.has_digest = true,
+			.has_head = file->has_head,
 			.digest = file->digest,
+			.head = file->head,
 			.size_bytes = DPS_JOURNAL_UNKNOWN,
 		};
 	} else if (file->digests) {

@@ -64,6 +64,9 @@ void dps_export_free_digests(struct dps_export_file *file);
 /* If all of it was read: is it still the file that was offered? Then its digest is told. */
 void dps_export_check_if_read(struct dps_export *export, uint32_t index);
 void dps_export_say_digest(struct dps_export *export, uint32_t index);
+/* A piece was read at this offset of a file: its first is the head. */
+void dps_export_note_head(struct dps_export *export, uint32_t index, uint64_t offset,
+			  const struct dps_digest *piece);
 /* Reads once more what the collector holds of files and nobody here knows the digests of. */
 void dps_export_fill(struct dps_export *export);
 

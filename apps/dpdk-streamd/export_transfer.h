@@ -49,6 +49,7 @@ struct dps_export_file {
 	uint64_t offset;	  /* in the channel */
 	uint64_t from_bytes;	  /* the collector holds what is before; less is known of none */
 	struct dps_digest digest; /* of the whole file, once is_known */
+	struct dps_digest head;	  /* once has_head */
 	struct dps_piece_digests *digests; /* from its start, until is_known */
 	union {
 		struct dps_export_work *work;	/* while it is open */
@@ -57,6 +58,8 @@ struct dps_export_file {
 	int error;     /* of a file that failed here and not there: -errno of reading it */
 	uint8_t state; /* enum dps_export_state */
 	bool is_known;
+	bool has_head;
+	bool is_head_due;  /* an earlier run read it: is it still the same file? */
 	bool is_said;	   /* its digest, on this connection */
 	bool is_dirty;	   /* on the way to the mirror */
 	bool is_skip_owed; /* it failed here, and the collector has not heard it */

@@ -168,7 +168,7 @@ struct dps_journal_file {
 	bool has_digest;
 	uint64_t device; /* the identity: of the source, or of the staged file */
 	uint64_t inode;
-	struct dps_digest head;	  /* of its first 4 KiB */
+	struct dps_digest head;	  /* of its first piece */
 	struct dps_digest digest; /* of all of it */
 	const char *error_code;	  /* of a failed one, else NULL, as error_text */
 	const char *error_text;

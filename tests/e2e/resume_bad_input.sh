@@ -83,6 +83,13 @@ replace() {
 	mv "$1.new" "$1"
 }
 
+# Other content in the very file: nothing but its first bytes tells.
+overwrite() {
+	touch -r "$1" "$scratch/time"
+	dd if=/dev/urandom of="$1" bs=4096 count=3 conv=notrunc status=none
+	touch -r "$scratch/time" "$1"
+}
+
 # expect_changed NAME
 expect_changed() {
 	events exporter 'select(.event == "file_failed") | "\(.path) \(.code)"' |
@@ -407,6 +414,7 @@ run_case a_lost_mirror_does_no_harm
 run_case state_that_cannot_be_used
 run_case source_changed grow
 run_case source_changed replace
+run_case source_changed overwrite
 [[ -z $full ]] || run_case source_changed touch_it
 run_case source_has_more
 run_case journal_is_refused
