@@ -110,6 +110,7 @@ static const struct dps_field accept_fields[] = {
 	{ .name = NULL },
 };
 
+/* digest and partial */
 static const struct dps_field digest_fields[] = {
 	CHANNEL(digest.channel),
 	{ "files", DPS_FIELD_ITEMS, AT(digest.items), COUNT_AT(digest.items_count) },
@@ -218,6 +219,7 @@ static const struct {
 	[DPS_MESSAGE_FILE_END] = { "file_end", file_end_fields },
 	[DPS_MESSAGE_LAST] = { "last", last_fields },
 	[DPS_MESSAGE_ACCEPT] = { "accept", accept_fields },
+	[DPS_MESSAGE_PARTIAL] = { "partial", digest_fields },
 	[DPS_MESSAGE_SAME] = { "same", same_fields },
 	[DPS_MESSAGE_DIFFERENT] = { "different", same_fields },
 	[DPS_MESSAGE_DIGEST] = { "digest", digest_fields },

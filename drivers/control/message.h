@@ -33,6 +33,7 @@ enum dps_message_type {
 	DPS_MESSAGE_FILE_END,
 	DPS_MESSAGE_LAST,
 	DPS_MESSAGE_ACCEPT,
+	DPS_MESSAGE_PARTIAL,
 	DPS_MESSAGE_SAME,
 	DPS_MESSAGE_DIFFERENT,
 	DPS_MESSAGE_DIGEST,
@@ -146,7 +147,7 @@ struct dps_message_totals {
 
 struct dps_message_item {
 	uint32_t file;
-	uint64_t size_bytes; /* of what the digest covers */
+	uint64_t size_bytes; /* of what the digest covers; partial: of what is held */
 	struct dps_digest digest;
 };
 
@@ -155,6 +156,8 @@ struct dps_message_item {
  * items (have), which the collector already holds with this size and content: for each the
  * exporter says same or different first.
  * digest: what files read whole came to, in items.
+ * partial: the collector holds the first bytes of these, from an earlier transfer, and their heads
+ * have these digests: for each the exporter says same or different, as above.
  */
 struct dps_message_items {
 	struct dps_transfer_id transfer; /* accept only */
@@ -265,6 +268,7 @@ struct dps_message {
 		struct dps_message_totals done;
 		struct dps_message_items accept;
 		struct dps_message_items digest;
+		struct dps_message_items partial;
 		struct dps_message_ranges same;
 		struct dps_message_ranges different;
 		struct dps_message_ranges stored;

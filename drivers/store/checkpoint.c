@@ -23,15 +23,7 @@ static int sync_file(struct dps_staging *staging, const struct dps_staged_file *
 /* A new file's name lies in its folder, which has to reach the disk too, once. */
 static int sync_names(struct dps_staging *staging, struct dps_staging_folder *folder)
 {
-	int err;
-
-	if (!folder->has_new_names)
-		return 0;
-	staging->counters.folder_syncs++;
-	err = fsync(folder->fd) == 0 ? 0 : -errno;
-	if (err == 0)
-		folder->has_new_names = false;
-	return err;
+	return folder->has_new_names ? dps_staging_sync_folder(staging, folder) : 0;
 }
 
 static int checkpoint_each(struct dps_staging *staging, struct dps_staged_file *files, size_t count)

@@ -186,6 +186,7 @@ int dps_journal_put_files(struct dps_journal *journal, const struct dps_transfer
 struct dps_journal_change {
 	uint32_t index;
 	uint8_t state;	   /* enum dps_journal_file_state */
+	bool begins_over;  /* its pieces go */
 	bool has_identity; /* this and the next two: false leaves what is there */
 	bool has_head;
 	bool has_digest;
@@ -236,3 +237,28 @@ int dps_journal_read_pieces(struct dps_journal *journal, const struct dps_transf
 /* Forgets a file's pieces: it starts anew. */
 int dps_journal_drop_pieces(struct dps_journal *journal, const struct dps_transfer_id *id,
 			    uint32_t file);
+
+/* ---- from one transfer to another ---- */
+
+/* Reads the files of which the first piece is there, by index. */
+int dps_journal_read_staged(struct dps_journal *journal, const struct dps_transfer_id *id,
+			    dps_journal_on_file *on_file, void *context);
+
+struct dps_journal_move {
+	struct dps_transfer_id from;
+	struct dps_transfer_id to;
+	uint32_t from_file;
+	uint32_t to_file;
+	uint64_t device; /* of what is staged */
+	uint64_t inode;
+};
+
+/*
+ * What is staged of a file is that of another transfer's from now on: its pieces, in place of those
+ * that are there, and its identity. The one that had it waits, the other is open. -ESTALE: one of
+ * them was never listed.
+ */
+int dps_journal_move_file(struct dps_journal *journal, const struct dps_journal_move *move);
+
+/* 1: something is staged of the transfer, or was and may have its name. 0: nothing is. */
+int dps_journal_has_staged(struct dps_journal *journal, const struct dps_transfer_id *id);

@@ -112,7 +112,8 @@ static int change_file(struct dps_journal *journal, const struct dps_transfer_id
 	err = dps_journal_run(journal, update);
 	if (err == 0 && sqlite3_changes(journal->db) == 0)
 		err = dps_journal_fail(journal, -ESTALE, "a file that was never listed");
-	if (err == 0 && dps_journal_is_settled((enum dps_journal_file_state)change->state))
+	if (err == 0 && (change->begins_over ||
+			 dps_journal_is_settled((enum dps_journal_file_state)change->state)))
 		err = dps_journal_drop_pieces(journal, id, change->index);
 	return err;
 }
@@ -160,13 +161,15 @@ static bool read_text(sqlite3_stmt *row, int column, const char **text)
 	return bytes <= DPS_JOURNAL_ERROR_BYTES_MAX && strlen(*text) == bytes;
 }
 
-static int read_row(struct dps_journal *journal, sqlite3_stmt *row, uint64_t index,
+/* first: the least number that it may have; with is_next the only one. */
+static int read_row(struct dps_journal *journal, sqlite3_stmt *row, uint64_t first, bool is_next,
 		    struct dps_journal_file *file)
 {
 	uint64_t number, mode, is_folder, state;
 
 	memset(file, 0, sizeof(*file));
-	if (!dps_journal_read_number(row, 0, UINT32_MAX, &number) || number != index)
+	if (!dps_journal_read_number(row, 0, UINT32_MAX, &number) || number < first ||
+	    (is_next && number > first))
 		return dps_journal_fail_damaged(journal, "a gap in a list of files");
 	file->index = (uint32_t)number;
 	file->path = sqlite3_column_blob(row, 1);
@@ -188,17 +191,15 @@ static int read_row(struct dps_journal *journal, sqlite3_stmt *row, uint64_t ind
 	return 0;
 }
 
-int dps_journal_read_files(struct dps_journal *journal, const struct dps_transfer_id *id,
-			   uint32_t first, dps_journal_on_file *on_file, void *context)
+static int read_rows(struct dps_journal *journal, sqlite3_stmt *statement, uint64_t first,
+		     bool is_gapless, dps_journal_on_file *on_file, void *context)
 {
-	sqlite3_stmt *statement = dps_journal_of(journal, DPS_JOURNAL_READ_FILES, id);
 	struct dps_journal_file file;
-	uint64_t index = first;
 	int result;
 
-	sqlite3_bind_int64(statement, 2, first);
 	while ((result = dps_journal_step(journal, statement)) > 0) {
-		result = read_row(journal, statement, index++, &file);
+		result = read_row(journal, statement, first, is_gapless, &file);
+		first = (uint64_t)file.index + 1;
 		if (result == 0)
 			result = on_file(context, &file);
 		if (result != 0)
@@ -206,4 +207,20 @@ int dps_journal_read_files(struct dps_journal *journal, const struct dps_transfe
 	}
 	sqlite3_reset(statement);
 	return result;
+}
+
+int dps_journal_read_files(struct dps_journal *journal, const struct dps_transfer_id *id,
+			   uint32_t first, dps_journal_on_file *on_file, void *context)
+{
+	sqlite3_stmt *statement = dps_journal_of(journal, DPS_JOURNAL_READ_FILES, id);
+
+	sqlite3_bind_int64(statement, 2, first);
+	return read_rows(journal, statement, first, true, on_file, context);
+}
+
+int dps_journal_read_staged(struct dps_journal *journal, const struct dps_transfer_id *id,
+			    dps_journal_on_file *on_file, void *context)
+{
+	return read_rows(journal, dps_journal_of(journal, DPS_JOURNAL_READ_STAGED, id), 0, false,
+			 on_file, context);
 }

@@ -84,6 +84,10 @@ static const char *const texts[DPS_JOURNAL_STATEMENTS] = {
 		"SELECT number,path,size_bytes,mtime_ns,mode,is_folder,state,device,inode,head,"
 		"digest,error_code,error_text FROM files WHERE transfer=?1 AND number>=?2 "
 		"ORDER BY number",
+	[DPS_JOURNAL_READ_STAGED] =
+		"SELECT number,path,size_bytes,mtime_ns,mode,is_folder,state,device,inode,head,"
+		"digest,error_code,error_text FROM files WHERE transfer=?1 AND number IN"
+		"(SELECT file FROM pieces WHERE transfer=?1 AND first=0) ORDER BY number",
 	[DPS_JOURNAL_PUT_PIECES] = "INSERT OR REPLACE INTO pieces VALUES(?1,?2,?3,?4)",
 	[DPS_JOURNAL_LAST_PIECES] = "SELECT first,digests FROM pieces "
 				    "WHERE transfer=?1 AND file=?2 AND first<?3 "
@@ -94,6 +98,14 @@ static const char *const texts[DPS_JOURNAL_STATEMENTS] = {
 	[DPS_JOURNAL_READ_PIECES] = "SELECT first,digests FROM pieces "
 				    "WHERE transfer=?1 AND file=?2 ORDER BY first",
 	[DPS_JOURNAL_DROP_PIECES] = "DELETE FROM pieces WHERE transfer=?1 AND file=?2",
+	/* A file that waits again, with nothing. */
+	[DPS_JOURNAL_LEAVE_FILE] = "UPDATE files SET state=1,device=NULL,inode=NULL,head=NULL,"
+				   "digest=NULL WHERE transfer=?1 AND number=?2",
+	[DPS_JOURNAL_MOVE_PIECES] = "UPDATE pieces SET transfer=?3,file=?4 "
+				    "WHERE transfer=?1 AND file=?2",
+	[DPS_JOURNAL_HAS_STAGED] =
+		"SELECT EXISTS(SELECT 1 FROM pieces WHERE transfer=?1) OR "
+		"EXISTS(SELECT 1 FROM files WHERE transfer=?1 AND state=3)",
 };
 
 int dps_journal_make_tables(sqlite3 *db)

@@ -307,6 +307,18 @@ static int reserve(int fd, uint64_t size_bytes)
 	return err == -EOPNOTSUPP || err == -ENOSYS ? 0 : err;
 }
 
+/* What another transfer has, too, would be cut there as well. */
+static void leave_other_name(const struct dps_staging_folder *folder, uint32_t index)
+{
+	char name[INDEX_TEXT_BYTES];
+	struct stat status;
+
+	snprintf(name, sizeof(name), "%u", index);
+	if (fstatat(folder->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(status.st_mode) && status.st_nlink > 1)
+		dps_staging_unlink_file(folder, index);
+}
+
 int dps_staging_open_file(struct dps_staging_folder *folder, uint32_t index, uint64_t size_bytes,
 			  enum dps_wish wish, bool is_continued, struct dps_staged_file *file)
 {
@@ -316,6 +328,8 @@ int dps_staging_open_file(struct dps_staging_folder *folder, uint32_t index, uin
 
 	*file = (struct dps_staged_file){ .folder = folder, .index = index };
 	snprintf(name, sizeof(name), "%u", index);
+	if (!is_continued)
+		leave_other_name(folder, index);
 	file->fd = dps_beneath_open_wish(folder->fd, name, flags, 0666, wish, &file->is_direct);
 	if (file->fd < 0)
 		return file->fd;
@@ -349,10 +363,7 @@ int dps_staging_finish_file(struct dps_staged_file *file, uint64_t size_bytes, i
 
 void dps_staging_drop_file(struct dps_staged_file *file)
 {
-	char name[INDEX_TEXT_BYTES];
-
-	snprintf(name, sizeof(name), "%u", file->index);
-	(void)unlinkat(file->folder->fd, name, 0);
+	dps_staging_unlink_file(file->folder, file->index);
 	if (file->fd >= 0)
 		close(file->fd);
 	file->fd = -1;

@@ -101,6 +101,20 @@ int dps_staging_open_folder(struct dps_staging *staging, const struct dps_transf
 int dps_staging_claim_folder(const struct dps_staging_folder *folder);
 void dps_staging_close_folder(struct dps_staging_folder *folder);
 
+/* Opens a transfer's folder and claims it; -ENOENT: there is none. */
+int dps_staging_take_folder(const struct dps_staging *staging, const struct dps_transfer_id *id,
+			    struct dps_staging_folder *folder);
+
+/*
+ * A staged file under a second name, in another transfer's folder, in place of what stands there;
+ * on disk when that folder is synced. Taken away again or, once it is sure to stay, from where it
+ * was. -errno: of linkat(2); nothing was changed then.
+ */
+int dps_staging_link_file(const struct dps_staging_folder *from, uint32_t from_index,
+			  struct dps_staging_folder *to, uint32_t to_index);
+void dps_staging_unlink_file(const struct dps_staging_folder *folder, uint32_t index);
+int dps_staging_sync_folder(struct dps_staging *staging, struct dps_staging_folder *folder);
+
 /* Removes a transfer's folder and the files in it; it may be gone already. */
 int dps_staging_remove(struct dps_staging *staging, const struct dps_transfer_id *id);
 
@@ -122,7 +136,8 @@ static inline enum dps_wish dps_staging_wish(uint64_t size_bytes)
 /*
  * Creates or opens a staged file for reading and writing. Space for size_bytes is reserved where
  * the file system can; 0 when the size is not known. With is_continued what it holds is kept, and
- * it must be there. Errors: -ENOSPC (nothing left behind), -ENOENT, -EDQUOT, -EFBIG and others of
+ * it must be there; without, another file takes the place of one that is there, whose content stays
+ * with whatever other names it has. Errors: -ENOSPC (nothing left behind), -ENOENT, -EDQUOT, -EFBIG and others of
  * open.
  */
 int dps_staging_open_file(struct dps_staging_folder *folder, uint32_t index, uint64_t size_bytes,

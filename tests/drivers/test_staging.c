@@ -459,6 +459,84 @@ static void remove__takes_a_transfer_and_nothing_else(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- from one transfer to another ---- */
+
+static const struct dps_transfer_id other_id = { { 0xcd } };
+
+static void write_staged(struct fixture *fixture, struct dps_staging_folder *folder, uint32_t index,
+			 const char *text)
+{
+	struct dps_staged_file file;
+
+	(void)fixture;
+	assert_int_equal(
+		dps_staging_open_file(folder, index, strlen(text), DPS_WISH_CACHED, false, &file),
+		0);
+	assert_int_equal(pwrite(file.fd, text, strlen(text), 0), (ssize_t)strlen(text));
+	close(file.fd);
+}
+
+static void expect_staged(struct dps_staging_folder *folder, const char *name, const char *text)
+{
+	char bytes[32] = "";
+	int fd = openat(folder->fd, name, O_RDONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, bytes, sizeof(bytes)), (ssize_t)strlen(text));
+	assert_string_equal(bytes, text);
+	close(fd);
+}
+
+static void link_file__gives_it_a_second_name(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_staging_folder other;
+	struct stat status;
+
+	assert_int_equal(dps_staging_open_folder(&fixture->staging, &other_id, &other), 0);
+	write_staged(fixture, &fixture->folder, 3, "old");
+	write_staged(fixture, &other, 7, "in the way");
+	other.has_new_names = false;
+	assert_int_equal(dps_staging_link_file(&fixture->folder, 4, &other, 7), -ENOENT);
+	expect_staged(&other, "7", "in the way");
+	assert_int_equal(dps_staging_link_file(&fixture->folder, 3, &other, 7), 0);
+	assert_true(other.has_new_names);
+	assert_int_equal(dps_staging_sync_folder(&fixture->staging, &other), 0);
+	assert_false(other.has_new_names);
+	dps_staging_unlink_file(&fixture->folder, 3);
+	assert_int_not_equal(fstatat(fixture->folder.fd, "3", &status, 0), 0);
+	expect_staged(&other, "7", "old");
+	dps_staging_close_folder(&other);
+}
+
+/* A kill may leave both names: who begins anew under one does not cut what lies under the other. */
+static void open_file__anew_leaves_the_other_name_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_staging_folder other;
+
+	assert_int_equal(dps_staging_open_folder(&fixture->staging, &other_id, &other), 0);
+	write_staged(fixture, &fixture->folder, 3, "old");
+	assert_int_equal(dps_staging_link_file(&fixture->folder, 3, &other, 0), 0);
+	write_staged(fixture, &fixture->folder, 3, "quite new");
+	expect_staged(&fixture->folder, "3", "quite new");
+	expect_staged(&other, "0", "old");
+	dps_staging_close_folder(&other);
+}
+
+static void take_folder__has_it_alone_or_not_at_all(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_staging_folder first, second;
+
+	assert_int_equal(dps_staging_take_folder(&fixture->staging, &other_id, &first), -ENOENT);
+	assert_int_equal(dps_staging_take_folder(&fixture->staging, &id, &first), 0);
+	assert_int_equal(dps_staging_take_folder(&fixture->staging, &id, &second), -EBUSY);
+	dps_staging_close_folder(&first);
+	assert_int_equal(dps_staging_take_folder(&fixture->staging, &id, &second), 0);
+	dps_staging_close_folder(&second);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +561,9 @@ int main(void)
 		TEST(checkpoint__names_the_file_that_failed),
 		TEST(drop_file__leaves_nothing),
 		TEST(remove__takes_a_transfer_and_nothing_else),
+		TEST(link_file__gives_it_a_second_name),
+		TEST(open_file__anew_leaves_the_other_name_alone),
+		TEST(take_folder__has_it_alone_or_not_at_all),
 	};
 
 	return cmocka_run_group_tests_name("staging", tests, NULL, NULL);

@@ -259,6 +259,14 @@ static void accept_and_digest__carry_digests(void **state)
 		&again);
 	assert_int_equal(again.digest.items_count, 1);
 	dps_message_fini(&again);
+
+	message.type = DPS_MESSAGE_PARTIAL;
+	through(&message,
+		"{\"type\":\"partial\",\"channel\":3,\"files\":["
+		"{\"file\":0,\"size\":0,\"digest\":\"00000000000000000000000000000000\"}]}",
+		&again);
+	assert_int_equal(again.partial.items_count, 1);
+	dps_message_fini(&again);
 }
 
 static void stored_same_different__carry_ranges(void **state)
