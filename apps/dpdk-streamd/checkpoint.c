@@ -173,6 +173,8 @@ static void leave_folder(struct dps_checkpoint *checkpoint)
 static void bring_data(struct dps_checkpoint *checkpoint)
 {
 	finish_files(checkpoint);
+	dps_adoption_link(checkpoint->staging, checkpoint->folder, checkpoint->moves,
+			  checkpoint->moves_count);
 	sync_files(checkpoint);
 	checkpoint->is_synced = true;
 }
@@ -202,6 +204,8 @@ void dps_checkpoint_run(struct dps_job *job)
 	if (checkpoint->lacks_space)
 		return;
 	close_files(checkpoint);
+	dps_adoption_settle(checkpoint->staging, checkpoint->folder, checkpoint->moves,
+			    checkpoint->moves_count, checkpoint->was_written);
 	checkpoint->is_synced = checkpoint->is_committed = false; /* the next one's */
 	if (checkpoint->is_last)
 		leave_folder(checkpoint);

@@ -7,6 +7,7 @@
  * Owner: the control core; while the job is pushed, the store thread.
  */
 #pragma once
+#include "apps/dpdk-streamd/adoption.h"
 #include "apps/dpdk-streamd/manifest.h"
 #include "apps/dpdk-streamd/piece_digests.h"
 #include "apps/dpdk-streamd/worker.h"
@@ -52,6 +53,8 @@ struct dps_checkpoint {
 	uint32_t batches_count;
 	struct dps_journal_change *changes; /* of files that ended */
 	uint32_t changes_count;
+	struct dps_adoption_move *moves; /* of earlier transfers, to this one */
+	uint32_t moves_count;
 	struct dps_checkpoint_item *items;
 	uint32_t count;
 	uint32_t room;

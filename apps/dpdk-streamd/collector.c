@@ -117,7 +117,8 @@ static void end_transfer(struct dps_collector *collector, struct dps_intake *int
 {
 	if (collector->shown == intake)
 		collector->shown = NULL;
-	if (intake->was_accepted && !intake->comes_again) {
+	/* Its exporter comes again, or has begun anew: that one's end counts. */
+	if (intake->was_accepted && !intake->comes_again && !intake->makes_way) {
 		dps_collect_report_end(&collector->context, intake);
 		if (collector->ended_count++ == 0 && collector->context.options->is_once)
 			end_once(collector, intake, now_ns);
@@ -243,7 +244,8 @@ static bool has_transfer(const struct dps_collector *collector)
 {
 	const struct dps_intake *intake = collector->context.intakes;
 
-	while (intake && !(intake->was_accepted && intake->state >= DPS_INTAKE_LEAVING))
+	while (intake &&
+	       !(intake->was_accepted && intake->state >= DPS_INTAKE_LEAVING && !intake->makes_way))
 		intake = intake->next;
 	return intake || collector->ended_count > 0;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void say_whether_same(struct dps_export *export, uint32_t index, bool is_same)
+void dps_export_say_whether_same(struct dps_export *export, uint32_t index, bool is_same)
 {
 	const struct dps_message_range range = { .first = index, .last = index };
 	const struct dps_message message = {
@@ -39,7 +39,7 @@ static void answer(struct dps_export *export, uint32_t index, bool is_same)
 {
 	struct dps_export_file *file = &export->files[index];
 
-	say_whether_same(export, index, is_same);
+	dps_export_say_whether_same(export, index, is_same);
 	if (!is_same || file->state >= DPS_EXPORT_STORED)
 		return;
 	settle(export, index, DPS_EXPORT_SAME, file->was_stored);
@@ -86,6 +86,8 @@ static bool on_have(struct dps_export *export, const struct dps_message_item *it
 
 	if (!dps_export_is_regular(export, item->file))
 		return false;
+	if (file->state == DPS_EXPORT_COMPARING && file->compare->is_head)
+		file->state = DPS_EXPORT_WAITING; /* that was asked before, and is no more */
 	if (file->state == DPS_EXPORT_COMPARING) {
 		if (file->compare->is_asked)
 			return export->is_attaching; /* it will be told in its time */
@@ -96,7 +98,7 @@ static bool on_have(struct dps_export *export, const struct dps_message_item *it
 		       memcmp(&file->digest, &item->digest, sizeof(file->digest)) == 0);
 	} else if (file->state == DPS_EXPORT_FAILED || export->list.entries[item->file].error < 0 ||
 		   was_different(export, file)) {
-		say_whether_same(export, item->file, false);
+		dps_export_say_whether_same(export, item->file, false);
 	} else if (file->state == DPS_EXPORT_WAITING || export->is_resuming) {
 		file->state = DPS_EXPORT_COMPARING;
 		file->compare =
@@ -267,6 +269,8 @@ bool dps_export_on_message(struct dps_export *export, const struct dps_message *
 		return dps_export_on_resumed(export, &message->resumed);
 	case DPS_MESSAGE_ACCEPT:
 		return on_accept(export, &message->accept);
+	case DPS_MESSAGE_PARTIAL:
+		return dps_export_on_partial(export, &message->partial);
 	case DPS_MESSAGE_HELD:
 		return dps_export_on_held(export, &message->held);
 	case DPS_MESSAGE_STORED:

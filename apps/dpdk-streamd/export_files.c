@@ -91,6 +91,7 @@ static bool say_known(struct dps_export *export, uint32_t index)
 	if (file->from_bytes == 0 || file->from_bytes < dps_export_size_of(export, index))
 		return false;
 	file->state = file->is_known ? DPS_EXPORT_SENT : DPS_EXPORT_SENDING;
+	dps_export_check_if_read(export, index); /* perhaps before its turn came */
 	return true;
 }
 

@@ -151,6 +151,25 @@ dps_export_push_digest(struct dps_export *export, uint32_t file, const struct dp
 	return push(export, file, run_digest, then, &with);
 }
 
+static void run_head(struct dps_job *job)
+{
+	struct dps_export_job *self = job_of(job);
+
+	self->result = read_head(self, &self->digest);
+}
+
+struct dps_export_job *
+dps_export_push_head(struct dps_export *export, uint32_t file, const struct dps_message_item *held,
+		     void (*then)(struct dps_export_job *job, uint64_t now_ns))
+{
+	return push(export, file, run_head, then,
+		    &(struct dps_export_job){ .fd = -1,
+					      .is_asked = true,
+					      .is_head = true,
+					      .expected = held->digest,
+					      .bytes = held->size_bytes });
+}
+
 static void generate_pieces(struct dps_export_job *self)
 {
 	uint32_t chunk_bytes = dps_node_chunk_bytes(self->export->node);

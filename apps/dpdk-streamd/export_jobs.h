@@ -12,6 +12,7 @@ struct dps_export_job {
 	int fd;
 	bool is_direct;
 	bool is_asked;		      /* comparing: on the connection of now */
+	bool is_head;		      /* comparing: no more than its head */
 	bool checks_head;	      /* opening: that it is the file of an earlier run */
 	struct dps_digest digest;     /* of the file here */
 	struct dps_digest expected;   /* of the collector's; opening: of its head */
@@ -38,6 +39,11 @@ void dps_export_push_check(struct dps_export *export, struct dps_export_work *wo
 struct dps_export_job *
 dps_export_push_digest(struct dps_export *export, uint32_t file, const struct dps_digest *compare,
 		       void (*then)(struct dps_export_job *job, uint64_t now_ns));
+
+/* Reads its head; the item is the collector's, with how much it holds. Returns the job as above. */
+struct dps_export_job *
+dps_export_push_head(struct dps_export *export, uint32_t file, const struct dps_message_item *held,
+		     void (*then)(struct dps_export_job *job, uint64_t now_ns));
 
 /* Reads pieces of the file, from a multiple of a chunk on, for their digests. */
 void dps_export_push_pieces(struct dps_export *export, uint32_t file,

@@ -66,7 +66,7 @@ void dps_export_park(struct dps_export *export)
 	export->is_live = export->is_resuming = false;
 	export->is_detached = export->is_attaching = export->must_say_again = false;
 	export->has_channel = false;
-	export->opening_count = 0;
+	export->opening_count = export->partial_count = 0;
 	dps_export_drop_refetches(export);
 	for (uint32_t i = 0; i < export->files_count; i++) {
 		let_go(export, &export->files[i]);

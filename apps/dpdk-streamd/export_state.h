@@ -70,6 +70,13 @@ void dps_export_note_head(struct dps_export *export, uint32_t index, uint64_t of
 /* Reads once more what the collector holds of files and nobody here knows the digests of. */
 void dps_export_fill(struct dps_export *export);
 
+/* ---- export_answers.c ---- */
+void dps_export_say_whether_same(struct dps_export *export, uint32_t index, bool is_same);
+
+/* ---- export_partial.c ---- */
+/* The collector holds the first bytes of files, of which only their heads tell. */
+bool dps_export_on_partial(struct dps_export *export, const struct dps_message_items *partial);
+
 /* ---- export_resume.c ---- */
 bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_resumed *resumed);
 

@@ -89,8 +89,9 @@ struct dps_export {
 	uint32_t settled_count; /* stored, same or failed */
 	uint32_t jobs_count;
 	uint32_t mirror_jobs_count;
-	uint32_t past_count; /* files that the mirror had */
-	uint32_t *dirty;     /* files of which the mirror does not know all */
+	uint32_t past_count;	/* files that the mirror had */
+	uint32_t partial_count; /* files whose heads are read for the collector */
+	uint32_t *dirty;	/* files of which the mirror does not know all */
 	uint32_t dirty_count;
 	uint32_t dirty_room;
 	uint64_t dirty_bytes;
@@ -98,7 +99,8 @@ struct dps_export {
 	uint64_t bytes_total;
 	uint64_t bytes_stored;
 	uint64_t bytes_same;
-	uint64_t bytes_held; /* by the collector when this connection went live */
+	uint64_t bytes_held;	/* by the collector when this connection went live */
+	uint64_t bytes_adopted; /* ... from a transfer that nobody here remembers */
 	uint64_t bytes_resent;
 	uint64_t sent_end; /* of the channel's offsets, over all connections before this one */
 	uint64_t files_stored;

@@ -121,7 +121,7 @@ static void on_hello(struct dps_exporter *exporter, const struct dps_message_hel
 static bool is_passing(enum dps_control_code code)
 {
 	return code == DPS_CODE_UNREACHABLE || code == DPS_CODE_SHUTTING_DOWN ||
-	       code == DPS_CODE_IDLE;
+	       code == DPS_CODE_IDLE || code == DPS_CODE_DIGEST; /* a file begins over */
 }
 
 /* Whether a transfer was under way that can wait for another connection. */

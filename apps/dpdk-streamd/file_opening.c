@@ -37,18 +37,8 @@ static void open_nowhere(struct dps_file_opening *opening, struct dps_file_openi
 void dps_file_opening_run(struct dps_job *job)
 {
 	struct dps_file_opening *opening = (struct dps_file_opening *)job;
-	struct dps_transfer_id id = opening->folder->id;
-	int err = 0;
+	int err = dps_staging_own_folder(opening->staging, opening->folder);
 
-	if (opening->folder->fd < 0) {
-		err = dps_staging_open_folder(opening->staging, &id, opening->folder);
-		if (err == 0)
-			err = dps_staging_claim_folder(opening->folder);
-		if (err < 0 && opening->folder->fd >= 0)
-			dps_staging_close_folder(opening->folder);
-	}
-	if (err < 0)
-		opening->folder->fd = -1;
 	opening->lacks_space = false;
 	while (opening->first < opening->count) {
 		struct dps_file_opening_item *item = &opening->items[opening->first];

@@ -74,6 +74,7 @@ void dps_intake_destroy(struct dps_intake *intake)
 	dps_checkpoint_fini(&intake->checkpoint);
 	dps_name_table_fini(&intake->names);
 	dps_manifest_fini(&intake->manifest);
+	dps_intake_end_adoption(intake);
 	free(intake->changes);
 	free(intake->refetches);
 	free(intake->opening);
@@ -188,6 +189,10 @@ static void step_active(struct dps_intake *intake, uint64_t now_ns)
 		dps_intake_step_parked(intake, now_ns);
 		return;
 	}
+	if (intake->must_reconnect)
+		dps_intake_reconnect(intake, now_ns);
+	if (intake->adoption && intake->has_last && !intake->checks && intake->matches_count == 0)
+		dps_intake_end_adoption(intake);
 	if (dps_intake_has_everything(intake))
 		dps_intake_complete(intake, now_ns);
 	else if (intake->context->is_stopping && !intake->is_checkpointing &&
@@ -203,8 +208,10 @@ void dps_intake_step(struct dps_intake *intake, uint64_t now_ns)
 				  now_ns);
 	if (intake->state == DPS_INTAKE_LOADING)
 		return;
-	if (intake->state < DPS_INTAKE_LEAVING)
+	if (intake->state < DPS_INTAKE_LEAVING) {
+		dps_intake_step_search(intake, now_ns);
 		dps_intake_push_check(intake);
+	}
 	dps_intake_step_space(intake, now_ns);
 	if (intake->state == DPS_INTAKE_ACTIVE)
 		step_active(intake, now_ns);
@@ -222,6 +229,8 @@ uint64_t dps_intake_deadline_ns(const struct dps_intake *intake)
 {
 	uint64_t store_ns, other_ns, space_ns = dps_intake_space_deadline_ns(intake);
 
+	if (intake->state == DPS_INTAKE_OFFERED)
+		return dps_intake_search_deadline_ns(intake);
 	if (intake->state == DPS_INTAKE_ACTIVE) {
 		store_ns = dps_intake_store_deadline_ns(intake);
 		other_ns = intake->is_parked ? dps_intake_parked_deadline_ns(intake) : DPS_NEVER_NS;

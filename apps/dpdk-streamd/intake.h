@@ -47,6 +47,7 @@ struct dps_intake_open {
 	uint32_t in_lane;	  /* stretches announced, and not done; one, unless it grows */
 	uint32_t lane_fds;	  /* how often the lane has the descriptor */
 	bool has_wanted;	  /* the exporter said what it read */
+	bool has_past;		  /* some of it came before this life, or for another transfer */
 	bool is_verified; /* by an earlier life of the collector: digest is what it has to be */
 	bool is_journalled;
 	bool is_ready; /* complete and verified, or failed: for the next checkpoint */
@@ -62,6 +63,25 @@ enum dps_intake_state {
 	DPS_INTAKE_ACTIVE,
 	DPS_INTAKE_LEAVING, /* refused, cancelled or complete: waits for jobs and descriptors */
 	DPS_INTAKE_GONE,
+};
+
+/* Whether it is known what an exporter that has forgotten it had sent before. */
+enum dps_intake_search {
+	DPS_INTAKE_UNSEARCHED,
+	DPS_INTAKE_ASKS_FOR_WAY, /* what waits in memory is put away first */
+	DPS_INTAKE_SEARCHING,	 /* the store thread looks */
+	DPS_INTAKE_SEARCHED,
+};
+
+/* A file of which the beginning may be here. */
+struct dps_intake_match {
+	struct dps_adoption_file *from;
+	uint32_t file;
+	enum {
+		DPS_INTAKE_ASKED,
+		DPS_INTAKE_AGREED, /* it is to be adopted with the next checkpoint */
+		DPS_INTAKE_MOVING,
+	} state;
 };
 
 enum dps_intake_channel {
@@ -110,6 +130,7 @@ struct dps_intake {
 	/* Parked: accepted, and its connection is gone. */
 	bool is_parked;
 	bool makes_room;  /* for others; it waits no longer */
+	bool makes_way;	  /* ... for one of its own exporter, which has forgotten this one */
 	bool was_resumed; /* or attached: what is said may have been said before */
 	uint64_t parked_at_ns;
 	struct dps_intake_wish wish;
@@ -171,6 +192,18 @@ struct dps_intake {
 	uint64_t written_checked; /* ... when the checkpoint under way began */
 	uint64_t stored;	  /* what the lane was told */
 	uint64_t batch_number;
+
+	/* What was here before. */
+	enum dps_intake_search search;
+	struct dps_adoption *adoption;	  /* NULL: nothing */
+	struct dps_intake_match *matches; /* in no order */
+	uint32_t matches_count;
+	uint32_t matches_room;
+	uint32_t agreed_count;
+	bool must_reconnect; /* what the exporter was told is not so */
+	uint64_t files_adopted;
+	uint64_t bytes_adopted;
+	uint64_t files_begun_over; /* what was here was not of them */
 
 	/* How it goes. */
 	uint32_t held_count;  /* files of which the exporter is to say whether they are the same */
@@ -297,6 +330,30 @@ void dps_intake_note_change(struct dps_intake *intake, const struct dps_journal_
 /* What the next commit is about; taken, and after it given up or taken back. */
 void dps_intake_fill_journal(struct dps_intake *intake, struct dps_checkpoint *checkpoint);
 void dps_intake_on_journalled(struct dps_intake *intake, struct dps_checkpoint *checkpoint);
+
+/* intake_adopt.c */
+/* Looks for what is here of its files, before the first offer is checked. */
+void dps_intake_step_search(struct dps_intake *intake, uint64_t now_ns);
+uint64_t dps_intake_search_deadline_ns(const struct dps_intake *intake);
+/* Notes which of the files may be here in part; before they are checked. */
+void dps_intake_match(struct dps_intake *intake, struct dps_offer_check *check);
+/* Asks about those that are neither refused nor there as a whole. */
+void dps_intake_ask_partial(struct dps_intake *intake, struct dps_offer_check *check);
+bool dps_intake_is_asked_about(const struct dps_intake *intake, uint32_t file);
+/* False: that was not asked. */
+bool dps_intake_on_match_answered(struct dps_intake *intake, uint32_t file, bool is_same);
+/* Those that nobody has answered, over another connection. */
+void dps_intake_ask_again(struct dps_intake *intake);
+/* The connection is gone: nobody will answer. */
+void dps_intake_drop_asked(struct dps_intake *intake);
+void dps_intake_fill_moves(struct dps_intake *intake, struct dps_checkpoint *checkpoint);
+void dps_intake_on_moved(struct dps_intake *intake, struct dps_checkpoint *checkpoint);
+/* Lets go of what nobody adopts. */
+void dps_intake_end_adoption(struct dps_intake *intake);
+/* Its digest is another than the exporter's, and its first pieces were not sent to this life. */
+void dps_intake_begin_over(struct dps_intake_open *open);
+/* Ends the connection so that the exporter hears anew what is here. */
+void dps_intake_reconnect(struct dps_intake *intake, uint64_t now_ns);
 
 /* intake_park.c */
 void dps_intake_step_parked(struct dps_intake *intake, uint64_t now_ns);

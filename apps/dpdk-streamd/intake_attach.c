@@ -54,6 +54,7 @@ void dps_intake_say_attached(struct dps_intake *intake, uint64_t now_ns)
 	};
 
 	dps_intake_say_settled(intake);
+	dps_intake_ask_again(intake);
 	for (struct dps_intake_open *open = intake->opens; open; open = open->next)
 		say_held_again(open);
 	for (uint32_t i = 0; i < intake->refetches_count; i++)

@@ -33,6 +33,8 @@ void dps_intake_settle_open(struct dps_intake_open *open)
 	open->digest = dps_piece_digests_finish(&open->pieces);
 	if (memcmp(&open->digest, &open->wanted, sizeof(open->digest)) == 0)
 		make_ready(open);
+	else if (open->has_past)
+		dps_intake_begin_over(open);
 	else /* which makes it ready to be dropped */
 		dps_intake_fail_file(intake, open->file, DPS_CODE_DIGEST,
 				     "is not what the exporter read: its digest differs; send it "
@@ -76,7 +78,8 @@ static const char *on_file_digest(struct dps_intake *intake, const struct dps_me
 		return NULL;
 	}
 	/* One that grew may have ended before it was opened. */
-	if (intake->was_resumed || intake->has_grown)
+	if (intake->was_resumed || intake->has_grown || file->past ||
+	    dps_intake_is_asked_about(intake, item->file))
 		return keep_digest(file, item);
 	if (file->size_bytes != 0 || file->has_digest || file->open)
 		return "the digest of a file that has not come";

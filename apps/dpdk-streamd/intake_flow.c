@@ -78,7 +78,7 @@ static void take_past(struct dps_intake_open *open, struct dps_manifest_file *fi
 	if (past->is_whole)
 		open->digest = past->told;
 	open->is_verified = past->is_whole;
-	open->is_journalled = past->pieces != NULL;
+	open->is_journalled = open->has_past = past->pieces != NULL;
 	if (past->pieces) {
 		dps_piece_digests_fini(&open->pieces);
 		open->pieces = *past->pieces;

@@ -13,6 +13,7 @@ static void free_check(struct dps_offer_check *check)
 {
 	dps_manifest_batch_free(check->batch);
 	free(check->have);
+	free(check->partial);
 	free(check);
 }
 
@@ -95,6 +96,7 @@ static void accept_batch(struct dps_intake *intake, struct dps_offer_check *chec
 	intake->held_count += check->have_count;
 	dps_intake_promise(intake, check->needed_bytes);
 	begin(intake);
+	dps_intake_ask_partial(intake, check);
 	message.accept.files_end = intake->manifest.count;
 	dps_intake_say(intake, &message);
 }
@@ -105,9 +107,10 @@ void dps_intake_push_check(struct dps_intake *intake)
 	struct dps_offer_check *check = intake->checks;
 
 	if (!check || intake->is_checking || intake->is_parked ||
-	    dps_peer_link_is_full(intake->link))
+	    dps_peer_link_is_full(intake->link) || intake->search != DPS_INTAKE_SEARCHED)
 		return;
 	intake->is_checking = true;
+	dps_intake_match(intake, check);
 	/* What was accepted meanwhile counts. */
 	check->promised_bytes = intake->context->promised_bytes;
 	check->names_room = intake->names.room;
@@ -277,6 +280,8 @@ static void on_compared(struct dps_intake *intake, uint32_t index, bool is_same,
 {
 	struct dps_manifest_file *file = &intake->manifest.files[index];
 
+	if (dps_intake_on_match_answered(intake, index, is_same))
+		return;
 	intake->held_count--;
 	if (is_same) {
 		dps_intake_settle_file(intake, index, DPS_MANIFEST_SAME, NULL);

@@ -52,6 +52,7 @@ static void park(struct dps_intake *intake, const char *why, uint64_t now_ns)
 	intake->written = intake->written_checked = intake->stored = 0;
 	snprintf(intake->end_text, sizeof(intake->end_text), "%s", why);
 	drop_offers(intake);
+	dps_intake_drop_asked(intake);
 	dps_intake_close_channel(intake);
 	leave_lane(intake);
 	dps_report_clear_line(intake->context->report);
@@ -106,6 +107,8 @@ static void give_up(struct dps_intake *intake, uint64_t now_ns)
 	if (intake->context->is_stopping)
 		snprintf(text, sizeof(text),
 			 "the collector is stopping; run the same commands again");
+	else if (intake->makes_way)
+		snprintf(text, sizeof(text), "its exporter has forgotten it and begins anew");
 	else if (intake->makes_room)
 		snprintf(text, sizeof(text),
 			 "the exporter stayed away (%.600s) and others need the place; run the "

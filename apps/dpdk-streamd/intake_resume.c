@@ -216,7 +216,7 @@ static void attach(struct dps_intake *intake, uint64_t now_ns)
 	intake->number = intake->wish.number;
 	intake->wish.link = NULL;
 	memcpy(intake->peer, intake->link->connection.socket->peer, sizeof(intake->peer));
-	intake->is_parked = intake->makes_room = false;
+	intake->is_parked = intake->makes_room = intake->makes_way = intake->must_reconnect = false;
 	intake->was_resumed = true;
 	intake->end_text[0] = '\0';
 	intake->has_last = intake->is_last_announced = false;

@@ -121,6 +121,7 @@ static void on_checkpoint(struct dps_job *job, uint64_t now_ns)
 			dps_intake_say_held(open, open->checked_bytes);
 	}
 	dps_intake_on_journalled(intake, checkpoint);
+	dps_intake_on_moved(intake, checkpoint);
 	say_stored(intake, stored, stored_count);
 	if (checkpoint->journal_error < 0)
 		fail_journal(intake, checkpoint, now_ns);
@@ -180,6 +181,7 @@ static void start_checkpoint(struct dps_intake *intake, bool is_last, uint64_t n
 	for (struct dps_intake_open *open = intake->opens; open; open = open->next)
 		add_item(intake, open);
 	dps_intake_fill_journal(intake, checkpoint);
+	dps_intake_fill_moves(intake, checkpoint);
 	intake->written_checked = intake->written;
 	intake->dirty_bytes = 0;
 	intake->ready_count = 0;
@@ -192,7 +194,7 @@ bool dps_intake_has_unstored(const struct dps_intake *intake)
 {
 	if (!intake->context->staging)
 		return false;
-	return intake->ready_count > 0 || intake->dirty_bytes > 0 ||
+	return intake->ready_count > 0 || intake->agreed_count > 0 || intake->dirty_bytes > 0 ||
 	       intake->written > intake->stored;
 }
 
@@ -201,6 +203,8 @@ static bool is_urgent(const struct dps_intake *intake)
 {
 	if (intake->is_parked)
 		return dps_intake_has_unstored(intake);
+	if (intake->agreed_count > 0)
+		return true;
 	if (intake->ready_count == 0)
 		return false;
 	return intake->context->is_stopping || intake->ready_count >= CHECKPOINT_FILES ||
@@ -270,6 +274,7 @@ bool dps_intake_clean_up(struct dps_intake *intake, uint64_t now_ns)
 {
 	if (intake->is_opening || intake->is_checkpointing || intake->space.is_looking ||
 	    intake->checks || intake->lane_fds_count > 0 ||
+	    intake->search == DPS_INTAKE_SEARCHING ||
 	    intake->channel_state == DPS_INTAKE_CHANNEL_OPENING)
 		return false;
 	if (intake->context->staging && !intake->is_put_away &&

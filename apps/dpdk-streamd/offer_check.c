@@ -150,11 +150,13 @@ static bool check_space(struct dps_offer_check *check, uint32_t taken_count)
 void dps_offer_check_run(struct dps_job *job)
 {
 	struct dps_offer_check *check = (struct dps_offer_check *)job;
-	uint32_t taken_count = 0;
+	uint32_t taken_count = 0, partial = 0;
 
 	for (uint32_t i = 0; i < check->batch->count; i++) {
 		const struct dps_message_file *file = &check->batch->files[i];
 		uint32_t have_count = check->have_count;
+		bool is_partial = partial < check->partial_count &&
+				  check->partial[partial].file == check->batch->first + i;
 
 		/* relaxed: only asks to stop, carries no data */
 		if (atomic_load_explicit(check->must_stop, memory_order_relaxed)) {
@@ -163,7 +165,9 @@ void dps_offer_check_run(struct dps_job *job)
 		}
 		if (!check_name(check, i) || (check->staging && !check_target(check, i)))
 			return;
-		if (check->have_count > have_count)
+		partial += is_partial;
+		/* What is staged in part has its space. */
+		if (check->have_count > have_count || is_partial)
 			continue;
 		taken_count++;
 		/* What is larger than any disk is refused below, whatever is added to it. */

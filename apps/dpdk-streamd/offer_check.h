@@ -36,8 +36,10 @@ struct dps_offer_check {
 	struct dps_manifest_batch *batch; /* only read */
 	const atomic_bool *must_stop;
 	uint64_t total_bytes; /* of the whole transfer, with its first offer; or DPS_NUMBER_NONE */
-	uint64_t promised_bytes; /* of what was accepted before and takes no space yet */
-	size_t names_room;	 /* the owner's */
+	uint64_t promised_bytes;	  /* of what was accepted before and takes no space yet */
+	size_t names_room;		  /* the owner's */
+	struct dps_message_item *partial; /* in order: files that are staged in part; to be freed */
+	uint32_t partial_count;
 	uint32_t chunk_bytes;
 	bool may_overwrite;
 

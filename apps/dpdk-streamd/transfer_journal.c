@@ -97,7 +97,7 @@ static bool has_news(const struct dps_checkpoint *checkpoint)
 {
 	if (checkpoint->is_last)
 		return checkpoint->is_kept || checkpoint->is_journalled;
-	if (checkpoint->changes_count > 0)
+	if (checkpoint->changes_count > 0 || checkpoint->moves_count > 0)
 		return true;
 	for (uint32_t i = 0; i < checkpoint->count; i++)
 		if (is_durable(&checkpoint->items[i]) &&
@@ -124,6 +124,8 @@ static int write_all(struct dps_checkpoint *checkpoint)
 	if (err == 0)
 		err = dps_journal_change_files(journal, id, checkpoint->changes,
 					       checkpoint->changes_count);
+	if (err == 0)
+		err = dps_adoption_write(journal, checkpoint->moves, checkpoint->moves_count);
 	for (uint32_t i = 0; i < checkpoint->count && err == 0; i++)
 		if (is_durable(&checkpoint->items[i]))
 			err = write_item(checkpoint, &checkpoint->items[i]);

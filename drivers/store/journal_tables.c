@@ -103,9 +103,8 @@ static const char *const texts[DPS_JOURNAL_STATEMENTS] = {
 				   "digest=NULL WHERE transfer=?1 AND number=?2",
 	[DPS_JOURNAL_MOVE_PIECES] = "UPDATE pieces SET transfer=?3,file=?4 "
 				    "WHERE transfer=?1 AND file=?2",
-	[DPS_JOURNAL_HAS_STAGED] =
-		"SELECT EXISTS(SELECT 1 FROM pieces WHERE transfer=?1) OR "
-		"EXISTS(SELECT 1 FROM files WHERE transfer=?1 AND state=3)",
+	[DPS_JOURNAL_HAS_STAGED] = "SELECT EXISTS(SELECT 1 FROM pieces WHERE transfer=?1) OR "
+				   "EXISTS(SELECT 1 FROM files WHERE transfer=?1 AND state=3)",
 };
 
 int dps_journal_make_tables(sqlite3 *db)

@@ -101,6 +101,9 @@ int dps_staging_open_folder(struct dps_staging *staging, const struct dps_transf
 int dps_staging_claim_folder(const struct dps_staging_folder *folder);
 void dps_staging_close_folder(struct dps_staging_folder *folder);
 
+/* Opens and claims the folder of its id, made when missing, unless it is open already. */
+int dps_staging_own_folder(struct dps_staging *staging, struct dps_staging_folder *folder);
+
 /* Opens a transfer's folder and claims it; -ENOENT: there is none. */
 int dps_staging_take_folder(const struct dps_staging *staging, const struct dps_transfer_id *id,
 			    struct dps_staging_folder *folder);
@@ -137,8 +140,8 @@ static inline enum dps_wish dps_staging_wish(uint64_t size_bytes)
  * Creates or opens a staged file for reading and writing. Space for size_bytes is reserved where
  * the file system can; 0 when the size is not known. With is_continued what it holds is kept, and
  * it must be there; without, another file takes the place of one that is there, whose content stays
- * with whatever other names it has. Errors: -ENOSPC (nothing left behind), -ENOENT, -EDQUOT, -EFBIG and others of
- * open.
+ * with whatever other names it has. Errors: -ENOSPC (nothing left behind), -ENOENT, -EDQUOT, -EFBIG
+ * and others of open.
  */
 int dps_staging_open_file(struct dps_staging_folder *folder, uint32_t index, uint64_t size_bytes,
 			  enum dps_wish wish, bool is_continued, struct dps_staged_file *file);

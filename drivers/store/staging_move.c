@@ -11,6 +11,23 @@ enum {
 	INDEX_TEXT_BYTES = 11,
 };
 
+int dps_staging_own_folder(struct dps_staging *staging, struct dps_staging_folder *folder)
+{
+	struct dps_transfer_id id = folder->id;
+	int err;
+
+	if (folder->fd >= 0)
+		return 0;
+	err = dps_staging_open_folder(staging, &id, folder);
+	if (err == 0)
+		err = dps_staging_claim_folder(folder);
+	if (err < 0 && folder->fd >= 0)
+		dps_staging_close_folder(folder);
+	if (err < 0)
+		folder->fd = -1;
+	return err;
+}
+
 int dps_staging_take_folder(const struct dps_staging *staging, const struct dps_transfer_id *id,
 			    struct dps_staging_folder *folder)
 {

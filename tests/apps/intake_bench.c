@@ -56,6 +56,8 @@ void connect_ends(struct fixture *fixture)
 	assert_int_equal(dps_peer_link_open(&fixture->link, &fixture->loop,
 					    dps_socket_create_tcp(ends[0], &nowhere)),
 			 0);
+	snprintf(fixture->link.connection.socket->peer,
+		 sizeof(fixture->link.connection.socket->peer), "192.0.2.1:%u", ++fixture->port);
 	dps_connection_init(&fixture->exporter, dps_socket_create_tcp(ends[1], &nowhere));
 }
 
@@ -106,6 +108,7 @@ int set_up(void **state)
 					fixture->options.idle_timeout_ns,
 					dps_clock_now_ns(&fixture->clock)),
 			 0);
+	fixture->id = (struct dps_transfer_id){ { 1, 2, 3 } };
 	fixture->number = 1;
 	fixture->path = 5;
 	fixture->channel = 3;
@@ -234,7 +237,7 @@ void add(struct fixture *fixture, const char *name, uint64_t size_bytes)
 void begin(struct fixture *fixture)
 {
 	const struct dps_message_offer offer = {
-		.transfer = { { 1, 2, 3 } },
+		.transfer = fixture->id,
 		.channel = fixture->number,
 		.chunk_bytes = CHUNK_BYTES,
 		.total_files = fixture->files_count,
@@ -508,4 +511,15 @@ void ask_to_load(struct fixture *fixture, uint32_t files)
 	dps_intake_destroy(fixture->intake);
 	wish = make_wish(fixture, files);
 	fixture->intake = dps_intake_load(&fixture->context, &id, &wish, wish.at_ns);
+}
+
+void begin_anew(struct fixture *fixture)
+{
+	dps_intake_destroy(fixture->intake);
+	fixture->id.bytes[0]++;
+	fixture->channel++;
+	fixture->generation++;
+	fixture->path++;
+	connect_ends(fixture);
+	begin(fixture);
 }

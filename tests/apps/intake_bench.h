@@ -35,6 +35,8 @@ struct fixture {
 	struct dps_connection exporter; /* the other end */
 	struct dps_intake *intake;
 	struct dps_message heard; /* of the exporter's end, to be given back */
+	unsigned int port;
+	struct dps_transfer_id id;
 	struct dps_message_file files[FILES_MAX];
 	uint32_t files_count;
 	unsigned int commands_seen;
@@ -51,6 +53,8 @@ void connect_ends(struct fixture *fixture);
 void lose(struct fixture *fixture, bool is_given_back);
 /* Another connection, on which the exporter asks to go on. */
 void ask_to_resume(struct fixture *fixture, uint32_t files);
+/* The exporter has forgotten the last one, which left memory, and offers the files again. */
+void begin_anew(struct fixture *fixture);
 /* It stays away for too long: the transfer leaves memory. */
 void put_away(struct fixture *fixture);
 /* And comes back then. */

@@ -88,6 +88,32 @@ killed() {
 		fail_with "it does not say that it goes on"
 }
 
+# Its state is gone: what the collector holds is found all the same.
+state_is_lost() {
+	local bytes=$((512 << 20)) sent_bytes
+
+	need_streamd
+	need_scratch $((2 * bytes + (64 << 20)))
+	link_memif
+	user_folder into
+	mkdir -p "$scratch/from/tree"
+	make_capture "$scratch/from/tree/one.pcap" "$bytes" 1
+	make_capture "$scratch/from/tree/two.pcap" 3000001 2
+	compose --rate 1G
+	begin_both
+	wait_moved exporter $((bytes * 60 / 100))
+	kill_off exporter
+	rm -r "$scratch/state"
+	begin exporter
+	ends_well
+	expect_resumed
+	sent_bytes=$(sent_ever)
+	echo "note: state lost at 60 %: $(human $((sent_bytes - bytes))) more than there is were sent"
+	((sent_bytes < bytes + bytes / 50 + (64 << 20))) || fail_with "$(human "$sent_bytes") were sent"
+	[[ -z $(find "$scratch/into/.dpdk-streamd" -mindepth 1 -type d) ]] ||
+		fail "something is left of the transfer that was forgotten"
+}
+
 # ---- cuts of the control connection
 
 # cut VERDICT...: what happens to packets of the control connection from now on. Resets get through, since
@@ -363,6 +389,7 @@ on_a_terminal() {
 }
 
 run_case killed
+run_case state_is_lost
 run_case control_is_cut reject with tcp reset
 run_case control_is_cut drop
 run_case control_is_cut_often 5
