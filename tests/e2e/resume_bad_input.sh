@@ -47,6 +47,57 @@ a_lost_mirror_does_no_harm() {
 	ends_well
 }
 
+# overwrite_behind FILE: its head, size and time are what they were.
+overwrite_behind() {
+	touch -r "$1" "$scratch/time"
+	dd if=/dev/urandom of="$1" bs=4096 seek=200 count=3 conv=notrunc status=none
+	touch -r "$scratch/time" "$1"
+}
+
+# What the collector holds of a file that nobody remembers is of another by now.
+a_lost_mirror_and_another_file() {
+	prepare
+	make_tree
+	compose_serving "${slow[@]}"
+	begin_both
+	wait_midway
+	kill_off exporter
+	rm -r "$scratch/state"
+	"$1" "$scratch/from/tree/large.pcap"
+	begin exporter
+	ends_well
+	[[ $1 != overwrite ]] || ! has_event exporter resumed || fail_with "it goes on with another file"
+	[[ $1 == overwrite ]] || said collector 'all of it comes again' ||
+		fail_with "the collector does not say that it begins over"
+}
+
+mirror_is_refused() {
+	local how
+
+	prepare
+	make_tree
+	compose_serving "${slow[@]}"
+	begin_both
+	wait_midway
+	kill_off exporter
+	journal=$scratch/state/mirror
+	sql 'pragma wal_checkpoint(truncate)'
+	cp -a "$journal" "$scratch/mirror"
+	for how in garbage inside cut cut_to_nothing newer folder; do
+		"spoil_$how"
+		fingerprint "$scratch/state" >"$scratch/wanted"
+		begin exporter
+		ends exporter 10 2 '/state/mirror'
+		fingerprint "$scratch/state" >"$scratch/got"
+		diff "$scratch/wanted" "$scratch/got" || fail "$how: something was changed or removed"
+		[[ -f $journal ]] || rm -r "$journal"
+		rm -f "$journal" && cp -a "$scratch/mirror" "$journal"
+	done
+	begin exporter
+	ends_well
+	expect_resumed
+}
+
 state_that_cannot_be_used() {
 	prepare
 	user_streamd
@@ -411,6 +462,9 @@ two_collectors() {
 
 run_case new_starts_over
 run_case a_lost_mirror_does_no_harm
+run_case a_lost_mirror_and_another_file overwrite
+run_case a_lost_mirror_and_another_file overwrite_behind
+run_case mirror_is_refused
 run_case state_that_cannot_be_used
 run_case source_changed grow
 run_case source_changed replace
