@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/checkpoint.h"
+#include "apps/dpdk-streamd/digester.h"
 #include "apps/dpdk-streamd/transfer_journal.h"
+#include "drivers/store/read_back.h"
 #include "drivers/store/reason.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -77,6 +79,34 @@ static void sync_files(struct dps_checkpoint *checkpoint)
 	for (uint32_t i = 0; i < checkpoint->count; i++)
 		if (wants_sync(&checkpoint->items[i]))
 			checkpoint->items[i].error = checkpoint->synced[count++].error;
+}
+
+static void read_back(const struct dps_checkpoint *checkpoint, struct dps_checkpoint_item *item)
+{
+	const struct dps_read_back read_back = {
+		.size_bytes = item->size_bytes,
+		.chunk_bytes = checkpoint->read_back_bytes,
+		.wanted = item->digest,
+		.stop = checkpoint->must_hurry,
+		.digester = &dps_transfer_digester,
+	};
+
+	item->error = dps_staging_read_back(&item->staged, &read_back);
+	if (item->error != -ECANCELED)
+		return;
+	item->wish = DPS_CHECKPOINT_CLOSE; /* for another life */
+	item->error = 0;
+}
+
+/* What is on the disk has to be what was verified when it came. */
+static void read_files_back(struct dps_checkpoint *checkpoint)
+{
+	for (uint32_t i = 0; i < checkpoint->count && checkpoint->read_back_bytes > 0; i++) {
+		struct dps_checkpoint_item *item = &checkpoint->items[i];
+
+		if (item->wish == DPS_CHECKPOINT_PUBLISH && !item->is_folder && item->error == 0)
+			read_back(checkpoint, item);
+	}
 }
 
 static bool wants_name(const struct dps_checkpoint_item *item)
@@ -176,6 +206,7 @@ static void bring_data(struct dps_checkpoint *checkpoint)
 	dps_adoption_link(checkpoint->staging, checkpoint->folder, checkpoint->moves,
 			  checkpoint->moves_count);
 	sync_files(checkpoint);
+	read_files_back(checkpoint);
 	checkpoint->is_synced = true;
 }
 

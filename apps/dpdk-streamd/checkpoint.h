@@ -43,6 +43,8 @@ struct dps_checkpoint {
 	struct dps_staging *staging;
 	struct dps_staging_folder *folder;
 	bool may_overwrite;
+	uint32_t read_back_bytes; /* in chunks of so many what is published is read again; 0: not */
+	const atomic_bool *must_hurry; /* then it is not, and stays staged; may be NULL */
 	bool is_last;  /* the staging folder is closed, and goes away with all that is in it ... */
 	bool is_kept;  /* ... unless it stays for later */
 	bool is_final; /* what finds no space fails; otherwise it waits */

@@ -409,6 +409,7 @@ enum dps_control_code dps_intake_code_of(int error)
 	case -ENOTDIR:
 		return DPS_CODE_TARGET_EXISTS;
 	case -EBADMSG:
+	case -EILSEQ:
 		return DPS_CODE_DIGEST;
 	default:
 		return DPS_CODE_CANNOT_WRITE;

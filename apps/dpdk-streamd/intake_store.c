@@ -174,6 +174,8 @@ static void start_checkpoint(struct dps_intake *intake, bool is_last, uint64_t n
 	checkpoint->staging = context->staging;
 	checkpoint->folder = &intake->folder;
 	checkpoint->may_overwrite = context->options->may_overwrite;
+	checkpoint->read_back_bytes = context->options->verifies_disk ? context->chunk_bytes : 0;
+	checkpoint->must_hurry = &context->store->is_hurried;
 	checkpoint->is_last = is_last;
 	checkpoint->is_kept = intake->is_kept;
 	checkpoint->is_final = is_last || intake->space.is_final;

@@ -127,6 +127,15 @@ static bool read_cc(struct dps_option_reader *reader, const struct dps_option *o
 	return true;
 }
 
+static bool read_verify(struct dps_option_reader *reader, const struct dps_option *option,
+			const char *text, bool *to)
+{
+	if (strcmp(text, "digests") != 0 && strcmp(text, "disk") != 0)
+		return fail_form(reader, option, text, "digests or disk");
+	*to = strcmp(text, "disk") == 0;
+	return true;
+}
+
 static bool read_endpoint(struct dps_option_reader *reader, const struct dps_option *option,
 			  const char *text, struct dps_endpoint *to)
 {
@@ -192,6 +201,8 @@ bool dps_option_read(struct dps_option_reader *reader, const struct dps_option *
 		return read_one(reader, option, text, to);
 	case DPS_OPTION_CC:
 		return read_cc(reader, option, text, to);
+	case DPS_OPTION_VERIFY:
+		return read_verify(reader, option, text, to);
 	case DPS_OPTION_CONNECT:
 	case DPS_OPTION_LISTEN:
 		return read_endpoint(reader, option, text, to);

@@ -36,6 +36,10 @@ const struct dps_option dps_option_table[] = {
 	{ "keep-partial", COLLECT, KIND(TIME), AT(keep_partial_ns), BETWEEN(0, 3650 * DAY_NS),
 	  .argument = "TIME", .initial = "7d",
 	  .help = "how long what came of a transfer is kept for the exporter to go on with" },
+	{ "verify", COLLECT, KIND(VERIFY), AT(verifies_disk), .argument = "digests|disk",
+	  .initial = "digests",
+	  .help = "what a file's digest is compared with before it is stored: what was received, or, "
+		  "read once more, what the disk gives back" },
 	{ "discard", COLLECT, KIND(FLAG), AT(is_discard),
 	  .help = "for measuring: receive and verify, store nothing" },
 	{ "name", EXPORT, KIND(NAME), AT(name), .argument = "NAME",

@@ -20,6 +20,7 @@ enum dps_option_kind {
 	DPS_OPTION_POWER, /* a size that is a power of two */
 	DPS_OPTION_ONE,	  /* uint64_t; only 1 in this version */
 	DPS_OPTION_CC,
+	DPS_OPTION_VERIFY,  /* bool: against the disk */
 	DPS_OPTION_CONNECT, /* struct dps_endpoint */
 	DPS_OPTION_LISTEN,
 	DPS_OPTION_CORES,

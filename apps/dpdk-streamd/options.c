@@ -150,6 +150,9 @@ static bool check_collect(struct parser *parser)
 	if (!options->into && !options->is_discard)
 		return dps_option_fail(&parser->reader,
 				       "collect needs --into DIR for the files (or --discard)");
+	if (options->verifies_disk && options->is_discard)
+		return dps_option_fail(&parser->reader,
+				       "--discard stores nothing that --verify disk could read");
 	return true;
 }
 

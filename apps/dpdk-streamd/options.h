@@ -82,6 +82,7 @@ struct dps_options {
 	bool is_once;
 	bool may_overwrite;
 	const char *stage;
+	bool verifies_disk;
 	bool is_discard;
 };
 

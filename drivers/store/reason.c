@@ -12,6 +12,7 @@ static const struct {
 	{ -EDQUOT, "does not fit: the disk quota is used up" },
 	{ -EEXIST, "exists already" },
 	{ -EFBIG, "is larger than a file may be here" },
+	{ -EILSEQ, "comes back from the disk as other bytes than were written; look at the disk" },
 	{ -EIO, "cannot be read or written: the disk reports an error" },
 	{ -EISDIR, "is a folder" },
 	{ -ELOOP, "is or passes through a symlink" },

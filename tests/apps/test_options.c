@@ -146,6 +146,10 @@ static void parse__reads_every_option_of_collect(void **state)
 	assert_string_equal(options->port, "af_packet:eth0");
 	assert_true(options->is_once && options->may_overwrite && options->is_discard);
 	assert_string_equal(options->stage, "s");
+	assert_false(options->verifies_disk);
+	dps_options_fini(&parsed.options);
+	parse_good(&parsed, COLLECT "--verify=disk");
+	assert_true(options->verifies_disk);
 	dps_options_fini(&parsed.options);
 	parse_good(&parsed, "collect --control :7420 --port udp --discard");
 	assert_null(options->into);
@@ -253,6 +257,10 @@ static void parse__explains_every_bad_line(void **state)
 		{ EXPORT "a --cc delay", "--cc delay is not in this version" },
 		{ EXPORT "a --cc bbr", "--cc does not take \"bbr\": write fair or fixed" },
 		{ EXPORT "a --cc fixed", "add --rate" },
+		{ EXPORT "a --verify disk", "--verify is an option of collect, not of export" },
+		{ COLLECT "--verify tape",
+		  "--verify does not take \"tape\": write digests or disk" },
+		{ COLLECT "--verify=disk --discard", "--discard stores nothing" },
 		{ EXPORT "a --rate 10g", "--rate does not take \"10g\": write bits per second" },
 		{ EXPORT "a --rate 10K", "--rate does not take" },
 		{ EXPORT "a --rate 0", "--rate 0 is too small" },

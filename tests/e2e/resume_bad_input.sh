@@ -324,6 +324,31 @@ another_collector() {
 
 # ---- disks
 
+# A bit of what is on disk already turns; told once all of it came, and nowhere else.
+disk_gives_back_other_bytes() {
+	local staged
+
+	prepare
+	make_tree
+	compose_serving "${slow[@]}"
+	collector+=(--verify=disk)
+	begin_both
+	wait_moved exporter $((12 << 20))
+	for staged in "$scratch"/into/.dpdk-streamd/*/*; do
+		(($(stat -c %s "$staged") < 20 << 20)) ||
+			printf x | dd of="$staged" bs=1 seek=1000001 conv=notrunc status=none
+	done
+	ends exporter 60 1 'not stored'
+	events exporter 'select(.event == "file_failed") | "\(.path) \(.code)"' |
+		grep -qx 'tree/large.pcap digest' || fail_with "the file is not named"
+	said collector 'other bytes than were written' || fail_with "the collector does not say why"
+	[[ ! -e $scratch/into/tree/large.pcap ]] || fail "it stands under its final name"
+	cmp "$scratch/from/tree/z.pcap" "$scratch/into/tree/z.pcap" || fail "another file is not stored"
+	# The disk has recovered.
+	begin exporter
+	ends_well
+}
+
 # small_disk: 48 MiB at $scratch/into.
 small_disk() {
 	need_root
@@ -476,6 +501,7 @@ run_case folder_is_gone_while_parked into/.dpdk-streamd
 run_case folder_is_gone_while_parked into
 run_case folder_is_gone_when_it_starts
 run_case another_collector
+run_case disk_gives_back_other_bytes
 run_case disk_fills_while_it_moves
 run_case disk_is_full_when_it_starts
 for what in unknown ended numbers order races attach; do
