@@ -13,6 +13,7 @@ static void free_check(struct dps_offer_check *check)
 {
 	dps_manifest_batch_free(check->batch);
 	free(check->have);
+	free(check->have_stamps);
 	free(check->partial);
 	free(check);
 }
@@ -89,7 +90,9 @@ static void accept_batch(struct dps_intake *intake, struct dps_offer_check *chec
 	/* To be asked again on another connection. */
 	batch->have = check->have;
 	batch->have_count = check->have_count;
+	batch->have_stamps = check->have_stamps;
 	check->have = NULL;
+	check->have_stamps = NULL;
 	intake->new_batches++;
 	for (uint32_t i = 0; i < check->have_count; i++)
 		intake->manifest.files[batch->have[i].file].state = DPS_MANIFEST_HELD;

@@ -24,6 +24,7 @@ struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_of
 	batch->count = offer->files_count;
 	batch->bytes = bytes;
 	batch->have = NULL;
+	batch->have_stamps = NULL;
 	batch->have_count = 0;
 	text = (char *)&batch->files[batch->count];
 	for (uint32_t i = 0; i < batch->count; i++) {
@@ -42,6 +43,7 @@ void dps_manifest_batch_free(struct dps_manifest_batch *batch)
 	if (!batch)
 		return;
 	free(batch->have);
+	free(batch->have_stamps);
 	free(batch);
 }
 

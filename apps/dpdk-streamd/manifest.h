@@ -40,8 +40,9 @@ struct dps_manifest_batch {
 	struct dps_manifest_batch *next;
 	uint32_t first;
 	uint32_t count;
-	size_t bytes;		       /* of all of it */
-	struct dps_message_item *have; /* files that may be there already; to be freed */
+	size_t bytes;			/* of all of it */
+	struct dps_message_item *have;	/* files that may be there already; to be freed */
+	struct dps_digest *have_stamps; /* of each, when it was digested; to be freed */
 	uint32_t have_count;
 	struct dps_message_file files[];
 };

@@ -2,6 +2,7 @@
 #include "apps/dpdk-streamd/offer_check.h"
 #include "apps/dpdk-streamd/digester.h"
 #include "apps/dpdk-streamd/report_text.h"
+#include "apps/dpdk-streamd/target_stamp.h"
 #include "drivers/store/name.h"
 #include "drivers/store/reason.h"
 #include <errno.h>
@@ -50,12 +51,16 @@ static bool check_name(struct dps_offer_check *check, uint32_t index)
 	}
 }
 
-static bool add_have(struct dps_offer_check *check, uint32_t index, const struct dps_digest *digest)
+static bool add_have(struct dps_offer_check *check, uint32_t index, const struct dps_digest *digest,
+		     const struct dps_digest *stamp)
 {
-	if (!check->have)
+	if (!check->have) {
 		check->have = malloc(check->batch->count * sizeof(*check->have));
-	if (!check->have)
+		check->have_stamps = malloc(check->batch->count * sizeof(*check->have_stamps));
+	}
+	if (!check->have || !check->have_stamps)
 		return refuse(check, UINT32_MAX, DPS_CODE_INTERNAL, -ENOMEM, NULL);
+	check->have_stamps[check->have_count] = *stamp;
 	check->have[check->have_count++] = (struct dps_message_item){
 		.file = check->batch->first + index,
 		.size_bytes = check->batch->files[index].size_bytes,
@@ -77,17 +82,20 @@ static bool refuse_existing(struct dps_offer_check *check, uint32_t index)
 static bool compare(struct dps_offer_check *check, uint32_t index)
 {
 	const struct dps_message_file *file = &check->batch->files[index];
-	struct dps_digest digest;
+	struct dps_digest digest, stamp;
 	int fd = dps_staging_open_target(check->staging, file->path);
 	int err = fd;
 
-	if (fd >= 0) {
+	if (fd >= 0)
+		err = dps_target_stamp_of_fd(fd, &stamp);
+	if (err >= 0) {
 		err = dps_file_digest_read(fd, file->size_bytes, check->chunk_bytes,
 					   &dps_transfer_digester, check->must_stop, &digest);
-		close(fd);
 	}
+	if (fd >= 0)
+		close(fd);
 	if (err == 0)
-		return add_have(check, index, &digest);
+		return add_have(check, index, &digest, &stamp);
 	if (err == -ECANCELED)
 		return refuse(check, UINT32_MAX, DPS_CODE_CANCELLED, err, NULL);
 	if (check->may_overwrite || err == -ESTALE)

@@ -45,7 +45,8 @@ struct dps_offer_check {
 
 	/* Out. */
 	struct dps_offer_refusal refusal;
-	struct dps_message_item *have; /* in order; to be freed by the owner */
+	struct dps_message_item *have;	/* in order; to be freed by the owner */
+	struct dps_digest *have_stamps; /* of each, as it was then; the same */
 	uint32_t have_count;
 	uint64_t needed_bytes; /* of the files that are not there yet */
 	uint64_t available_bytes;

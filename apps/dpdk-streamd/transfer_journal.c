@@ -34,7 +34,8 @@ static int write_batch(struct dps_checkpoint *checkpoint, const struct dps_manif
 
 		*row = row_of(&batch->files[i], batch->first + i);
 		if (have < batch->have_count && batch->have[have].file == row->index) {
-			row->has_digest = true;
+			row->has_digest = row->has_head = true;
+			row->head = batch->have_stamps[have];
 			row->digest = batch->have[have++].digest;
 		}
 		if (count < ROWS_MAX && i + 1 < batch->count)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/transfer_loading.h"
+#include "apps/dpdk-streamd/digester.h"
 #include "apps/dpdk-streamd/file_past.h"
+#include "apps/dpdk-streamd/target_stamp.h"
 #include "drivers/store/identity.h"
 #include "drivers/store/name.h"
 #include "drivers/store/reason.h"
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BATCH_FILES = DPS_MESSAGE_ITEMS_MAX };
 
@@ -100,7 +103,9 @@ static int flush_batch(struct dps_transfer_loading *loading)
 	loading->memory_bytes += batch->bytes + batch->count * sizeof(struct dps_manifest_file);
 	batch->have = loading->have;
 	batch->have_count = loading->have_count;
+	batch->have_stamps = loading->have_stamps;
 	loading->have = NULL;
+	loading->have_stamps = NULL;
 	loading->have_count = loading->files_count = 0;
 	loading->names_bytes = 0;
 	for (uint32_t i = offer.first; i < manifest->count; i++) {
@@ -134,8 +139,14 @@ static void note_row(struct dps_transfer_loading *loading, const struct dps_jour
 
 static void note_have(struct dps_transfer_loading *loading, const struct dps_journal_file *row)
 {
-	if (!loading->have)
+	if (!loading->have) {
 		loading->have = grow(NULL, BATCH_FILES * sizeof(*loading->have));
+		loading->have_stamps = grow(NULL, BATCH_FILES * sizeof(*loading->have_stamps));
+	}
+	/* Without one it is no target's, and all are read again. */
+	memset(&loading->have_stamps[loading->have_count], 0, sizeof(*loading->have_stamps));
+	if (row->has_head)
+		loading->have_stamps[loading->have_count] = row->head;
 	loading->have[loading->have_count++] = (struct dps_message_item){
 		.file = row->index,
 		.size_bytes = row->size_bytes,
@@ -274,6 +285,26 @@ static int load_row(struct dps_transfer_loading *loading, const struct dps_loadi
 	return 0;
 }
 
+/* Its digest is that of what stands there now; read again when it may have changed since. */
+static int load_target(struct dps_transfer_loading *loading, const struct dps_manifest_file *file,
+		       struct dps_message_item *item, struct dps_digest *stamp)
+{
+	int fd = dps_staging_open_target(loading->staging, file->name);
+	struct dps_digest now;
+	int err = fd;
+
+	if (fd < 0)
+		return fd;
+	err = dps_target_stamp_of_fd(fd, &now);
+	if (err == 0 && memcmp(&now, stamp, sizeof(now)) != 0)
+		err = dps_file_digest_read(fd, file->size_bytes, loading->chunk_bytes,
+					   &dps_transfer_digester, loading->must_hurry,
+					   &item->digest);
+	*stamp = now;
+	close(fd);
+	return err;
+}
+
 /* What was there already may be gone by now: then it has to come. */
 static void load_have(struct dps_transfer_loading *loading)
 {
@@ -285,7 +316,9 @@ static void load_have(struct dps_transfer_loading *loading)
 
 			if (file->state == DPS_MANIFEST_WAITING &&
 			    dps_staging_probe(loading->staging, file->name, file->size_bytes) ==
-				    DPS_TARGET_SAME_SIZE)
+				    DPS_TARGET_SAME_SIZE &&
+			    load_target(loading, file, &batch->have[i], &batch->have_stamps[i]) ==
+				    0)
 				file->state = DPS_MANIFEST_HELD;
 		}
 }
@@ -359,5 +392,6 @@ void dps_transfer_loading_run(struct dps_job *job)
 	free(loading->rows);
 	free(loading->files);
 	free(loading->have);
+	free(loading->have_stamps);
 	free(loading->names_text);
 }

@@ -23,6 +23,7 @@ struct dps_transfer_loading {
 	struct dps_staging *staging;
 	struct dps_journal *journal;
 	uint32_t chunk_bytes;
+	const atomic_bool *must_hurry; /* then what changed is not read; NULL: none */
 
 	/* Out. The manifest has its states, and of files that are staged their past. */
 	struct dps_staging_folder *folder; /* claimed and open; closed when it failed */
@@ -42,6 +43,7 @@ struct dps_transfer_loading {
 	struct dps_message_file *files; /* of the next batch, names in text */
 	uint32_t files_count;
 	struct dps_message_item *have;
+	struct dps_digest *have_stamps;
 	uint32_t have_count;
 	char *names_text;
 	size_t names_bytes;

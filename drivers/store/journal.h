@@ -168,7 +168,9 @@ struct dps_journal_file {
 	bool has_digest;
 	uint64_t device; /* the identity: of the source, or of the staged file */
 	uint64_t inode;
-	struct dps_digest head;	  /* of its first piece */
+	/* Of its first piece; of one that waits and has a digest, whatever tells its target again.
+	 */
+	struct dps_digest head;
 	struct dps_digest digest; /* of all of it */
 	const char *error_code;	  /* of a failed one, else NULL, as error_text */
 	const char *error_text;

@@ -179,10 +179,8 @@ static void attached__nonsense_is_told_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(attach__says_once_more_what_was_lost),
-		CASE(attach__says_digests_once_more),
-		CASE(attach__offers_what_was_lost),
-		CASE(attach__that_is_refused_resumes),
+		CASE(attach__says_once_more_what_was_lost), CASE(attach__says_digests_once_more),
+		CASE(attach__offers_what_was_lost),	    CASE(attach__that_is_refused_resumes),
 		CASE(attached__nonsense_is_told_apart),
 	};
 

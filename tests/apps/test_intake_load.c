@@ -297,6 +297,46 @@ static void what_ended_is_told_again(void **state)
 	open_channel(fixture);
 }
 
+/* Somebody writes into it while the transfer is away, and nobody looks at its size and time. */
+static void what_was_there_and_changed_is_another(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_digest unchanged, changed;
+	const struct dps_message *message;
+	struct stat status;
+	uint8_t bytes[10];
+	int fd;
+
+	changed = content_of(7, sizeof(bytes), bytes);
+	unchanged = content_of(2, sizeof(bytes), bytes);
+	scratch_write(&fixture->disk, "b", bytes, sizeof(bytes));
+	scratch_write(&fixture->disk, "c", bytes, sizeof(bytes));
+	add(fixture, "a", 10);
+	add(fixture, "b", 10);
+	add(fixture, "c", 10);
+	begin_accepted(fixture);
+	receive_file(fixture, next_command(fixture, DPS_COMMAND_ANNOUNCE));
+	say_right_digest(fixture, 0);
+	hear(fixture, DPS_MESSAGE_STORED);
+	put_away(fixture);
+	(void)content_of(7, sizeof(bytes), bytes);
+	fd = openat(fixture->disk.fd, "c", O_WRONLY);
+	assert_int_equal(fstat(fd, &status), 0);
+	assert_int_equal(pwrite(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+	assert_int_equal(
+		futimens(fd, (struct timespec[]){ { .tv_nsec = UTIME_OMIT }, status.st_mtim }), 0);
+	close(fd);
+	ask_to_load(fixture, 3);
+	message = hear(fixture, DPS_MESSAGE_ACCEPT);
+	assert_int_equal(message->accept.items_count, 2);
+	assert_int_equal(message->accept.items[0].file, 1);
+	assert_memory_equal(&message->accept.items[0].digest, &unchanged, sizeof(unchanged));
+	assert_int_equal(message->accept.items[1].file, 2);
+	assert_memory_equal(&message->accept.items[1].digest, &changed, sizeof(changed));
+	hear(fixture, DPS_MESSAGE_RESUMED);
+	open_channel(fixture);
+}
+
 static void what_is_not_written_down_gets_no_name(void **state)
 {
 	struct fixture *fixture = *state;
@@ -354,6 +394,7 @@ int main(void)
 		CASE(what_is_verified_gets_its_name),
 		CASE(what_lost_its_name_is_noticed),
 		CASE(what_ended_is_told_again),
+		CASE(what_was_there_and_changed_is_another),
 		CASE(what_is_not_written_down_gets_no_name),
 	};
 
