@@ -54,7 +54,8 @@ static void finish_files(struct dps_checkpoint *checkpoint)
 		struct dps_checkpoint_item *item = &checkpoint->items[i];
 
 		item->error = 0;
-		if (item->wish == DPS_CHECKPOINT_PUBLISH && !item->is_folder)
+		if ((item->wish == DPS_CHECKPOINT_PUBLISH || item->wish == DPS_CHECKPOINT_LEAVE) &&
+		    !item->is_folder)
 			item->error = dps_staging_finish_file(&item->staged, item->size_bytes,
 							      item->mtime_ns);
 	}

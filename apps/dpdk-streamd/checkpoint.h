@@ -20,6 +20,7 @@ enum dps_checkpoint_wish {
 	DPS_CHECKPOINT_PUBLISH, /* closed afterwards, under its name or dropped */
 	DPS_CHECKPOINT_DROP,	/* closed and removed */
 	DPS_CHECKPOINT_CLOSE,	/* its data on disk, closed, and left for later */
+	DPS_CHECKPOINT_LEAVE,	/* the same, cut to its size: nothing more will come */
 };
 
 struct dps_checkpoint_item {

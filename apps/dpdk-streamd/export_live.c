@@ -4,6 +4,7 @@
  * is in the live source's ring until the collector holds it.
  */
 #include "apps/dpdk-streamd/export_state.h"
+#include "drivers/store/name.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ bool dps_export_begin_live(struct dps_export *export)
 	struct dps_live_state state;
 
 	dps_live_read(export->live, &state);
-	export->announced_bytes = export->told_bytes = file->from_bytes;
+	export->announced_bytes = export->told_bytes = export->held_bytes = file->from_bytes;
 	export->stretches_count = 0;
 	export->is_end_said = false;
 	if (state.lowest <= file->from_bytes) {
@@ -97,6 +98,33 @@ static void announce(struct dps_export *export, uint64_t end_bytes)
 	export->stretches_count++;
 }
 
+/* Why what came is not all there was; the collector keeps it all the same. */
+static void explain(struct dps_export *export, int error)
+{
+	const struct dps_live_input *input = dps_live_input(export->live);
+	char why[DPS_PRODUCER_TEXT_BYTES] = "", shown[DPS_EXPORT_TROUBLE_BYTES - 64];
+
+	if (error == -ECHILD) {
+		dps_producer_explain(input->producer, why);
+		snprintf(export->live_trouble, sizeof(export->live_trouble),
+			 "its producer failed: %s",
+			 dps_name_show(why, strlen(why), shown, sizeof(shown)));
+	} else if (error == -EBADMSG) {
+		snprintf(export->live_trouble, sizeof(export->live_trouble),
+			 "the capture ends inside a packet: its producer was lost");
+	}
+}
+
+/* What came is kept by the collector: all of it is there, before it hears that more will not come.
+ */
+static void fail(struct dps_export *export, const struct dps_live_state *state)
+{
+	if (export->held_bytes < state->filled)
+		return;
+	explain(export, state->error);
+	dps_export_skip_for(export, 0, state->error);
+}
+
 static void end(struct dps_export *export)
 {
 	struct dps_export_file *file = &export->files[0];
@@ -114,10 +142,6 @@ void dps_export_step_live(struct dps_export *export)
 	if (export->files[0].state != DPS_EXPORT_SENDING)
 		return;
 	dps_live_read(export->live, &state);
-	if (state.error < 0) {
-		dps_export_skip_for(export, 0, state.error);
-		return;
-	}
 	if (export->stretches_count >= STRETCHES_MAX)
 		return;
 	if (state.has_ended && !export->is_end_said) {
@@ -128,7 +152,9 @@ void dps_export_step_live(struct dps_export *export)
 	}
 	if (state.filled > export->announced_bytes)
 		announce(export, state.filled);
-	if (state.has_ended)
+	if (state.has_ended && state.error < 0)
+		fail(export, &state);
+	else if (state.has_ended)
 		end(export);
 }
 
@@ -145,7 +171,8 @@ void dps_export_say_live_again(struct dps_export *export)
 
 bool dps_export_is_live_over(const struct dps_export *export)
 {
-	return export->files[0].state >= DPS_EXPORT_SENT;
+	/* Its end is announced with the size, whatever it is about to be called. */
+	return export->files[0].state >= DPS_EXPORT_SENT || export->is_end_said;
 }
 
 void dps_export_on_stretch_done(struct dps_export *export)
@@ -158,6 +185,7 @@ bool dps_export_on_held(struct dps_export *export, const struct dps_message_file
 {
 	if (!export->live || held->file != 0 || held->size_bytes > export->announced_bytes)
 		return false;
+	export->held_bytes = held->size_bytes;
 	dps_live_release(export->live, held->size_bytes);
 	return true;
 }

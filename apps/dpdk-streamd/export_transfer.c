@@ -227,7 +227,7 @@ static const char *skip_text(const struct dps_export *export, int error)
 	if (error == -EUCLEAN)
 		return "identity changed: it is not the file it was when the transfer began; --new "
 		       "starts over";
-	if (error == -ERANGE)
+	if (export->live_trouble[0])
 		return export->live_trouble;
 	return skip_code(error) == DPS_CODE_SOURCE_CHANGED
 		       ? "source changed while it was read; send it again when nobody writes to it"

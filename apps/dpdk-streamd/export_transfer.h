@@ -19,7 +19,7 @@
 #include "drivers/store/source.h"
 #include <dps/layout.h>
 
-enum { DPS_EXPORT_TROUBLE_BYTES = 256 };
+enum { DPS_EXPORT_TROUBLE_BYTES = 512 };
 
 enum dps_export_state {
 	DPS_EXPORT_WAITING,   /* not opened yet */
@@ -112,9 +112,10 @@ struct dps_export {
 	/* Live: */
 	uint64_t announced_bytes; /* on this connection ... */
 	uint64_t told_bytes;	  /* ... to the collector */
+	uint64_t held_bytes;	  /* ... and on its disk */
 	uint32_t stretches_count; /* announced, and not acknowledged to their end */
 	bool is_end_said;
-	char live_trouble[DPS_EXPORT_TROUBLE_BYTES]; /* why it cannot go on */
+	char live_trouble[DPS_EXPORT_TROUBLE_BYTES]; /* why it failed */
 	uint64_t refetch_at_ns;
 	uint64_t connection; /* counts them; tells late answers of the lane and of jobs apart */
 	uint32_t path;

@@ -2,15 +2,11 @@
 #include "apps/dpdk-streamd/exporter.h"
 #include "apps/dpdk-streamd/exporter_state.h"
 #include "drivers/log/log.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
 	LEAVE_S = 3,
@@ -172,47 +168,6 @@ static void run(struct dps_exporter *exporter)
 	}
 }
 
-static void on_trouble(void *context, enum dps_source_trouble trouble, const char *path,
-		       const char *reason)
-{
-	(void)context;
-	dps_log("export", trouble == DPS_SOURCE_FAILED ? DPS_LOG_ERROR : DPS_LOG_WARNING,
-		"%s: %s%s", path, reason, trouble == DPS_SOURCE_SKIPPED ? ", skipped" : "");
-}
-
-static int open_live(void)
-{
-	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-
-	if (fd >= 0)
-		return fd;
-	fd = -errno;
-	fprintf(stderr, "dpdk-streamd: standard input cannot be read: %s\n", strerror(-fd));
-	return fd;
-}
-
-int dps_exporter_open_source(const struct dps_options *options, struct dps_source **source,
-			     int *source_fd)
-{
-	const struct dps_source_listener listener = { .on_trouble = on_trouble };
-	char sentence[DPS_SOURCE_SENTENCE_BYTES];
-	int result;
-
-	*source = NULL;
-	*source_fd = -1;
-	if (options->has_generate)
-		return 0;
-	if (options->reads_stdin) {
-		*source_fd = open_live();
-		return *source_fd < 0 ? *source_fd : 0;
-	}
-	result = dps_source_open((const char *const *)options->paths, options->paths_count,
-				 &listener, source, sentence);
-	if (result < 0)
-		fprintf(stderr, "dpdk-streamd: %s\n", sentence);
-	return result;
-}
-
 /* Jobs that are at the disk refer to the transfer: it stays until they are done. */
 static void wait_for_jobs(struct dps_exporter *exporter)
 {
@@ -242,9 +197,10 @@ int dps_exporter_find_peer(const struct dps_options *options, struct dps_exporte
 	return DPS_EXIT_LOST;
 }
 
-int dps_exporter_run(struct dps_node *node, struct dps_source *source, struct dps_mirror *mirror,
-		     const struct dps_exporter_peer *peer)
+int dps_exporter_run(struct dps_node *node, const struct dps_exporter_input *input,
+		     struct dps_mirror *mirror, const struct dps_exporter_peer *peer)
 {
+	struct dps_source *source = input->source;
 	const struct dps_options *options = dps_node_options(node);
 	struct dps_exporter *exporter = calloc(1, sizeof(*exporter));
 	int status;

@@ -12,13 +12,21 @@ struct dps_exporter_peer {
 	unsigned int count;
 };
 
+/* What is to be sent; with --generate nothing of it is there. */
+struct dps_exporter_input {
+	struct dps_source *source;    /* files; NULL: none */
+	struct dps_live_input live;   /* `-`, a FIFO or --exec; fd -1: none */
+	struct dps_producer producer; /* of --exec */
+};
+
 /*
- * Lists what is to be sent; NULL with --generate and for a live source (`-`), whose
- * descriptor is in source_fd, else -1. Returns 0, or -errno and says why on stderr. Before the node
- * is started: a wrong name should not cost a start of DPDK.
+ * Lists files, opens a live source, starts its producer. Returns 0, or -errno and says why on
+ * stderr; then there is nothing to close. Before the node is started: a wrong name should not cost
+ * a start of DPDK, and a producer is not to inherit it.
  */
-int dps_exporter_open_source(const struct dps_options *options, struct dps_source **source,
-			     int *source_fd);
+int dps_exporter_open_input(const struct dps_options *options, struct dps_exporter_input *input);
+/* Ends the producer. After the node is stopped, which takes the descriptor. */
+void dps_exporter_close_input(struct dps_exporter_input *input);
 
 /*
  * Looks up the collector's name. Returns 0, or the exit status of the process, and says why on
@@ -27,5 +35,5 @@ int dps_exporter_open_source(const struct dps_options *options, struct dps_sourc
 int dps_exporter_find_peer(const struct dps_options *options, struct dps_exporter_peer *peer);
 
 /* Runs the whole transfer, stops the node, and returns the exit status of the process. */
-int dps_exporter_run(struct dps_node *node, struct dps_source *source, struct dps_mirror *mirror,
-		     const struct dps_exporter_peer *peer);
+int dps_exporter_run(struct dps_node *node, const struct dps_exporter_input *input,
+		     struct dps_mirror *mirror, const struct dps_exporter_peer *peer);

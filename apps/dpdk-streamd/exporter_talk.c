@@ -527,10 +527,11 @@ void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns)
 	if (exporter->state >= DPS_EXPORTER_LEAVING)
 		return; /* how it ended is known already */
 	if (exporter->export.live) {
-		/* What came of it can be of no use to anybody: the rest of it goes with us. */
+		/* The rest of it goes with us: nobody can go on with what came. */
 		dps_exporter_fail(exporter, STOPPED + signal,
 				  "stopped by a signal before the source had ended; what is read "
-				  "once cannot be resumed, and the collector drops what it has");
+				  "once cannot be resumed; what came of it the collector keeps for "
+				  "its --keep-partial, and says where");
 		dps_exporter_leave(exporter,
 				   &(struct dps_message){
 					   .type = DPS_MESSAGE_CANCEL,

@@ -99,13 +99,16 @@ void dps_intake_leave(struct dps_intake *intake, enum dps_control_code code, con
 		      uint64_t now_ns)
 {
 	const struct dps_collect_context *context = intake->context;
+	char part[DPS_MESSAGE_TEXT_BYTES_MAX / 2];
 
 	if (intake->state >= DPS_INTAKE_LEAVING)
 		return;
 	dps_intake_refuse_wish(intake, code, text);
 	intake->state = DPS_INTAKE_LEAVING;
+	(void)dps_intake_say_part(intake, part, sizeof(part));
 	intake->is_kept = intake->was_accepted && context->journal &&
-			  context->options->keep_partial_ns > 0 && !intake->was_cancelled;
+			  context->options->keep_partial_ns > 0 &&
+			  (!intake->was_cancelled || part[0]);
 	intake->end_code = code;
 	intake->ended_at_ns = now_ns;
 	snprintf(intake->end_text, sizeof(intake->end_text), "%s", text);
@@ -115,11 +118,11 @@ void dps_intake_leave(struct dps_intake *intake, enum dps_control_code code, con
 	dps_intake_drop_checks(intake);
 	dps_intake_close_channel(intake);
 	dps_report_clear_line(context->report);
-	dps_log("collect", DPS_LOG_ERROR, "a transfer of %s %s: %s", intake->peer,
+	dps_log("collect", DPS_LOG_ERROR, "a transfer of %s %s: %s%s", intake->peer,
 		!intake->was_accepted ? "was not accepted"
 		: intake->is_kept     ? "is put away for later"
 				      : "ended before its time",
-		text);
+		text, part);
 }
 
 void dps_intake_cancel(struct dps_intake *intake, enum dps_control_code code, const char *text,
@@ -166,6 +169,7 @@ void dps_intake_complete(struct dps_intake *intake, uint64_t now_ns)
 {
 	dps_intake_say_done(intake);
 	intake->is_complete = true;
+	intake->is_kept = intake->has_part;
 	intake->state = DPS_INTAKE_LEAVING;
 	intake->ended_at_ns = now_ns;
 	intake->close_channel_at_ns = now_ns + LINGER_MS * DPS_NS_PER_MS;

@@ -43,7 +43,7 @@ struct dps_intake_open {
 	uint64_t announced_bytes; /* of the file, on this channel */
 	uint64_t checked_bytes;	  /* of the file: on disk when the checkpoint under way is */
 	uint64_t held_bytes;	  /* ... and as the exporter was told, if the file grows */
-	bool grows;		  /* it had no size when it was opened */
+	bool grows;		  /* it had no size when it was offered */
 	uint32_t in_lane;	  /* stretches announced, and not done; one, unless it grows */
 	uint32_t lane_fds;	  /* how often the lane has the descriptor */
 	bool has_wanted;	  /* the exporter said what it read */
@@ -154,6 +154,7 @@ struct dps_intake {
 	uint64_t promised_bytes; /* our part of the context's */
 	bool has_grown;		 /* its file had no size, and has now */
 	uint64_t grown_bytes;	 /* of the file that grows: what there is of it by now */
+	bool has_part;		 /* it failed, and what came of it was left for who wants it */
 
 	/* What data come for. */
 	struct dps_layout layout;
@@ -405,6 +406,14 @@ const char *dps_intake_on_file_end(struct dps_intake *intake,
 void dps_intake_announce_more(struct dps_intake_open *open);
 /* Whether all that there is of it by now has come, and it is not its end. */
 bool dps_intake_waits_for_source(const struct dps_intake *intake);
+/*
+ * Whether what came of a file that failed, or was given up, stays in the staging folder: of one
+ * that grows, since it may be nowhere else.
+ */
+bool dps_intake_keeps_part(const struct dps_intake_open *open);
+/* "; what came of it stays in ...", or "" when nothing does. Returns text. */
+const char *dps_intake_say_part(const struct dps_intake *intake, char *text, size_t room);
+
 /* Tells the exporter what it need not keep any more of a file that grows. */
 void dps_intake_say_held(struct dps_intake_open *open, uint64_t bytes);
 

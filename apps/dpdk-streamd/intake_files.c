@@ -105,7 +105,7 @@ const char *dps_intake_on_digest(struct dps_intake *intake, const struct dps_mes
 const char *dps_intake_on_skip(struct dps_intake *intake, const struct dps_message_file_error *skip)
 {
 	struct dps_manifest_file *file;
-	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX], part[DPS_MESSAGE_TEXT_BYTES_MAX / 2];
 
 	if (skip->file >= intake->manifest.count)
 		return "skips a file that was not accepted";
@@ -114,7 +114,8 @@ const char *dps_intake_on_skip(struct dps_intake *intake, const struct dps_messa
 		return "skips what lies behind the end of a file";
 	if (file->open && file->open->is_ready)
 		return NULL; /* it was said to be whole */
-	snprintf(text, sizeof(text), "was given up by the exporter: %.900s", skip->text);
+	snprintf(text, sizeof(text), "was given up by the exporter: %.450s%s", skip->text,
+		 dps_intake_say_part(intake, part, sizeof(part)));
 	dps_intake_give_up_file(intake, skip->file, skip->code, text);
 	return NULL;
 }

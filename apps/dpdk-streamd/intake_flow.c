@@ -103,7 +103,7 @@ static void on_open(struct dps_intake *intake, const struct dps_file_opening_ite
 		dps_intake_release_promise(intake, file->size_bytes);
 	if (file->past)
 		take_past(open, file);
-	open->grows = item->size_bytes == DPS_NUMBER_NONE;
+	open->grows = item->size_bytes == DPS_NUMBER_NONE || intake->has_grown;
 	open->pieces.keeps_fresh = intake->context->journal != NULL;
 	is_wanted = file->state == DPS_MANIFEST_OPENING && intake->state == DPS_INTAKE_ACTIVE;
 	intake->context->lane_files_count -= item->size_bytes > 0; /* its place there was kept */

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A file whose size nobody knows yet: announced stretch by stretch, as the exporter has it. */
 #include "apps/dpdk-streamd/intake.h"
+#include <stdio.h>
 
 enum {
 	STRETCHES_MAX = 4, /* of whatever length: enough for the lane never to run dry */
 };
 
-bool dps_intake_is_growing(const struct dps_intake *intake)
+static bool is_only_file(const struct dps_intake *intake)
 {
 	return intake->has_last && intake->offered_end == 1 && intake->manifest.count == 1 &&
-	       intake->manifest.files[0].size_bytes == DPS_NUMBER_NONE &&
 	       !intake->manifest.files[0].is_folder;
+}
+
+bool dps_intake_is_growing(const struct dps_intake *intake)
+{
+	return is_only_file(intake) && intake->manifest.files[0].size_bytes == DPS_NUMBER_NONE;
 }
 
 const char *dps_intake_on_file_more(struct dps_intake *intake,
@@ -56,6 +61,16 @@ static const char *end_open(struct dps_intake_open *open, uint64_t size_bytes)
 	return NULL;
 }
 
+/* It may end before it is opened: what it grew by is told as held all the same. */
+static void note_grown(struct dps_intake *intake)
+{
+	struct dps_intake_open *open = intake->manifest.files[0].open;
+
+	intake->has_grown |= is_only_file(intake);
+	if (open)
+		open->grows |= intake->has_grown;
+}
+
 const char *dps_intake_on_file_end(struct dps_intake *intake,
 				   const struct dps_message_file_size *end)
 {
@@ -65,8 +80,11 @@ const char *dps_intake_on_file_end(struct dps_intake *intake,
 	if (end->file >= intake->manifest.count)
 		return "the size of a file that was not accepted";
 	file = &intake->manifest.files[end->file];
-	if (intake->was_resumed && file->size_bytes == end->size_bytes)
-		return NULL; /* once more */
+	if (intake->was_resumed && file->size_bytes == end->size_bytes) {
+		note_grown(
+			intake); /* once more; what was loaded has its size since it was loaded */
+		return NULL;
+	}
 	if (file->size_bytes != DPS_NUMBER_NONE)
 		return "the size of a file that had one";
 	if (file->open)
@@ -77,7 +95,7 @@ const char *dps_intake_on_file_end(struct dps_intake *intake,
 		dps_piece_digests_set_size(file->past->pieces, end->size_bytes);
 	if (wrong)
 		return wrong;
-	intake->has_grown |= dps_intake_is_growing(intake);
+	note_grown(intake);
 	file->size_bytes = end->size_bytes;
 	note_size(intake, end->file, end->size_bytes);
 	if (file->state == DPS_MANIFEST_WAITING && dps_file_past_bytes(file) == 0)
@@ -112,6 +130,41 @@ bool dps_intake_waits_for_source(const struct dps_intake *intake)
 		return false;
 	open = intake->manifest.files[0].open;
 	return open && open->in_lane == 0;
+}
+
+static bool can_keep(const struct dps_intake_open *open)
+{
+	const struct dps_collect_context *context = open->intake->context;
+	uint64_t size_bytes = open->intake->manifest.files[open->file].size_bytes;
+
+	return dps_piece_digests_prefix_bytes(&open->pieces, size_bytes) > 0 && open->grows &&
+	       open->staged.fd >= 0 && context->journal && context->options->keep_partial_ns > 0;
+}
+
+bool dps_intake_keeps_part(const struct dps_intake_open *open)
+{
+	const struct dps_intake *intake = open->intake;
+
+	return can_keep(open) && (intake->was_cancelled ||
+				  intake->manifest.files[open->file].state == DPS_MANIFEST_FAILED);
+}
+
+const char *dps_intake_say_part(const struct dps_intake *intake, char *text, size_t room)
+{
+	const struct dps_options *options = intake->context->options;
+	const struct dps_intake_open *open =
+		intake->manifest.count == 1 ? intake->manifest.files[0].open : NULL;
+	char id[2 * sizeof(intake->id.bytes) + 1];
+
+	text[0] = '\0';
+	if (!open || !can_keep(open))
+		return text;
+	for (size_t i = 0; i < sizeof(intake->id.bytes); i++)
+		snprintf(id + 2 * i, 3, "%02x", intake->id.bytes[i]);
+	snprintf(text, room, "; what came of it stays in %s%s/%s/%u (--keep-partial)",
+		 options->stage ? options->stage : options->into,
+		 options->stage ? "" : "/" DPS_STAGING_FOLDER, id, open->file);
+	return text;
 }
 
 void dps_intake_say_held(struct dps_intake_open *open, uint64_t bytes)

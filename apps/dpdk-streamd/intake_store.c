@@ -68,6 +68,7 @@ static void on_left(struct dps_intake *intake, const struct dps_checkpoint_item 
 	bool is_published = item->wish == DPS_CHECKPOINT_PUBLISH && item->error == 0;
 
 	dps_intake_free_open(open);
+	intake->has_part |= item->wish == DPS_CHECKPOINT_LEAVE;
 	if (is_published) {
 		dps_intake_settle_file(intake, index, DPS_MANIFEST_STORED,
 				       item->is_folder ? NULL : &digest);
@@ -130,19 +131,33 @@ static void on_checkpoint(struct dps_job *job, uint64_t now_ns)
 	free(stored);
 }
 
+/* False: nothing is to be done for it now. */
+static bool find_wish(const struct dps_intake *intake, const struct dps_intake_open *open,
+		      enum dps_checkpoint_wish *wish)
+{
+	bool is_leaving = intake->state != DPS_INTAKE_ACTIVE;
+
+	*wish = DPS_CHECKPOINT_SYNC;
+	if (!is_leaving && !open->is_ready)
+		return open->is_dirty && !is_failed(open);
+	if (dps_intake_keeps_part(open))
+		*wish = DPS_CHECKPOINT_LEAVE;
+	else if (is_leaving)
+		*wish = intake->is_kept && !is_failed(open) ? DPS_CHECKPOINT_CLOSE
+							    : DPS_CHECKPOINT_DROP;
+	else
+		*wish = is_failed(open) ? DPS_CHECKPOINT_DROP : DPS_CHECKPOINT_PUBLISH;
+	return true;
+}
+
 /* Adds what a checkpoint has to do for an open file, if anything. */
 static void add_item(struct dps_intake *intake, struct dps_intake_open *open)
 {
 	const struct dps_manifest_file *file = &intake->manifest.files[open->file];
-	enum dps_checkpoint_wish wish = DPS_CHECKPOINT_SYNC;
 	struct dps_checkpoint_item *item;
+	enum dps_checkpoint_wish wish;
 
-	if (intake->state != DPS_INTAKE_ACTIVE)
-		wish = intake->is_kept && !is_failed(open) ? DPS_CHECKPOINT_CLOSE
-							   : DPS_CHECKPOINT_DROP;
-	else if (open->is_ready)
-		wish = is_failed(open) ? DPS_CHECKPOINT_DROP : DPS_CHECKPOINT_PUBLISH;
-	else if (!open->is_dirty || is_failed(open))
+	if (!find_wish(intake, open, &wish))
 		return;
 	open->is_dirty = false;
 	open->checked_bytes = dps_piece_digests_prefix_bytes(&open->pieces, file->size_bytes);
@@ -150,7 +165,7 @@ static void add_item(struct dps_intake *intake, struct dps_intake_open *open)
 	*item = (struct dps_checkpoint_item){
 		.owner = open,
 		.name = file->name,
-		.size_bytes = file->size_bytes,
+		.size_bytes = wish == DPS_CHECKPOINT_LEAVE ? open->checked_bytes : file->size_bytes,
 		.mtime_ns = file->mtime_ns,
 		.staged = open->staged,
 		.digest = open->digest,
@@ -158,7 +173,7 @@ static void add_item(struct dps_intake *intake, struct dps_intake_open *open)
 		.is_new = !open->is_journalled,
 		.is_folder = file->is_folder,
 	};
-	if (open->pieces.keeps_fresh)
+	if (open->pieces.keeps_fresh && wish != DPS_CHECKPOINT_LEAVE)
 		item->run = dps_piece_digests_take_fresh(&open->pieces);
 }
 

@@ -64,36 +64,35 @@ static int run_export(const struct dps_options *options, const char *program)
 {
 	char why[DPS_NODE_WHY_BYTES];
 	struct dps_exporter_peer peer;
+	struct dps_exporter_input input;
 	struct dps_mirror mirror;
-	struct dps_source *source;
 	struct dps_node *node;
-	int source_fd;
-	int result = dps_exporter_open_source(options, &source, &source_fd);
+	int result = dps_exporter_open_input(options, &input);
 
 	if (result < 0)
 		return result == -EEXIST || result == -EINVAL ? EXIT_STATUS_USAGE
 							      : EXIT_STATUS_NOT_ALL;
-	result = open_mirror(&mirror, options, source_fd >= 0);
+	result = open_mirror(&mirror, options, input.live.fd >= 0);
 	if (result == 0)
 		result = dps_exporter_find_peer(options, &peer);
 	if (result == 0) {
-		if (dps_node_start(&node, options, source_fd, program, why) < 0)
+		if (dps_node_start(&node, options, &input.live, program, why) < 0)
 			result = complain(why, EXIT_STATUS_USAGE);
 		else
-			result = dps_exporter_run(node, source, &mirror, &peer);
+			result = dps_exporter_run(node, &input, &mirror, &peer);
 	}
 	dps_mirror_close(&mirror);
-	if (source)
-		dps_source_close(source);
+	dps_exporter_close_input(&input);
 	return result;
 }
 
 static int run_collect(const struct dps_options *options, const char *program)
 {
+	const struct dps_live_input none = { .fd = -1 };
 	char why[DPS_NODE_WHY_BYTES];
 	struct dps_node *node;
 
-	if (dps_node_start(&node, options, -1, program, why) < 0)
+	if (dps_node_start(&node, options, &none, program, why) < 0)
 		return complain(why, EXIT_STATUS_USAGE);
 	return dps_collector_run(node);
 }

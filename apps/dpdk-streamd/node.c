@@ -178,10 +178,10 @@ static void *run_lane_thread(void *context)
 	return NULL;
 }
 
-static int open_live(struct dps_node *node, int source_fd)
+static int open_live(struct dps_node *node, const struct dps_live_input *input)
 {
 	const struct dps_live_config config = {
-		.fd = source_fd,
+		.input = *input,
 		.ring_bytes = node->options->live_ring_bytes,
 		.chunk_bytes = node->chunk_bytes,
 		.depth = DISK_DEPTH,
@@ -195,8 +195,8 @@ static int open_live(struct dps_node *node, int source_fd)
 	return result;
 }
 
-static int open_disk(struct dps_node *node, int source_fd, uint8_t *slots, size_t slots_bytes,
-		     char *why)
+static int open_disk(struct dps_node *node, const struct dps_live_input *input, uint8_t *slots,
+		     size_t slots_bytes, char *why)
 {
 	const struct dps_options *options = node->options;
 	const struct dps_file_disk_config files = {
@@ -216,8 +216,8 @@ static int open_disk(struct dps_node *node, int source_fd, uint8_t *slots, size_
 
 	if (options->is_discard)
 		result = dps_discard_open(DISK_DEPTH, &node->disk);
-	else if (source_fd >= 0)
-		result = open_live(node, source_fd);
+	else if (input->fd >= 0)
+		result = open_live(node, input);
 	else if (options->has_generate)
 		result = dps_generate_open(&generate, &node->disk);
 	else
@@ -238,8 +238,8 @@ static void close_disk(struct dps_node *node)
 		dps_live_close(node->live);
 }
 
-static int create_lane(struct dps_node *node, int source_fd, const struct dps_limits *limits,
-		       char *why)
+static int create_lane(struct dps_node *node, const struct dps_live_input *input,
+		       const struct dps_limits *limits, char *why)
 {
 	size_t slots_bytes = (size_t)limits->slots * limits->chunk_bytes;
 	struct dps_port *port = node->port.port;
@@ -260,7 +260,7 @@ static int create_lane(struct dps_node *node, int source_fd, const struct dps_li
 			 slots_bytes >> 20);
 		return -ENOMEM;
 	}
-	result = open_disk(node, source_fd, config.slots, slots_bytes, why);
+	result = open_disk(node, input, config.slots, slots_bytes, why);
 	if (result < 0)
 		return result;
 	config.disk = node->disk;
@@ -300,8 +300,8 @@ static void join_lane(struct dps_node *node)
 		pthread_join(node->lane_thread, NULL);
 }
 
-int dps_node_start(struct dps_node **made, const struct dps_options *options, int source_fd,
-		   const char *program, char *why)
+int dps_node_start(struct dps_node **made, const struct dps_options *options,
+		   const struct dps_live_input *input, const char *program, char *why)
 {
 	struct dps_loop_signals signals = { .on_signal = on_signal };
 	struct dps_limits limits;
@@ -326,7 +326,7 @@ int dps_node_start(struct dps_node **made, const struct dps_options *options, in
 				    dps_node_now_ns(node), why, DPS_NODE_WHY_BYTES);
 	if (result < 0)
 		goto err_loop;
-	result = create_lane(node, source_fd, &limits, why);
+	result = create_lane(node, input, &limits, why);
 	if (result < 0)
 		goto err_port;
 	result = open_statistics(node, why);

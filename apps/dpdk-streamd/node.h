@@ -29,11 +29,11 @@ struct dps_node_listener {
 struct dps_node;
 
 /*
- * source_fd: of a live source, which is taken and read from now on; -1 for none. Returns 0, or
- * -errno with a sentence in why (DPS_NODE_WHY_BYTES).
+ * input: a live source, whose descriptor is taken and read from now on; without one its fd is -1.
+ * Returns 0, or -errno with a sentence in why (DPS_NODE_WHY_BYTES).
  */
-int dps_node_start(struct dps_node **node, const struct dps_options *options, int source_fd,
-		   const char *program, char *why);
+int dps_node_start(struct dps_node **node, const struct dps_options *options,
+		   const struct dps_live_input *input, const char *program, char *why);
 void dps_node_set_listener(struct dps_node *node, const struct dps_node_listener *listener);
 
 /* Stops worker and lane, closes port and disk. Sends CLOSE on open paths first. */

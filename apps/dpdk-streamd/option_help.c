@@ -70,11 +70,19 @@ void dps_options_print_help(FILE *file, enum dps_command of)
 		print_options(file, "Options of collect:", DPS_OPTION_COLLECT);
 	print_options(file, "Options of both:", DPS_OPTION_BOTH);
 	if (of != DPS_COMMAND_COLLECT)
-		fputs("\nA live source is `-`, standard input, a pipe or a FIFO, with --name. Its "
-		      "end of file is\n"
-		      "the end of the file, also when the program that wrote it was killed: a "
-		      "pipe does not\n"
-		      "tell the two apart. An error of reading it fails the file.\n",
+		fputs("\nA live source is `-` (standard input), a FIFO as the only PATH, or "
+		      "--exec, each "
+		      "with --name.\n"
+		      "A pipe ends alike for a program that is done and for one that was killed; "
+		      "so --exec is\n"
+		      "the way to be sure: the exit status of the command counts. Without it a "
+		      "pcap "
+		      "or pcapng\n"
+		      "has to end behind a whole packet, and of other data an end of file is the "
+		      "end. What\n"
+		      "failed gets no name; what came of it the collector keeps for "
+		      "--keep-partial, and says\n"
+		      "where.\n",
 		      file);
 	fputs("\nUnits: SIZE in bytes, or with K, M, G (1024, 1024^2, 1024^3);\n"
 	      "       RATE in bit/s, or with k, M, G (1000, 1000^2, 1000^3);\n"

@@ -43,7 +43,11 @@ const struct dps_option dps_option_table[] = {
 	{ "discard", COLLECT, KIND(FLAG), AT(is_discard),
 	  .help = "for measuring: receive and verify, store nothing" },
 	{ "name", EXPORT, KIND(NAME), AT(name), .argument = "NAME",
-	  .help = "what the file is called that `-` (standard input) or --generate makes" },
+	  .help = "what the file is called that `-` (standard input), a FIFO, --exec or --generate "
+		  "makes" },
+	{ "exec", EXPORT, KIND(TEXT), AT(exec), .argument = "COMMAND",
+	  .help = "send what `/bin/sh -c COMMAND` writes, as --name; its exit status 0 is the end, "
+		  "any other fails the file" },
 	{ "new", EXPORT, KIND(FLAG), AT(is_new), .help = "do not continue an earlier transfer" },
 	{ "generate", EXPORT, KIND(GENERATE), AT(generate_bytes), .argument = "SIZE[:SEED]",
 	  .help = "for measuring: send bytes made in memory instead of files" },

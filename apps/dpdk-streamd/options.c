@@ -110,6 +110,11 @@ static bool check_required(struct parser *parser)
 	return true;
 }
 
+static bool takes_place_of_files(const struct dps_options *options)
+{
+	return options->has_generate || options->exec;
+}
+
 static bool check_export(struct parser *parser)
 {
 	struct dps_options *options = parser->reader.options;
@@ -119,23 +124,25 @@ static bool check_export(struct parser *parser)
 			return dps_option_fail(&parser->reader, "an empty PATH names no file");
 		options->reads_stdin |= strcmp(options->paths[i], "-") == 0;
 	}
-	if (options->has_generate && options->paths_count > 0)
+	if (options->has_generate && options->exec)
 		return dps_option_fail(&parser->reader,
-				       "--generate takes the place of files: leave out %s",
-				       options->paths[0]);
-	if (!options->has_generate && options->paths_count == 0)
+				       "--generate and --exec cannot be sent together");
+	if (takes_place_of_files(options) && options->paths_count > 0)
+		return dps_option_fail(&parser->reader, "%s takes the place of files: leave out %s",
+				       options->exec ? "--exec" : "--generate", options->paths[0]);
+	if (!takes_place_of_files(options) && options->paths_count == 0)
 		return dps_option_fail(&parser->reader, "export needs at least one PATH to send");
 	if (options->reads_stdin && options->paths_count > 1)
 		return dps_option_fail(&parser->reader,
 				       "`-` (standard input) cannot be sent together with files");
-	if (options->reads_stdin && !options->name)
-		return dps_option_fail(&parser->reader,
-				       "`-` (standard input) needs --name NAME for the collector");
-	if (options->name && !options->reads_stdin && !options->has_generate)
+	if ((options->reads_stdin || options->exec) && !options->name)
+		return dps_option_fail(&parser->reader, "%s needs --name NAME for the collector",
+				       options->exec ? "--exec" : "`-` (standard input)");
+	if (options->name && options->paths_count > 1)
 		return dps_option_fail(
 			&parser->reader,
-			"--name is for `-` (standard input) and --generate; files keep "
-			"their names");
+			"--name is for `-` (standard input), one FIFO, --exec and --generate; "
+			"files keep their names");
 	return true;
 }
 

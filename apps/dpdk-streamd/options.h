@@ -70,7 +70,8 @@ struct dps_options {
 	char **paths;
 	unsigned int paths_count;
 	bool reads_stdin; /* the one path is `-` */
-	const char *name;
+	const char *name; /* for what has none of its own, or a FIFO: the one path may be a file */
+	const char *exec; /* a command whose output is sent */
 	bool is_new;
 	bool has_generate;
 	uint64_t generate_bytes;

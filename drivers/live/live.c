@@ -3,6 +3,7 @@
 #include "drivers/digest/digest.h"
 #include "drivers/finished/finished.h"
 #include "drivers/finished/indexes.h"
+#include "drivers/live/capture_end.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -22,6 +23,7 @@ struct dps_live {
 	struct dps_finished finished; /* the lane's, as the disk is */
 	struct dps_indexes files;
 	pthread_t thread;
+	struct dps_capture_end capture; /* the source's thread's */
 	int wake_fd;
 
 	/* Acquired by lane and control core: the bytes below, the digest, the error. */
@@ -54,12 +56,12 @@ static bool must_stop(const struct dps_live *live)
 	return atomic_load_explicit(&live->must_stop, memory_order_relaxed);
 }
 
-/* Waits for the source, if wanted, or to be woken. */
-static void wait_for(struct dps_live *live, bool is_source_wanted)
+/* Waits for a descriptor, -1 for none, or to be woken. */
+static void wait_for(struct dps_live *live, int fd)
 {
 	struct pollfd fds[] = {
 		{ .fd = live->wake_fd, .events = POLLIN },
-		{ .fd = is_source_wanted ? live->config.fd : -1, .events = POLLIN },
+		{ .fd = fd, .events = POLLIN },
 	};
 	uint64_t count;
 
@@ -70,13 +72,13 @@ static void wait_for(struct dps_live *live, bool is_source_wanted)
 /* Whether a read would not wait; then it ends, or says what is wrong. */
 static bool is_ready(const struct dps_live *live)
 {
-	struct pollfd source = { .fd = live->config.fd, .events = POLLIN };
+	struct pollfd source = { .fd = live->config.input.fd, .events = POLLIN };
 
 	return poll(&source, 1, 0) > 0;
 }
 
-/* Reads one chunk. Returns its bytes, fewer than a chunk at the end; -errno; -ECANCELED. */
-static int64_t read_chunk(struct dps_live *live, uint8_t *memory)
+/* Reads one chunk. Returns its bytes, fewer than a chunk at the end; error says what ended it. */
+static uint32_t read_chunk(struct dps_live *live, uint8_t *memory, int *error)
 {
 	uint32_t bytes = 0;
 
@@ -84,17 +86,37 @@ static int64_t read_chunk(struct dps_live *live, uint8_t *memory)
 		ssize_t got;
 
 		while (!must_stop(live) && !is_ready(live))
-			wait_for(live, true);
-		if (must_stop(live))
-			return -ECANCELED;
-		got = read(live->config.fd, memory + bytes, live->config.chunk_bytes - bytes);
+			wait_for(live, live->config.input.fd);
+		if (must_stop(live)) {
+			*error = -ECANCELED;
+			break;
+		}
+		got = read(live->config.input.fd, memory + bytes, live->config.chunk_bytes - bytes);
 		if (got == 0)
 			break;
-		if (got < 0 && errno != EINTR && errno != EAGAIN)
-			return -errno;
+		if (got < 0 && errno != EINTR && errno != EAGAIN) {
+			*error = -errno;
+			break;
+		}
 		bytes += got > 0 ? (uint32_t)got : 0;
 	}
 	return bytes;
+}
+
+/* Whether the end of file is the end: 0, -ECHILD, -EBADMSG; -ECANCELED. */
+static int judge_end(struct dps_live *live)
+{
+	struct dps_producer *producer = live->config.input.producer;
+
+	if (!producer)
+		return live->config.input.is_pipe && dps_capture_end_is_cut(&live->capture)
+			       ? -EBADMSG
+			       : 0;
+	while (!must_stop(live) && !dps_producer_reap(producer))
+		wait_for(live, producer->ended_fd);
+	if (must_stop(live))
+		return -ECANCELED;
+	return dps_producer_has_succeeded(producer) ? 0 : -ECHILD;
 }
 
 static void take_chunk(struct dps_live *live, const uint8_t *memory, uint32_t bytes,
@@ -104,6 +126,7 @@ static void take_chunk(struct dps_live *live, const uint8_t *memory, uint32_t by
 
 	if (bytes == 0)
 		return;
+	dps_capture_end_add(&live->capture, memory, bytes);
 	piece = dps_digest_of(memory, bytes);
 	dps_file_digest_add(&live->digest, &piece);
 	/* release: the bytes are there */
@@ -114,25 +137,30 @@ static void *run(void *context)
 {
 	struct dps_live *live = context;
 	uint64_t filled = 0;
-	int64_t bytes = live->config.chunk_bytes;
+	int error = 0;
+	bool is_over;
 
-	while (bytes == live->config.chunk_bytes) {
+	do {
 		uint8_t *memory = live->ring + filled % live->config.ring_bytes;
+		uint32_t bytes;
 
 		while (!has_room(live, filled) && !must_stop(live))
-			wait_for(live, false);
-		bytes = read_chunk(live, memory);
-		if (bytes == -ECANCELED)
+			wait_for(live, -1);
+		bytes = read_chunk(live, memory, &error);
+		take_chunk(live, memory, bytes, filled);
+		filled += bytes;
+		is_over = bytes < live->config.chunk_bytes;
+		if (is_over && error == 0)
+			error = judge_end(live);
+		if (error == -ECANCELED)
 			return NULL;
-		if (bytes < 0)
-			live->error = (int)bytes;
-		else
-			take_chunk(live, memory, (uint32_t)bytes, filled);
-		filled += bytes > 0 ? (uint64_t)bytes : 0;
-		if (bytes < live->config.chunk_bytes) /* release: digest and error are final */
+		if (is_over) {
+			live->error = error;
+			/* release: digest and error are final */
 			atomic_store_explicit(&live->has_ended, true, memory_order_release);
+		}
 		live->config.on_more(live->config.context);
-	}
+	} while (!is_over);
 	return NULL;
 }
 
@@ -235,6 +263,11 @@ void dps_live_read(const struct dps_live *live, struct dps_live_state *state)
 	state->error = state->has_ended ? live->error : 0;
 }
 
+const struct dps_live_input *dps_live_input(const struct dps_live *live)
+{
+	return &live->config.input;
+}
+
 struct dps_digest dps_live_digest(const struct dps_live *live)
 {
 	DPS_ASSERT(atomic_load_explicit(&live->has_ended, memory_order_acquire));
@@ -269,6 +302,7 @@ int dps_live_open(const struct dps_live_config *config, struct dps_live **made)
 	live->config = *config;
 	live->config.ring_bytes = ring_bytes;
 	dps_file_digest_init(&live->digest);
+	dps_capture_end_init(&live->capture);
 	/* Pages that no byte came to yet take no memory. */
 	live->ring = mmap(NULL, ring_bytes, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -307,7 +341,7 @@ void dps_live_close(struct dps_live *live)
 	atomic_store_explicit(&live->must_stop, true, memory_order_relaxed);
 	wake(live);
 	pthread_join(live->thread, NULL);
-	close(live->config.fd);
+	close(live->config.input.fd);
 	close(live->wake_fd);
 	dps_indexes_destroy(&live->files);
 	dps_finished_destroy(&live->finished);

@@ -10,13 +10,26 @@
  */
 #pragma once
 #include "drivers/disk.h"
+#include "drivers/live/producer.h"
 #include <dps/types.h>
 
 struct dps_live;
 
+/* What is read. */
+struct dps_live_input {
+	int fd; /* read to its end, never written to; -1: there is none */
+	/*
+	 * A pipe ends alike for a writer that closed it and for one that was killed. When we
+	 * started the writer, its exit tells. Otherwise, when it is a pipe whose bytes are a
+	 * capture, an end inside a packet does; nothing else can.
+	 */
+	struct dps_producer *producer; /* who writes; NULL: not known */
+	bool is_pipe;
+};
+
 struct dps_live_config {
-	int fd;		     /* taken; read to its end, never written to */
-	uint64_t ring_bytes; /* rounded down to whole chunks, at least two */
+	struct dps_live_input input; /* its fd is taken; the producer is ours until the close */
+	uint64_t ring_bytes;	     /* rounded down to whole chunks, at least two */
 	uint32_t chunk_bytes;
 	unsigned int depth; /* most requests between submit and reap */
 	/* Called by the source's thread when more may be read, or it has ended. */
@@ -41,11 +54,17 @@ struct dps_live_state {
 	uint64_t filled; /* bytes below came: whole chunks, and behind the end the rest */
 	bool has_ended;	 /* nothing will come any more */
 	bool is_full;	 /* the source is not read because there is no room */
-	int error;	 /* -errno of reading it: what came is not all there was */
+	/*
+	 * What came is not all there was: -errno of reading it, -ECHILD: its producer failed,
+	 * -EBADMSG: a capture was cut inside a packet.
+	 */
+	int error;
 };
 
 /* Control core. What has_ended says of filled and digest is final. */
 void dps_live_read(const struct dps_live *live, struct dps_live_state *state);
+
+const struct dps_live_input *dps_live_input(const struct dps_live *live);
 
 /* Of all that came; only of a source that has ended. */
 struct dps_digest dps_live_digest(const struct dps_live *live);

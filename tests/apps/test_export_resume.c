@@ -369,8 +369,8 @@ static void begin_live(struct fixture *fixture, size_t size_bytes)
 
 	make_file(fixture, "a", size_bytes);
 	snprintf(path, sizeof(path), "%s/tree/a", fixture->disk.path);
-	config.fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(config.fd >= 0);
+	config.input.fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(config.input.fd >= 0);
 	assert_int_equal(dps_live_open(&config, &live), 0);
 	while (!seen.has_ended) {
 		uint64_t now_ns = dps_clock_now_ns(&fixture->clock);

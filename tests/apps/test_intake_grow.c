@@ -2,6 +2,9 @@
 /* A file whose size nobody knows yet, from the offer to its name. */
 #include "tests/apps/intake_bench.h"
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static void say_size(struct fixture *fixture, enum dps_message_type type, uint64_t size_bytes)
 {
@@ -134,6 +137,37 @@ static void its_size_is_kept_with_what_is_held(void **state)
 	expect_done(fixture);
 }
 
+/* Whether it is called well is decided when all of it is held, so that has to be said. */
+static void it_is_held_also_when_it_ended_before_it_was_opened(void **state)
+{
+	struct fixture *fixture = *state;
+
+	begin_growing(fixture);
+	say_size(fixture, DPS_MESSAGE_FILE_END, 2 * CHUNK_BYTES + 7);
+	receive_file(fixture, next_stretch(fixture, 0, 2 * CHUNK_BYTES + 7));
+	assert_int_equal(hear(fixture, DPS_MESSAGE_HELD)->held.size_bytes, 2 * CHUNK_BYTES + 7);
+}
+
+static void it_is_held_also_when_its_size_was_loaded(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct dps_lane_command *stretch;
+
+	begin_growing(fixture);
+	say_size(fixture, DPS_MESSAGE_FILE_END, 2 * CHUNK_BYTES);
+	stretch = next_stretch(fixture, 0, 2 * CHUNK_BYTES);
+	receive_piece(fixture, stretch, 0);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_HELD)->held.size_bytes, CHUNK_BYTES);
+	put_away(fixture);
+	ask_to_load(fixture, 1);
+	hear(fixture, DPS_MESSAGE_RESUMED);
+	open_channel(fixture);
+	say_last(fixture);
+	say_size(fixture, DPS_MESSAGE_FILE_END, 2 * CHUNK_BYTES);
+	receive_file(fixture, next_stretch(fixture, CHUNK_BYTES, 2 * CHUNK_BYTES));
+	assert_int_equal(hear(fixture, DPS_MESSAGE_HELD)->held.size_bytes, 2 * CHUNK_BYTES);
+}
+
 static void what_is_given_up_gets_no_name(void **state)
 {
 	struct fixture *fixture = *state;
@@ -150,6 +184,30 @@ static void what_is_given_up_gets_no_name(void **state)
 	end_file(fixture, second, -ECANCELED);
 	assert_int_equal(hear(fixture, DPS_MESSAGE_DONE)->done.failed, 1);
 	assert_false(is_there(fixture, "a"));
+}
+
+/* It may be nowhere else: what came in order stays for --keep-partial, and it is said where. */
+static void what_came_of_a_failed_one_is_kept(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct dps_lane_command *first;
+	struct stat staged;
+	char path[400];
+
+	begin_growing(fixture);
+	say_size(fixture, DPS_MESSAGE_FILE_MORE, CHUNK_BYTES);
+	first = next_stretch(fixture, 0, CHUNK_BYTES);
+	receive_file(fixture, first);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_HELD)->held.size_bytes, CHUNK_BYTES);
+	say_skip(fixture, 0, 0);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_DONE)->done.failed, 1);
+	assert_non_null(strstr(fixture->intake->manifest.failures[0].text, "/" STAGED "/0 ("));
+	fixture->skew_ns += 10 * DPS_NS_PER_S; /* its channel lingers */
+	wait_until_gone(fixture);
+	assert_false(is_there(fixture, "a"));
+	snprintf(path, sizeof(path), "%s/%s/0", fixture->disk.path, STAGED);
+	assert_int_equal(stat(path, &staged), 0);
+	assert_int_equal(staged.st_size, CHUNK_BYTES);
 }
 
 static void a_pause_of_its_source_is_not_idle(void **state)
@@ -207,7 +265,10 @@ int main(void)
 		CASE(it_may_be_empty),
 		CASE(it_goes_on_behind_what_is_held),
 		CASE(its_size_is_kept_with_what_is_held),
+		CASE(it_is_held_also_when_it_ended_before_it_was_opened),
+		CASE(it_is_held_also_when_its_size_was_loaded),
 		CASE(what_is_given_up_gets_no_name),
+		CASE(what_came_of_a_failed_one_is_kept),
 		CASE(a_pause_of_its_source_is_not_idle),
 		CASE(what_makes_no_sense_is_refused),
 	};

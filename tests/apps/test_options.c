@@ -190,6 +190,30 @@ static void parse__takes_standard_input_with_a_name(void **state)
 	dps_options_fini(&parsed.options);
 }
 
+/* Whether it is one is for who opens it. */
+static void parse__takes_a_fifo_with_a_name(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	parse_good(&parsed, EXPORT "fifo --name live.pcap");
+	assert_false(parsed.options.reads_stdin);
+	assert_int_equal(parsed.options.paths_count, 1);
+	assert_string_equal(parsed.options.name, "live.pcap");
+	dps_options_fini(&parsed.options);
+}
+
+static void parse__takes_a_command_with_a_name(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	parse_good(&parsed, EXPORT "--exec make-packets --name live.pcap");
+	assert_string_equal(parsed.options.exec, "make-packets");
+	assert_int_equal(parsed.options.paths_count, 0);
+	dps_options_fini(&parsed.options);
+}
+
 static void parse__knows_help_and_version(void **state)
 {
 	static const struct {
@@ -233,7 +257,10 @@ static void parse__explains_every_bad_line(void **state)
 		{ EXPORT "''", "an empty PATH" },
 		{ EXPORT "a -", "cannot be sent together" },
 		{ EXPORT "-", "needs --name NAME" },
-		{ EXPORT "a --name b", "--name is for" },
+		{ EXPORT "a b --name c", "--name is for" },
+		{ EXPORT "--exec true", "--exec needs --name NAME" },
+		{ EXPORT "a --exec true --name b", "--exec takes the place of files: leave out a" },
+		{ EXPORT "--exec true --generate 1M --name b", "cannot be sent together" },
 		{ EXPORT "- --name a/b", "--name does not take \"a/b\"" },
 		{ EXPORT "- --name ..", "--name does not take \"..\"" },
 		{ EXPORT "a --generate 1G", "takes the place of files: leave out a" },
@@ -389,6 +416,8 @@ int main(void)
 		cmocka_unit_test(parse__reads_every_option_of_collect),
 		cmocka_unit_test(parse__gives_eal_what_stands_to_the_left),
 		cmocka_unit_test(parse__takes_standard_input_with_a_name),
+		cmocka_unit_test(parse__takes_a_fifo_with_a_name),
+		cmocka_unit_test(parse__takes_a_command_with_a_name),
 		cmocka_unit_test(parse__knows_help_and_version),
 		cmocka_unit_test(parse__explains_every_bad_line),
 		cmocka_unit_test(parse__limits_log_settings),

@@ -35,10 +35,10 @@ static void on_more(void *context)
 	assert_int_equal(write(fixture->more_fd, &one, sizeof(one)), sizeof(one));
 }
 
-static void open_on(struct fixture *fixture, int fd)
+static void open_input(struct fixture *fixture, struct dps_live_input input)
 {
 	const struct dps_live_config config = {
-		.fd = fd,
+		.input = input,
 		.ring_bytes = RING_CHUNKS * CHUNK_BYTES + 100,
 		.chunk_bytes = CHUNK_BYTES,
 		.depth = DEPTH,
@@ -48,6 +48,11 @@ static void open_on(struct fixture *fixture, int fd)
 
 	fixture->more_fd = eventfd(0, EFD_CLOEXEC);
 	assert_int_equal(dps_live_open(&config, &fixture->live), 0);
+}
+
+static void open_on(struct fixture *fixture, int fd)
+{
+	open_input(fixture, (struct dps_live_input){ .fd = fd, .is_pipe = true });
 }
 
 static void open_pipe(struct fixture *fixture)
@@ -147,7 +152,7 @@ static int64_t read_at(struct fixture *fixture, uint64_t offset, uint32_t bytes)
 static void open__refuses_a_ring_of_one_chunk(void **state)
 {
 	const struct dps_live_config config = {
-		.fd = 0,
+		.input = { .fd = 0 },
 		.ring_bytes = 2 * CHUNK_BYTES - 1,
 		.chunk_bytes = CHUNK_BYTES,
 		.depth = 1,
@@ -271,6 +276,69 @@ static void ring__is_filled_and_no_more(void **state)
 	close_all(&fixture);
 }
 
+/* An end of file inside a packet is its writer's, not the capture's. */
+static void end__inside_a_packet_is_a_cut(void **state)
+{
+	static const uint8_t header[24] = { 0xd4, 0xc3, 0xb2, 0xa1 };
+	static const uint8_t packet[16 + 60] = { [8] = 60 };
+	struct fixture fixture;
+	struct dps_live_state seen;
+
+	(void)state;
+	for (size_t cut = 0; cut <= sizeof(packet); cut += sizeof(packet) / 2) {
+		open_pipe(&fixture);
+		assert_int_equal(write(fixture.to, header, sizeof(header)), sizeof(header));
+		assert_int_equal(write(fixture.to, packet, cut), cut);
+		hang_up(&fixture);
+		seen = wait_for(&fixture, 0, true);
+		assert_int_equal(seen.error, cut == sizeof(packet) / 2 ? -EBADMSG : 0);
+		assert_int_equal(seen.filled, sizeof(header) + cut); /* all the same */
+		close_all(&fixture);
+	}
+}
+
+static void open_producer(struct fixture *fixture, struct dps_producer *producer,
+			  const char *command)
+{
+	int fd;
+
+	assert_int_equal(dps_producer_start(producer, command, &fd), 0);
+	fixture->to = -1;
+	open_input(fixture, (struct dps_live_input){ .fd = fd, .producer = producer });
+}
+
+/* The exit of who wrote it says whether the end of file was the end. */
+static void end__is_what_its_producer_says(void **state)
+{
+	struct dps_producer producer;
+	struct fixture fixture;
+
+	(void)state;
+	open_producer(&fixture, &producer, "printf 12345");
+	assert_int_equal(wait_for(&fixture, 5, true).error, 0);
+	close_all(&fixture);
+	dps_producer_stop(&producer);
+	open_producer(&fixture, &producer, "printf 12345; kill -9 $$");
+	assert_int_equal(wait_for(&fixture, 5, true).error, -ECHILD);
+	close_all(&fixture);
+	dps_producer_stop(&producer);
+}
+
+/* It has closed its output and goes on: nothing is known yet, and nobody is kept waiting. */
+static void close__ends_a_wait_for_the_producer(void **state)
+{
+	struct dps_producer producer;
+	struct fixture fixture;
+	struct pollfd more;
+
+	(void)state;
+	open_producer(&fixture, &producer, "exec >&-; sleep 1000");
+	more = (struct pollfd){ .fd = fixture.more_fd, .events = POLLIN };
+	assert_int_equal(poll(&more, 1, 200), 0);
+	close_all(&fixture);
+	dps_producer_stop(&producer);
+}
+
 /* What cannot be read is no end. */
 static void error__is_told_from_the_end(void **state)
 {
@@ -362,6 +430,9 @@ int main(void)
 		cmocka_unit_test(end__may_come_with_a_chunk),
 		cmocka_unit_test(digest__is_that_of_all_that_came),
 		cmocka_unit_test(ring__is_filled_and_no_more),
+		cmocka_unit_test(end__inside_a_packet_is_a_cut),
+		cmocka_unit_test(end__is_what_its_producer_says),
+		cmocka_unit_test(close__ends_a_wait_for_the_producer),
 		cmocka_unit_test(error__is_told_from_the_end),
 		cmocka_unit_test(close__ends_a_wait_for_the_source),
 		cmocka_unit_test(fifo__without_a_writer_is_waited_for),

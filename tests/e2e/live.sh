@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Live sources: what is read once arrives whole or fails, through pauses and lost collectors.
-# seconds: 40 120
+# seconds: 60 150
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -169,7 +169,33 @@ a_killed_exporter_cannot_be_continued() {
 	arrived
 }
 
-a_stopped_exporter_leaves_nothing() {
+# kept_part: where the collector says that what came of a failed one is.
+kept_part() {
+	sed -n 's/.*what came of it stays in \(.*\) (--keep-partial).*/\1/p' "$scratch/collector.err" | head -n 1
+}
+
+says_part() {
+	[[ -n $(kept_part) ]]
+}
+
+# part_is_kept BYTES: at least so many of the beginning, under no final name.
+part_is_kept() {
+	local part
+
+	nothing_under "$scratch/into"
+	wait_for 10 says_part || fail_with "the collector does not say where what came of it is"
+	part=$(kept_part)
+	wait_for 10 is_left "$part" || fail_with "the collector still has it open"
+	(($(stat -c %s "$part") >= $1)) || fail_with "only $(stat -c %s "$part") bytes of it are there"
+	cmp -n "$(stat -c %s "$part")" "$part" "$scratch/x.pcap" || fail_with "that is not what came"
+}
+
+# Its lock is free: nobody is at it any more.
+is_left() {
+	[[ -f $1 ]] && flock --exclusive --nonblock "${1%/*}" true
+}
+
+a_stopped_exporter_says_where_its_part_is() {
 	prepare 8
 	start_collector
 	start_exporter
@@ -179,7 +205,102 @@ a_stopped_exporter_leaves_nothing() {
 	send TERM exporter
 	expect_end 143
 	grep -q 'cannot be resumed' "$scratch/exporter.err" || fail_with "it does not say what that means"
+	part_is_kept $((2 << 20))
+}
+
+nothing_is_kept_unasked() {
+	prepare 8
+	start_collector --keep-partial 0s
+	start_exporter
+	exec 9>"$scratch/source"
+	head -c $((4 << 20)) "$scratch/x.pcap" >&9
+	wait_for 10 has_moved $((3 << 20)) || fail_with "nothing moves"
+	send TERM exporter
+	expect_end 143
 	nothing_arrived
+}
+
+# ---- producers that are lost
+
+# The last bytes that came are kept, too.
+a_killed_writer_fails_its_capture() {
+	local cut=$(((4 << 20) + 7))
+
+	prepare 8
+	start_collector
+	start_exporter
+	start producer bash -c 'head -c "$1" "$2" >"$3"' - "$cut" "$scratch/x.pcap" "$scratch/source"
+	expect_end 1
+	grep -q 'x.pcap: the capture ends inside a packet: its producer was lost' "$scratch/exporter.err" ||
+		fail_with "the reason is not said"
+	part_is_kept "$cut"
+}
+
+# start_producing COMMAND [ARG...]
+start_producing() {
+	local command=$1
+
+	shift
+	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" --json --exec "$command" \
+		--name x.pcap "$@"
+}
+
+a_command_arrives_identical() {
+	prepare 8
+	start_collector
+	start_producing "cat '$scratch/x.pcap'"
+	arrived
+}
+
+# Whatever it wrote, whole packets or not.
+a_command_that_fails_is_no_file() {
+	local how=$1
+
+	prepare 4
+	start_collector
+	start_producing "cat '$scratch/x.pcap'; $how"
+	expect_end 1
+	grep -q "x.pcap: its producer failed: .*$2" "$scratch/exporter.err" || fail_with "the reason is not said"
+	part_is_kept $((4 << 20))
+}
+
+a_stopped_exporter_ends_its_command() {
+	prepare 4
+	start_collector
+	start_producing "echo \$\$ >'$scratch/id'; head -c 3000000 '$scratch/x.pcap'; sleep 1000"
+	wait_for 10 has_moved $((2 << 20)) || fail_with "nothing moves"
+	send TERM exporter
+	expect_end 143
+	# What init has not taken yet is no process any more.
+	! pgrep --pgroup "$(cat "$scratch/id")" --runstates D,R,S,T >/dev/null ||
+		fail_with "its command is still there"
+}
+
+# ---- names
+
+a_fifo_takes_a_name() {
+	prepare 4
+	start_collector
+	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" --json \
+		"$scratch/source" --name x.pcap
+	cat "$scratch/x.pcap" >"$scratch/source"
+	arrived
+}
+
+# refused WORDS ARG...: as a usage, before anything is sent.
+refused() {
+	local words=$1
+
+	shift
+	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" "$@"
+	expect_end 2
+	tail -n 1 "$scratch/exporter.err" | grep -q "^dpdk-streamd: .*$words" || fail_with "the reason is not said"
+}
+
+names_and_fifos_that_are_refused() {
+	prepare 1
+	refused 'source' "$scratch/source" "$scratch/x.pcap"
+	refused 'is no FIFO' "$scratch/x.pcap" --name y.pcap
 }
 
 # A read that fails is no end.
@@ -201,6 +322,15 @@ run_case a_pause_of_the_source_is_no_stall
 run_case a_collector_is_killed_and_comes_back
 run_case an_absence_holds_the_source_up
 run_case a_killed_exporter_cannot_be_continued
-run_case a_stopped_exporter_leaves_nothing
+run_case a_stopped_exporter_says_where_its_part_is
+run_case nothing_is_kept_unasked
+run_case a_killed_writer_fails_its_capture
+run_case a_command_arrives_identical
+run_case a_command_that_fails_is_no_file 'exit 3' 'exited with status 3'
+# shellcheck disable=SC2016
+run_case a_command_that_fails_is_no_file 'kill -9 $$' 'was ended by signal 9'
+run_case a_stopped_exporter_ends_its_command
+run_case a_fifo_takes_a_name
+run_case names_and_fifos_that_are_refused
 run_case what_cannot_be_read_is_no_file
 finish_cases
