@@ -48,6 +48,7 @@ static int tear_down(void **state)
 
 	free(fixture->check.batch);
 	free(fixture->check.have);
+	free(fixture->check.have_stamps);
 	dps_name_table_fini(&fixture->names);
 	dps_staging_close(&fixture->staging);
 	scratch_remove(&fixture->disk);
