@@ -34,24 +34,27 @@ static bool is_file_gone(const struct dps_transfer *transfer, uint32_t file_inde
 	       (lane->posted_file == file_index && (lane->posted_flags & DPS_CHUNK_FILE_END) != 0);
 }
 
-static void trim_files(struct dps_transfer *transfer, uint64_t tail)
+/* Returns whether a file went. */
+static bool trim_files(struct dps_transfer *transfer, uint64_t tail)
 {
 	struct dps_transfer_lane *lane = &transfer->lane;
 	/* acquire: pairs with the release in dps_transfer_advance() */
 	uint64_t head = atomic_load_explicit(&transfer->producer.files_head, memory_order_acquire);
-	uint64_t file = dps_own(&lane->files_tail);
+	uint64_t file = dps_own(&lane->files_tail), before = file;
 
 	while (file + 1 < head &&
 	       is_file_gone(transfer, dps_transfer_file_at(transfer, file)->index, tail))
 		file++;
 	/* release: pairs with the acquire in may_advance(): the place may be written */
 	dps_sequence_put(&lane->files_tail, file);
+	return file != before;
 }
 
 void dps_transfer_trim(struct dps_transfer *transfer)
 {
 	struct dps_transfer_lane *lane = &transfer->lane;
 	uint64_t state = dps_own(&lane->state), tail = dps_own(&lane->tail), before = tail;
+	bool is_moved;
 
 	while (lane->done < lane->head &&
 	       (state == DPS_TRANSFER_CANCELLED ||
@@ -62,7 +65,8 @@ void dps_transfer_trim(struct dps_transfer *transfer)
 	dps_sequence_put(&lane->lowest, tail < lane->head
 						? dps_transfer_chunk_at(transfer, tail)->offset
 						: lane->posted);
-	trim_files(transfer, tail);
+	/* Who waits to begin a file may wait for an older one to go, and for no memory. */
+	is_moved = trim_files(transfer, tail) || tail != before;
 	/* release: pairs with the acquire in the producer's find_place(): the memory may be written
 	 */
 	dps_sequence_put(&lane->tail, tail);
@@ -70,7 +74,7 @@ void dps_transfer_trim(struct dps_transfer *transfer)
 	    (lane->posted_flags & DPS_CHUNK_END) != 0) {
 		dps_sequence_put(&lane->state, DPS_TRANSFER_FINISHED);
 		dps_transfer_signal(transfer);
-	} else if (tail != before) {
+	} else if (is_moved) {
 		dps_transfer_signal(transfer);
 	}
 }

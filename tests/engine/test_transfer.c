@@ -609,6 +609,29 @@ static void advance__keeps_the_previous_file_by_config(void **state)
 	rig_close(&rig);
 }
 
+/* An older file may go without a byte of the ring: the lane saw the first chunk of the next. */
+static void advance__wakes_who_waits_for_an_older_file_to_go(void **state)
+{
+	struct dps_transfer_config config = rig_config(1024, 256);
+	struct transfer_rig rig;
+	uint32_t changes;
+
+	(void)state;
+	config.files_kept = 1;
+	rig_open(&rig, &config);
+	assert_int_equal(rig_post_at(&rig, 100, DPS_CHUNK_FILE_END, 0), 0);
+	rig_send(&rig, 1);
+	rig_ack(&rig, 100);
+	assert_int_equal(rig_advance(&rig, 1), 0);
+	assert_int_equal(rig_post_at(&rig, 200, DPS_CHUNK_FILE_END, 0), 0);
+	changes = dps_transfer_changes(rig.transfer);
+	assert_int_equal(rig_advance(&rig, 2), -EAGAIN);
+	dps_transfer_on_turn(rig.transfer);
+	assert_int_not_equal(dps_transfer_changes(rig.transfer), changes);
+	assert_int_equal(rig_advance(&rig, 2), 0);
+	rig_close(&rig);
+}
+
 static void advance__advance_to_file_resets_offsets(void **state)
 {
 	struct dps_transfer_ack ack = { .epoch = 1, .received = 30, .file_index = 1 };
@@ -906,6 +929,7 @@ int main(void)
 		cmocka_unit_test(commit__refuses_what_does_not_abut),
 		cmocka_unit_test(advance__waits_for_a_complete_ack),
 		cmocka_unit_test(advance__keeps_the_previous_file_by_config),
+		cmocka_unit_test(advance__wakes_who_waits_for_an_older_file_to_go),
 		cmocka_unit_test(advance__advance_to_file_resets_offsets),
 		cmocka_unit_test(advance__advance_to_file_clears_replay_ring),
 		cmocka_unit_test(on_ack__of_the_file_before_does_not_count_in_this_one),
