@@ -129,18 +129,13 @@ unsigned int dps_lane_take_events(struct dps_lane *lane, struct dps_lane_event *
 void dps_lane_read_snapshot(struct dps_lane *lane, struct dps_lane_snapshot *snapshot)
 {
 	uint64_t words[sizeof(lane->published) / sizeof(lane->published[0])];
-	unsigned int before, after;
+	uint32_t begun;
 
 	do {
-		/* acquire: pairs with the release at the end of publish() */
-		before = atomic_load_explicit(&lane->published_sequence, memory_order_acquire);
+		begun = dps_sequence_begin(&lane->published_sequence);
 		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-			words[i] = atomic_load_explicit(&lane->published[i], memory_order_relaxed);
-		/* pairs with the release fence in publish(): a word that was being replaced shows
-		 */
-		atomic_thread_fence(memory_order_acquire);
-		after = atomic_load_explicit(&lane->published_sequence, memory_order_relaxed);
-	} while (before != after || (before & 1));
+			words[i] = dps_sequence_get(&lane->published[i]);
+	} while (!dps_sequence_is_whole(&lane->published_sequence, begun));
 	memcpy(snapshot, words, sizeof(*snapshot));
 }
 
@@ -168,8 +163,6 @@ static void publish(struct dps_lane *lane)
 {
 	struct dps_lane_snapshot *snapshot = &lane->snapshot;
 	uint64_t words[sizeof(lane->published) / sizeof(lane->published[0])] = { 0 };
-	unsigned int sequence =
-		atomic_load_explicit(&lane->published_sequence, memory_order_relaxed);
 
 	lane->published_at_ns = lane->now_ns;
 	dps_engine_read_counters(lane->engine, &snapshot->engine);
@@ -185,13 +178,10 @@ static void publish(struct dps_lane *lane)
 		if (dps_engine_read_channel(lane->engine, i, &snapshot->channel) == 0)
 			break;
 	memcpy(words, snapshot, sizeof(*snapshot));
-	atomic_store_explicit(&lane->published_sequence, sequence + 1, memory_order_relaxed);
-	/* pairs with the acquire fence in dps_lane_read_snapshot() */
-	atomic_thread_fence(memory_order_release);
+	dps_sequence_change(&lane->published_sequence);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		atomic_store_explicit(&lane->published[i], words[i], memory_order_relaxed);
-	/* release: pairs with the acquire in dps_lane_read_snapshot() */
-	atomic_store_explicit(&lane->published_sequence, sequence + 2, memory_order_release);
+		dps_sequence_put(&lane->published[i], words[i]);
+	dps_sequence_done(&lane->published_sequence);
 }
 
 /*

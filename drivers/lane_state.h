@@ -2,6 +2,7 @@
 /* Lane state: what a lane holds, for the files that make it up (lane.c, lane_commands.c). */
 #pragma once
 #include "drivers/lane.h"
+#include "engine/sequence.h"
 
 enum {
 	DPS_LANE_IOS = 512,	     /* reads and writes under way */
@@ -80,7 +81,7 @@ struct dps_lane {
 
 	struct dps_lane_snapshot snapshot; /* the lane's own */
 	uint64_t published_at_ns;
-	atomic_uint published_sequence; /* odd while it is written; writer: lane */
+	struct dps_sequence published_sequence;
 	_Atomic uint64_t published[(sizeof(struct dps_lane_snapshot) + 7) / 8]; /* writer: lane */
 };
 
