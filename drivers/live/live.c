@@ -146,6 +146,9 @@ static void *run(void *context)
 
 		while (!has_room(live, filled) && !must_stop(live))
 			wait_for(live, -1);
+		/* release: pairs with the acquire in read_ring(): who sees what comes now in place
+		 * of what was there sees lowest behind that, too */
+		atomic_thread_fence(memory_order_release);
 		bytes = read_chunk(live, memory, &error);
 		take_chunk(live, memory, bytes, filled);
 		filled += bytes;
@@ -183,6 +186,7 @@ static int64_t read_ring(const struct dps_live *live, const struct dps_disk_requ
 	/*
 	 * Of a connection that is gone, and whose channel the lane has not closed yet, a read may
 	 * come for what another one has said is stored: what was copied may have been overwritten.
+	 * Pairs with the release in run().
 	 */
 	atomic_thread_fence(memory_order_acquire);
 	if (offset < atomic_load_explicit(&live->lowest, memory_order_relaxed))
