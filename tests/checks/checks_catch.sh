@@ -33,6 +33,12 @@ fresh() {
 	put apps/main.c '#include "drivers/port.h"' '#include <dps/types.h>'
 	put tests/engine/test_pacer.c 'static void take__grants(void **state)' \
 		'cmocka_unit_test(take__grants)'
+	put engine/flag.c '#include <stdatomic.h>' 'void raise(_Atomic int *flag);' \
+		'void raise(_Atomic int *flag)' '{' \
+		'	atomic_store_explicit(flag, 1, memory_order_release);' '}'
+	put docs/orders.md '| `flag` | `WEAK_RAISE` | `engine/flag.c raise` | release of `flag` | |'
+	put tests/spin/flag.pml '/*' ' * weak: WEAK_RAISE' ' *' ' * raise() it.' ' */' \
+		'init { skip } /* WEAK_RAISE */'
 	put docs/contract.md '| E1 | a | b | `engine/pacer take__grants` |'
 	for ((n = 2; n <= 54; n++)); do
 		echo "| E$n | a | not in this release | |" >>"$tree/docs/contract.md"
@@ -67,7 +73,8 @@ catches() {
 }
 
 fresh
-for check in check-layers check-headers check-text check-long check-contract check-pure; do
+for check in check-layers check-headers check-text check-long check-contract check-orders \
+	check-pure; do
 	accepts "$check"
 done
 
@@ -134,5 +141,24 @@ catches check-contract 'a test that nobody runs'
 fresh
 put tests/engine/test_pacer.c 'static void take__gives(void **state)' 'cmocka_unit_test(take__gives)'
 catches check-contract 'a test that is gone'
+
+fresh
+put engine/flag.c 'void lift(_Atomic int *flag)' '{' '}'
+catches check-orders 'a function that is gone'
+fresh
+sed -i 's/_release/_relaxed/' "$tree/engine/flag.c"
+catches check-orders 'an order that is gone'
+fresh
+sed -i 's/release of `flag`/release of `flags`/' "$tree/docs/orders.md"
+catches check-orders 'a variable that is gone'
+fresh
+put engine/pacer.c 'void lower(_Atomic int *flag)' '{' '	atomic_store(flag, 0);' '}'
+catches check-orders 'an atomic operation without a row'
+fresh
+sed -i 's/weak: WEAK_RAISE/weak: WEAK_OTHER/' "$tree/tests/spin/flag.pml"
+catches check-orders 'a weak name that is gone'
+fresh
+sed -i 's/raise()/lower()/' "$tree/tests/spin/flag.pml"
+catches check-orders 'a model that speaks of what is gone'
 
 exit "$failed"

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * weak: WEAK_SWAP WEAK_RELEASE WEAK_LOOK WEAK_TURN
+ * weak: WEAK_SWAP WEAK_CANCEL WEAK_REASON WEAK_TURN
  *
- * Cancel: two threads at once against a producer that posts and a lane that takes turns. One of
- * them is the first, its reason stays and can be read, and in the end the ring holds nothing,
- * whatever slipped in beside the cancellation.
+ * Cancel: two threads in dps_transfer_cancel() at once, against a producer that posts and a lane
+ * that takes its turns, dps_transfer_look() and dps_transfer_trim(). One of them is the first, its
+ * reason stays and can be read as dps_transfer_cancel_reason() gives it, and in the end the ring
+ * holds nothing, whatever slipped in beside the cancellation.
  */
-#define VARS 4
+#define ATOMICS 2
+#define PLAINS 2
 #define PROCESSES 4
-#define FLUSHES FLUSH(1) FLUSH(2) FLUSH(3) FLUSH(4) FLUSH(5) FLUSH(6) FLUSH(7) FLUSH(8) FLUSH(9) \
-	FLUSH(10) FLUSH(11)
+#define STORES 2
 #include "memory.pml"
 
 #define REASON 0
-#define TEXT(who) (who) /* 1 and 2: what their reasons say */
-#define HEAD 3
+#define HEAD 1
+#define TEXT(who) PLAIN((who) - 1) /* 1 and 2: what their reasons say */
 #define POSTS 2
 
 #define PRODUCER 0
@@ -22,27 +23,27 @@
 
 byte firsts, gone;
 
-proctype canceller(byte me)
+proctype canceller(byte who)
 {
 	byte found;
 
-	store(me, TEXT(me), 1);
-	atomic {
-#ifdef WEAK_RELEASE
-		skip;
-#else
-		d_step { DRAIN(me) };
-#endif
-		found = memory[REASON];
+	write(who, TEXT(who), 1);
 #ifdef WEAK_SWAP
-	}
+	load(who, REASON, found, RELAXED);
+	if
+	:: found == 0 -> store(who, REASON, who, RELEASE); firsts++
+	:: else
+	fi;
+#else
 	atomic {
-#endif
 		if
-		:: found == 0 -> memory[REASON] = me; firsts++
+		:: VALUE(REASON, last[REASON]) == 0 ->
+			swap(who, REASON, found, who, UNLESS(WEAK_CANCEL, RELEASE));
+			firsts++
 		:: else
 		fi
 	}
+#endif
 	gone++
 }
 
@@ -52,31 +53,25 @@ proctype producer()
 
 	do
 	:: n < POSTS ->
-		acquire(PRODUCER, REASON, reason);
+		load(PRODUCER, REASON, reason, ACQUIRE);
 		if
 		:: reason != 0 -> break
 		:: else
 		fi;
 		n++;
-		release(PRODUCER, HEAD, n)
+		store(PRODUCER, HEAD, n, RELEASE)
 	:: else -> break
 	od;
-	fence(PRODUCER); /* its end is seen by who waits for it */
 	gone++
 }
 
-/* dps_transfer_look() and dps_transfer_trim(). */
 inline turn()
 {
-	acquire(LANE, HEAD, head);
-#ifdef WEAK_LOOK
-	load(LANE, REASON, reason);
-#else
-	acquire(LANE, REASON, reason);
-#endif
+	load(LANE, HEAD, head, ACQUIRE);
+	load(LANE, REASON, reason, UNLESS(WEAK_REASON, ACQUIRE));
 	if
 	:: reason != 0 ->
-		load(LANE, TEXT(reason), text);
+		read(LANE, TEXT(reason), text);
 		assert(text == 1);
 		assert(told == 0 || told == reason);
 #ifdef WEAK_TURN
@@ -101,11 +96,11 @@ proctype lane()
 	:: gone < 3 -> turn()
 	:: gone == 3 -> break
 	od;
-	fence(LANE);
+	join(LANE);
 	turn();
 	assert(firsts == 1);
-	assert(told != 0 && told == memory[REASON]);
-	assert(done == memory[HEAD])
+	assert(told != 0 && told == reason);
+	assert(done == head)
 }
 
 init

@@ -1,43 +1,50 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * weak: WEAK_COMMIT WEAK_TAKE WEAK_TRIM
+ * weak: WEAK_COMMIT WEAK_TAKE WEAK_TRIM WEAK_PLACE
  *
- * The ring: dps_transfer_commit() posts, take_posts() takes, dps_transfer_trim() gives back, over
- * two places. The lane never sees a chunk that is not whole, nor one that was written over.
+ * The ring, of two places: dps_transfer_reserve() looks for credit and a place, dps_transfer_commit()
+ * posts, take_posts() takes, dps_transfer_take_ack() and dps_transfer_trim() give back. No chunk is
+ * read before it is whole nor written while it is read, and what is acknowledged was posted. The
+ * window and the state, which the producer reads too, are numbers alone, as what is acknowledged is.
+ *
+ * drivers/mailbox.h goes the same way, with dps_mailbox_push() for the producer, dps_mailbox_pop()
+ * for the lane and dps_mailbox_room() that looks for a place; so do commands, a request to resume
+ * among them, and events.
  */
-#define VARS 4
+#define ATOMICS 3
+#define PLAINS 2
 #define PROCESSES 2
-#define FLUSHES FLUSH(0) FLUSH(1) FLUSH(2) FLUSH(3) FLUSH(4) FLUSH(5) FLUSH(6) FLUSH(7)
+#define STORES 4
 #include "memory.pml"
 
-#define CHUNK(n) ((n) % 2) /* the place of a chunk, its bytes and its entry alike */
-#define HEAD 2
-#define TAIL 3
+#define HEAD 0
+#define TAIL 1
+#define ACKNOWLEDGED 2
+#define CHUNK(n) PLAIN((n) % 2) /* the bytes and the entry of a chunk */
 #define CHUNKS 4
+#define WINDOW 2
 
 #define PRODUCER 0
 #define LANE 1
 
 active proctype producer()
 {
-	byte n, tail;
+	byte n, tail, acknowledged;
 
 	do
 	:: n < CHUNKS ->
 		do
-		:: acquire(PRODUCER, TAIL, tail);
+		:: load(PRODUCER, ACKNOWLEDGED, acknowledged, RELAXED);
+			assert(acknowledged <= n);
+			load(PRODUCER, TAIL, tail, UNLESS(WEAK_PLACE, ACQUIRE));
 			if
-			:: n - tail < 2 -> break
+			:: n - acknowledged < WINDOW && n - tail < 2 -> break
 			:: else
 			fi
 		od;
-		store(PRODUCER, CHUNK(n), n + 1);
-#ifdef WEAK_COMMIT
-		store(PRODUCER, HEAD, n + 1);
-#else
-		release(PRODUCER, HEAD, n + 1);
-#endif
-		n++
+		write(PRODUCER, CHUNK(n), n + 1);
+		n++;
+		store(PRODUCER, HEAD, n, UNLESS(WEAK_COMMIT, RELEASE))
 	:: else -> break
 	od
 }
@@ -48,25 +55,14 @@ active proctype lane()
 
 	do
 	:: done < CHUNKS ->
-#ifdef WEAK_TAKE
-		load(LANE, HEAD, head);
-#else
-		acquire(LANE, HEAD, head);
-#endif
+		load(LANE, HEAD, head, UNLESS(WEAK_TAKE, ACQUIRE));
 		do
 		:: done < head ->
-#ifdef WEAK_TRIM
-			/* Nothing keeps the load in front of the store. */
-			if
-			:: load(LANE, CHUNK(done), chunk); store(LANE, TAIL, done + 1)
-			:: store(LANE, TAIL, done + 1); load(LANE, CHUNK(done), chunk)
-			fi;
-#else
-			load(LANE, CHUNK(done), chunk);
-			release(LANE, TAIL, done + 1);
-#endif
-			assert(chunk == done + 1);
-			done++
+			read(LANE, CHUNK(done), chunk);
+			done++;
+			assert(chunk == done);
+			store(LANE, ACKNOWLEDGED, done, RELAXED);
+			store(LANE, TAIL, done, UNLESS(WEAK_TRIM, RELEASE))
 		:: else -> break
 		od
 	:: else -> break

@@ -1,81 +1,70 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * weak: WEAK_PUT WEAK_DONE WEAK_BEGIN WEAK_GET WEAK_ORDER
+ * weak: WEAK_PUT WEAK_DONE WEAK_BEGIN WEAK_GET WEAK_POST WEAK_SIGNAL WEAK_CHANGES WEAK_FIRST
  *
- * Snapshots: engine/sequence.h over two fields that the lane always changes together, and
- * dps_transfer_read(), which reads the producer's block after the lane's: nothing is acknowledged
- * that is not posted.
+ * Snapshots: engine/sequence.h over two fields that the lane always changes together and over two
+ * of the producer's, and dps_transfer_read(), which reads the producer's block after the lane's. What
+ * is read is of one moment, nothing is acknowledged that is not posted, and who saw the count of
+ * dps_transfer_signal() in dps_transfer_changes() sees what it counted.
+ *
+ * What a lane tells of itself, publish() and dps_lane_read_snapshot(), goes through the same lock.
  */
-#define VARS 5
+#define ATOMICS 7
+#define PLAINS 0
 #define PROCESSES 3
-#define FLUSHES FLUSH(0) FLUSH(1) FLUSH(2) FLUSH(3) FLUSH(4) FLUSH(5) FLUSH(6) FLUSH(7) \
-	FLUSH(8) FLUSH(9)
+#define STORES 4
 #include "memory.pml"
 
-#define COUNT 0
-#define ACKNOWLEDGED 1
-#define SENT 2 /* here everything that was seen posted */
-#define POSTED 3
-#define HEAD 4
+#define POSTS_COUNT 0 /* the producer's sequence */
+#define POSTED 1
+#define HEAD 2
+#define COUNT 3 /* the lane's */
+#define ACKNOWLEDGED 4
+#define SENT 5 /* here everything that was seen posted */
+#define CHANGES 6
 #define POSTS 2
 
 #define PRODUCER 0
 #define LANE 1
 #define READER 2
 
-#ifdef WEAK_PUT
-#define put store
-#else
-#define put release
-#endif
-#ifdef WEAK_DONE
-#define done_put store
-#else
-#define done_put release
-#endif
-#ifdef WEAK_BEGIN
-#define begin_get load
-#else
-#define begin_get acquire
-#endif
-#ifdef WEAK_GET
-#define get load
-#else
-#define get acquire
-#endif
+#define PUT UNLESS(WEAK_PUT, RELEASE)
+#define DONE UNLESS(WEAK_DONE, RELEASE)
+#define BEGIN UNLESS(WEAK_BEGIN, ACQUIRE)
+#define GET UNLESS(WEAK_GET, ACQUIRE)
 
 active proctype producer()
 {
-	byte n;
+	byte n, count;
 
 	do
 	:: n < POSTS ->
 		n++;
-#ifdef WEAK_ORDER
-		release(PRODUCER, HEAD, n);
-		release(PRODUCER, POSTED, n)
-#else
-		release(PRODUCER, POSTED, n);
-		release(PRODUCER, HEAD, n)
-#endif
+		store(PRODUCER, POSTS_COUNT, count + 1, RELAXED);
+		store(PRODUCER, POSTED, n, PUT);
+		store(PRODUCER, HEAD, n, UNLESS(WEAK_POST, PUT));
+		count = count + 2;
+		store(PRODUCER, POSTS_COUNT, count, DONE)
 	:: else -> break
 	od
 }
 
 active proctype lane()
 {
-	byte head, before, count;
+	byte head, before, count, changes;
 
 	do
 	:: before < POSTS ->
-		acquire(LANE, HEAD, head);
+		load(LANE, HEAD, head, RELAXED);
 		if
 		:: head > before ->
-			store(LANE, COUNT, count + 1);
-			put(LANE, ACKNOWLEDGED, head);
-			put(LANE, SENT, head);
-			done_put(LANE, COUNT, count + 2);
+			store(LANE, COUNT, count + 1, RELAXED);
+			store(LANE, ACKNOWLEDGED, head, PUT);
+			store(LANE, SENT, head, PUT);
+			changes++;
+			store(LANE, CHANGES, changes, UNLESS(WEAK_SIGNAL, RELEASE));
 			count = count + 2;
+			store(LANE, COUNT, count, DONE);
 			before = head
 		:: else
 		fi
@@ -83,19 +72,43 @@ active proctype lane()
 	od
 }
 
+inline read_lane()
+{
+	load(READER, COUNT, begun, BEGIN);
+	load(READER, ACKNOWLEDGED, acknowledged, GET);
+	load(READER, SENT, sent, GET);
+	load(READER, COUNT, count, RELAXED);
+	is_whole = is_whole && begun % 2 == 0 && begun == count
+}
+
+inline read_producer()
+{
+	load(READER, POSTS_COUNT, begun, BEGIN);
+	load(READER, POSTED, posted, GET);
+	load(READER, HEAD, head, GET);
+	load(READER, POSTS_COUNT, count, RELAXED);
+	is_whole = is_whole && begun % 2 == 0 && begun == count
+}
+
 active proctype reader()
 {
-	byte first, second, acknowledged, sent, posted;
+	byte begun, count, acknowledged, sent, posted, head, changes;
+	bit is_whole = 1;
 
-	begin_get(READER, COUNT, first);
-	get(READER, ACKNOWLEDGED, acknowledged);
-	get(READER, SENT, sent);
-	load(READER, COUNT, second);
+	load(READER, CHANGES, changes, UNLESS(WEAK_CHANGES, ACQUIRE));
+#ifdef WEAK_FIRST
+	read_producer();
+	read_lane();
+#else
+	read_lane();
+	read_producer();
+#endif
 	if
-	:: first % 2 == 0 && first == second ->
+	:: is_whole ->
 		assert(acknowledged == sent);
-		get(READER, POSTED, posted);
-		assert(acknowledged <= posted)
+		assert(posted == head);
+		assert(acknowledged <= posted);
+		assert(changes <= acknowledged)
 	:: else
 	fi
 }
