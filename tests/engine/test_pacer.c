@@ -225,6 +225,64 @@ static void take__a_lane_that_comes_late_gets_larger_bursts(void **state)
 	assert_true(pacer.burst_bytes <= 50 * 1000);
 }
 
+static void assert_same_pacer(const struct dps_pacer *a, const struct dps_pacer *b)
+{
+	assert_int_equal(a->rate_bytes_per_s, b->rate_bytes_per_s);
+	assert_int_equal(a->refilled_at_ns, b->refilled_at_ns);
+	assert_int_equal(a->credit, b->credit);
+	assert_int_equal(a->waiting_until_ns, b->waiting_until_ns);
+	assert_int_equal(a->late_ns, b->late_ns);
+	assert_int_equal(a->late_noted_at_ns, b->late_noted_at_ns);
+	assert_int_equal(a->burst_bytes, b->burst_bytes);
+}
+
+/* Not a packet nor a bit of state apart, however many are asked for at once. */
+static void take_many__is_taking_one_by_one(void **state)
+{
+	unsigned int all = 0, some = 0, none = 0;
+	struct dps_random random;
+
+	(void)state;
+	dps_random_init(&random, 20260107);
+	for (unsigned int i = 0; i < 100000; i++) {
+		struct configuration c;
+		struct dps_pacer single;
+
+		draw(&c, &random);
+		single = c.pacer;
+		for (unsigned int poll = 0; poll < 8; poll++) {
+			uint32_t count = 1 + (uint32_t)dps_random_below(&random, 64);
+			uint32_t granted, one_by_one = 0;
+
+			/* A lane that comes late has larger bursts than one of the rate. */
+			if (dps_random_chance(&random, 1, 4)) {
+				dps_pacer_set_rate(&c.pacer, c.rate, c.packet_bytes, c.now_ns);
+				dps_pacer_set_rate(&single, c.rate, c.packet_bytes, c.now_ns);
+			}
+			granted = dps_pacer_take_many(&c.pacer, c.packet_bytes, count, c.now_ns);
+			while (one_by_one < count &&
+			       dps_pacer_take(&single, c.packet_bytes, c.now_ns))
+				one_by_one++;
+			assert_int_equal(granted, one_by_one);
+			assert_same_pacer(&c.pacer, &single);
+			all += granted == count;
+			some += granted > 0 && granted < count;
+			none += granted == 0;
+			c.now_ns += dps_random_below(&random, c.gap_max_ns);
+		}
+	}
+	assert_true(all > 1000 && some > 1000 && none > 1000);
+}
+
+static void take_many__is_not_bounded_without_a_rate(void **state)
+{
+	struct dps_pacer pacer;
+
+	(void)state;
+	dps_pacer_init(&pacer, 5);
+	assert_int_equal(dps_pacer_take_many(&pacer, 9000, UINT32_MAX, 5), UINT32_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +295,8 @@ int main(void)
 		cmocka_unit_test(take__lets_a_packet_out_that_is_larger_than_the_burst),
 		cmocka_unit_test(take__grants_rate_times_time_plus_one_burst_and_no_more),
 		cmocka_unit_test(take__loses_nothing_however_often_it_is_polled),
+		cmocka_unit_test(take_many__is_taking_one_by_one),
+		cmocka_unit_test(take_many__is_not_bounded_without_a_rate),
 		cmocka_unit_test(ready_at__is_the_first_moment_that_succeeds),
 	};
 

@@ -108,6 +108,54 @@ static void push__counts_bytes_and_keeps_the_packet(void **state)
 	assert_false(dps_sent_is_live(&sent, 99));
 }
 
+/* At any place of the ring, whatever is in flight beside it, and of any length up to a turn. */
+static void push_run__is_pushing_one_by_one(void **state)
+{
+	static uint64_t other_memory[sizeof(memory) / sizeof(memory[0])];
+	struct dps_random random;
+
+	(void)state;
+	dps_random_init(&random, 20260108);
+	for (unsigned int i = 0; i < 20000; i++) {
+		uint64_t start =
+			dps_random_below(&random, UINT64_C(1) << dps_random_below(&random, 62));
+		uint32_t before = (uint32_t)dps_random_below(&random, CAPACITY);
+		uint32_t count = 1 + (uint32_t)dps_random_below(&random, CAPACITY - before);
+		struct dps_sent_packet packet = {
+			.sent_at_ns = dps_random_next(&random),
+			.offset = dps_random_below(&random, UINT64_C(1) << 62),
+			.channel = (uint32_t)dps_random_next(&random),
+			.generation = (uint32_t)dps_random_next(&random),
+			.data_bytes = (uint16_t)dps_random_next(&random),
+			.flags = DPS_SENT_DATA,
+		};
+		struct dps_sent run, single;
+
+		packet.wire_bytes = packet.data_bytes + 56U;
+		set_up(&run, start);
+		memset(other_memory, 0xff, sizeof(other_memory));
+		dps_sent_init(&single, other_memory, CAPACITY, start);
+		for (uint32_t k = 0; k < before; k++) {
+			push(&run, k, k);
+			push(&single, k, k);
+		}
+		dps_sent_push_run(&run, &packet, count);
+		for (uint32_t k = 0; k < count; k++) {
+			assert_int_equal(dps_sent_push(&single, &packet), start + before + k);
+			packet.offset += packet.data_bytes;
+		}
+		assert_int_equal(run.next_number, single.next_number);
+		assert_int_equal(run.floor_number, single.floor_number);
+		assert_int_equal(run.bytes_in_flight, single.bytes_in_flight);
+		assert_int_equal(run.packets_in_flight, single.packets_in_flight);
+		for (uint64_t number = start; number < run.next_number; number++)
+			assert_memory_equal(dps_sent_at(&run, number), dps_sent_at(&single, number),
+					    sizeof(packet));
+		assert_memory_equal(run.live, single.live, CAPACITY / 8);
+		assert_memory_equal(run.lost, single.lost, CAPACITY / 8);
+	}
+}
+
 static void remove__raises_the_floor_over_what_is_gone(void **state)
 {
 	struct dps_sent sent;
@@ -331,6 +379,7 @@ int main(void)
 		cmocka_unit_test(has_room__ends_at_the_oldest_live_packet),
 		cmocka_unit_test(has_room__forgets_the_oldest_lost_packet),
 		cmocka_unit_test(push__counts_bytes_and_keeps_the_packet),
+		cmocka_unit_test(push_run__is_pushing_one_by_one),
 		cmocka_unit_test(remove__raises_the_floor_over_what_is_gone),
 		cmocka_unit_test(mark_lost__leaves_the_flight_but_is_remembered),
 		cmocka_unit_test(forget_lost_before__keeps_what_is_young_enough),
