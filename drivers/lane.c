@@ -268,7 +268,6 @@ static void offer(struct dps_lane *lane)
 
 static unsigned int send(struct dps_lane *lane)
 {
-	struct dps_seal *seal = lane->config.seal;
 	unsigned int room = DPS_PORT_BURST;
 
 	offer(lane);
@@ -277,23 +276,10 @@ static unsigned int send(struct dps_lane *lane)
 	if (room > 0)
 		lane->outgoing_first = lane->outgoing_count = 0;
 	lane->outgoing_count +=
-		dps_engine_emit_packets(lane->engine, lane->packets, room, lane->now_ns);
+		dps_engine_emit_packets(lane->engine, lane->outgoing, room, lane->now_ns);
 	if (room == 0)
 		return 0;
-	for (unsigned int i = 0; i < lane->outgoing_count; i++) {
-		struct dps_packet_out *packet = &lane->packets[i];
-
-		lane->outgoing[i] = (struct dps_outgoing){
-			.head = packet->head,
-			.body = seal->make(seal, packet->packet_number, packet->head,
-					   packet->head_bytes, packet->body, packet->body_bytes,
-					   NULL),
-			.head_bytes = packet->head_bytes,
-			.body_bytes = packet->body_bytes,
-			.remote = packet->remote,
-			.token = packet->slot,
-		};
-	}
+	dps_seal_make_burst(lane->config.seal, lane->outgoing, lane->outgoing_count);
 	offer(lane);
 	return lane->outgoing_count;
 }

@@ -50,7 +50,6 @@ struct dps_lane {
 	uint64_t now_ns;
 
 	/* What was emitted and the port has not taken yet: nothing more is emitted until it has. */
-	struct dps_packet_out packets[DPS_PORT_BURST];
 	struct dps_outgoing outgoing[DPS_PORT_BURST];
 	unsigned int outgoing_first;
 	unsigned int outgoing_count;

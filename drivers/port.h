@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Port: a place to receive and send UDP datagrams in bursts; DPDK, kernel sockets, or simulated. */
 #pragma once
+#include <dps/datagram.h>
 #include <dps/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,29 +10,6 @@
 enum dps_port_limits {
 	DPS_PORT_BURST = 32,	    /* most datagrams of one receive or send */
 	DPS_PORT_HEAD_BYTES = 1536, /* most bytes of dps_outgoing.head */
-};
-
-/* A datagram received: the UDP payload. Lent until the release that follows. */
-struct dps_incoming {
-	const uint8_t *bytes;
-	uint32_t length;
-	uint8_t ecn; /* two bits of the IP header; 0 when the port cannot tell */
-	void *owner; /* the port's, not to be touched */
-	struct dps_address from;
-};
-
-/*
- * A datagram to send: head, then body. head is borrowed for the call. body (may be NULL) stays
- * untouched and unmoved until the port gives the token back through on_released, once per
- * datagram it took that has a body.
- */
-struct dps_outgoing {
-	const uint8_t *head;
-	const uint8_t *body;
-	uint32_t head_bytes;
-	uint32_t body_bytes;
-	uint32_t remote; /* from add_remote */
-	uint32_t token;	 /* the slot that body lies in */
 };
 
 struct dps_port_counters {
@@ -57,6 +35,7 @@ struct dps_port_ops {
 	void (*release)(struct dps_port *port, struct dps_incoming *incoming, unsigned int count);
 	/*
 	 * Takes the first n of count datagrams and returns n; the caller offers the rest again.
+	 * The token of one that has a body is given back through on_released.
 	 * A datagram to a remote that is not resolved yet counts as taken and is dropped.
 	 */
 	unsigned int (*send)(struct dps_port *port, const struct dps_outgoing *outgoing,

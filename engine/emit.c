@@ -3,19 +3,19 @@
 #include "engine/state.h"
 #include <string.h>
 
-uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_packet_out *out)
+uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_outgoing *out)
 {
 	/* As many as there are packets in one emit: there always is one. */
 	DPS_ASSERT(engine->bodies_used < DPS_EMIT_PACKETS_MAX);
-	*out = (struct dps_packet_out){
+	*out = (struct dps_outgoing){
 		.head = engine->bodies + engine->bodies_used++ * DPS_ENGINE_BODY_BYTES,
 		.head_bytes = DPS_ENVELOPE_BYTES,
-		.slot = DPS_SLOT_NONE,
+		.token = DPS_SLOT_NONE,
 	};
 	return out->head + DPS_ENVELOPE_BYTES;
 }
 
-void dps_emit_finish(struct dps_path *path, struct dps_packet_out *out, struct dps_header *header,
+void dps_emit_finish(struct dps_path *path, struct dps_outgoing *out, struct dps_header *header,
 		     struct dps_sent_packet *sent, uint64_t now_ns)
 {
 	bool is_eliciting = (sent->flags & (DPS_SENT_DATA | DPS_SENT_PROBE)) != 0;
@@ -52,7 +52,7 @@ static struct dps_path *take_touched(struct dps_engine *engine)
 
 /* All that a path has to say now, in the order of urgency. */
 static unsigned int emit_path(struct dps_engine *engine, struct dps_path *path,
-			      struct dps_packet_out *out, unsigned int room, unsigned int used,
+			      struct dps_outgoing *out, unsigned int room, unsigned int used,
 			      uint64_t now_ns)
 {
 	unsigned int count = 0;
@@ -81,7 +81,7 @@ static void account_limit(struct dps_engine *engine, uint8_t limit, uint64_t now
 	engine->limit = limit;
 }
 
-unsigned int dps_engine_emit_packets(struct dps_engine *engine, struct dps_packet_out *packets,
+unsigned int dps_engine_emit_packets(struct dps_engine *engine, struct dps_outgoing *packets,
 				     unsigned int room, uint64_t now_ns)
 {
 	unsigned int count = 0;

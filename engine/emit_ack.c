@@ -67,7 +67,7 @@ static void add_channels(struct dps_engine *engine, struct dps_path *path, struc
 }
 
 unsigned int dps_emit_ack(struct dps_engine *engine, struct dps_path *path,
-			  struct dps_packet_out *out, unsigned int room, uint64_t now_ns)
+			  struct dps_outgoing *out, unsigned int room, uint64_t now_ns)
 {
 	struct dps_path_ack *owed = &path->ack;
 	struct dps_ack *ack = &engine->ack;

@@ -11,7 +11,7 @@ enum {
 };
 
 /* A probe or ping; padded_bytes is the whole datagram, 0 for none. */
-static void emit_probe(struct dps_engine *engine, struct dps_path *path, struct dps_packet_out *out,
+static void emit_probe(struct dps_engine *engine, struct dps_path *path, struct dps_outgoing *out,
 		       uint8_t type, uint32_t channel, uint32_t padded_bytes, uint64_t now_ns)
 {
 	struct dps_probe probe = { 0 };
@@ -39,7 +39,7 @@ static void emit_probe(struct dps_engine *engine, struct dps_path *path, struct 
 		DPS_ASSERT(out->head_bytes + padding <= DPS_ENGINE_BODY_BYTES);
 		memset(out->head + out->head_bytes, 0, padding);
 		out->head_bytes += padding;
-		out->slot = engine->zero_slot;
+		out->token = engine->zero_slot;
 		out->body = dps_slots_at(&engine->slots, engine->zero_slot);
 		dps_slots_hold(&engine->slots, engine->zero_slot, 1);
 	}
@@ -48,7 +48,7 @@ static void emit_probe(struct dps_engine *engine, struct dps_path *path, struct 
 }
 
 static unsigned int emit_close(struct dps_engine *engine, struct dps_path *path,
-			       struct dps_packet_out *out, uint64_t now_ns)
+			       struct dps_outgoing *out, uint64_t now_ns)
 {
 	struct dps_close close = { .reason = path->close_reason };
 	struct dps_header header = { .type = DPS_PACKET_CLOSE };
@@ -69,7 +69,7 @@ static unsigned int emit_close(struct dps_engine *engine, struct dps_path *path,
 
 /* Finds out whether the way carries packets, and of which size. */
 static unsigned int emit_path_probe(struct dps_engine *engine, struct dps_path *path,
-				    struct dps_packet_out *out, uint64_t now_ns)
+				    struct dps_outgoing *out, uint64_t now_ns)
 {
 	uint64_t interval_ms;
 	bool is_small;
@@ -93,7 +93,7 @@ static unsigned int emit_path_probe(struct dps_engine *engine, struct dps_path *
 }
 
 unsigned int dps_emit_control(struct dps_engine *engine, struct dps_path *path,
-			      struct dps_packet_out *out, unsigned int room, uint64_t now_ns)
+			      struct dps_outgoing *out, unsigned int room, uint64_t now_ns)
 {
 	struct dps_chunk *chunk;
 	struct dps_range gap;

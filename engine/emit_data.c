@@ -180,7 +180,7 @@ static bool uses_up_credit(const struct dps_choice *choice)
 }
 
 static void build(struct dps_engine *engine, struct dps_path *path, const struct dps_choice *choice,
-		  struct dps_packet_out *out, uint8_t *head, uint64_t now_ns)
+		  struct dps_outgoing *out, uint8_t *head, uint64_t now_ns)
 {
 	struct dps_header header = {
 		.type = DPS_PACKET_DATA,
@@ -201,8 +201,8 @@ static void build(struct dps_engine *engine, struct dps_path *path, const struct
 
 	out->head = head;
 	out->head_bytes = DPS_ENVELOPE_BYTES;
-	out->slot = choice->chunk->slot;
-	out->body = dps_slots_at(&engine->slots, out->slot) +
+	out->token = choice->chunk->slot;
+	out->body = dps_slots_at(&engine->slots, out->token) +
 		    (choice->offset & (engine->limits.chunk_bytes - 1));
 	out->body_bytes = choice->bytes;
 	if (choice->has_digest) {
@@ -211,7 +211,7 @@ static void build(struct dps_engine *engine, struct dps_path *path, const struct
 		       DPS_DIGEST_BYTES);
 		out->head_bytes += DPS_DIGEST_BYTES;
 	}
-	dps_slots_hold(&engine->slots, out->slot, 1);
+	dps_slots_hold(&engine->slots, out->token, 1);
 	dps_emit_finish(path, out, &header, &sent, now_ns);
 	engine->counters.data_packets++;
 	engine->counters.data_bytes += choice->bytes;
@@ -254,7 +254,7 @@ static bool choose(struct dps_engine *engine, struct dps_path *path, struct dps_
 }
 
 /* Asks for an ACK with the last packet when we have to wait for one. */
-static void ask(struct dps_path *path, struct dps_packet_out *last)
+static void ask(struct dps_path *path, struct dps_outgoing *last)
 {
 	uint64_t every = dps_min_u64(ASK_EVERY_PACKETS,
 				     path->sent.packets_in_flight / ASK_EVERY_NTH_OF_FLIGHT);
@@ -302,7 +302,7 @@ static bool may_run(const struct dps_path *path, const struct dps_choice *choice
 }
 
 unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
-			   struct dps_packet_out *out, unsigned int room, uint8_t *heads,
+			   struct dps_outgoing *out, unsigned int room, uint8_t *heads,
 			   uint64_t now_ns)
 {
 	struct dps_choice choice;

@@ -41,7 +41,7 @@ static uint32_t run_length(const struct dps_path *path, const struct dps_choice 
 
 /* The first packet's head is the template of the others. */
 static void build(const struct dps_engine *engine, const struct dps_path *path,
-		  const struct dps_choice *choice, struct dps_packet_out *out, uint8_t *heads,
+		  const struct dps_choice *choice, struct dps_outgoing *out, uint8_t *heads,
 		  uint32_t count)
 {
 	uint64_t number = path->sent.next_number, offset = choice->offset;
@@ -56,6 +56,13 @@ static void build(const struct dps_engine *engine, const struct dps_path *path,
 		.floor = (uint32_t)path->sent.floor_number,
 		.channel = choice->channel->number,
 	};
+	const struct dps_outgoing like = {
+		.head_bytes = DPS_ENVELOPE_BYTES,
+		.body_bytes = choice->bytes,
+		.remote = path->config.remote,
+		.token = choice->chunk->slot,
+		.path = path->index,
+	};
 	uint8_t template[DPS_HEADER_BYTES];
 
 	dps_header_encode(&header, template);
@@ -63,16 +70,10 @@ static void build(const struct dps_engine *engine, const struct dps_path *path,
 		memcpy(heads, template, DPS_HEADER_BYTES);
 		dps_store_be64(heads + 16, number);
 		dps_store_be64(heads + 24, offset);
-		out[i] = (struct dps_packet_out){
-			.head = heads,
-			.body = body,
-			.head_bytes = DPS_ENVELOPE_BYTES,
-			.body_bytes = choice->bytes,
-			.slot = choice->chunk->slot,
-			.remote = path->config.remote,
-			.path = path->index,
-			.packet_number = number,
-		};
+		out[i] = like;
+		out[i].head = heads;
+		out[i].body = body;
+		out[i].packet_number = number;
 		heads += DPS_ENGINE_HEAD_BYTES;
 		body += choice->bytes;
 		offset += choice->bytes;
@@ -81,7 +82,7 @@ static void build(const struct dps_engine *engine, const struct dps_path *path,
 }
 
 unsigned int dps_emit_run(struct dps_engine *engine, struct dps_path *path,
-			  const struct dps_choice *choice, struct dps_packet_out *out,
+			  const struct dps_choice *choice, struct dps_outgoing *out,
 			  unsigned int room, uint8_t *heads, uint64_t now_ns)
 {
 	struct dps_channel *channel = choice->channel;

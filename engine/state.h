@@ -236,20 +236,20 @@ void dps_repair_on_probe_timeout(struct dps_engine *engine, struct dps_path *pat
 /* ---- emit_*.c ---- */
 /* Each appends packets to out and returns how many, at most room. */
 unsigned int dps_emit_ack(struct dps_engine *engine, struct dps_path *path,
-			  struct dps_packet_out *out, unsigned int room, uint64_t now_ns);
+			  struct dps_outgoing *out, unsigned int room, uint64_t now_ns);
 unsigned int dps_emit_control(struct dps_engine *engine, struct dps_path *path,
-			      struct dps_packet_out *out, unsigned int room, uint64_t now_ns);
+			      struct dps_outgoing *out, unsigned int room, uint64_t now_ns);
 unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
-			   struct dps_packet_out *out, unsigned int room, uint8_t *heads,
+			   struct dps_outgoing *out, unsigned int room, uint8_t *heads,
 			   uint64_t now_ns);
 /* As many packets like the chosen one as may go now, at most room; 0 when there is no run of it. */
 unsigned int dps_emit_run(struct dps_engine *engine, struct dps_path *path,
-			  const struct dps_choice *choice, struct dps_packet_out *out,
+			  const struct dps_choice *choice, struct dps_outgoing *out,
 			  unsigned int room, uint8_t *heads, uint64_t now_ns);
 /* Begins a packet without data; returns where its body goes, of DPS_WIRE_BODY_BYTES_MAX. */
-uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_packet_out *out);
+uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_outgoing *out);
 /* Numbers a packet, fills in its header and records it. */
-void dps_emit_finish(struct dps_path *path, struct dps_packet_out *out, struct dps_header *header,
+void dps_emit_finish(struct dps_path *path, struct dps_outgoing *out, struct dps_header *header,
 		     struct dps_sent_packet *sent, uint64_t now_ns);
 
 /* ---- deadlines.c ---- */

@@ -43,20 +43,24 @@ static inline uint64_t front_of(uint32_t crc)
 	return (uint64_t)~crc << 32;
 }
 
-void dps_seal_clear_make(uint8_t *head, size_t head_bytes, const uint8_t *body, size_t body_bytes)
+static inline void make(uint8_t *head, size_t head_bytes, const uint8_t *body, size_t body_bytes)
 {
-	uint32_t crc;
+	uint32_t crc = add(UINT32_MAX, head, DPS_HEADER_BYTES);
 
-	DPS_ASSERT(head_bytes >= DPS_ENVELOPE_BYTES);
-	DPS_ASSERT(body != NULL || body_bytes == 0);
-	crc = add(UINT32_MAX, head, DPS_HEADER_BYTES);
 	if (head_bytes > DPS_ENVELOPE_BYTES)
 		crc = add(crc, head + DPS_ENVELOPE_BYTES, head_bytes - DPS_ENVELOPE_BYTES);
 	if (body_bytes > 0)
 		crc = add(crc, body, body_bytes);
-	dps_vector_leave_clean();
 	dps_store_be64(head + DPS_HEADER_BYTES, front_of(crc));
 	memset(head + DPS_HEADER_BYTES + 8, 0, DPS_SEAL_BYTES - 8);
+}
+
+void dps_seal_clear_make(uint8_t *head, size_t head_bytes, const uint8_t *body, size_t body_bytes)
+{
+	DPS_ASSERT(head_bytes >= DPS_ENVELOPE_BYTES);
+	DPS_ASSERT(body != NULL || body_bytes == 0);
+	make(head, head_bytes, body, body_bytes);
+	dps_vector_leave_clean();
 }
 
 bool dps_seal_clear_open(const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
@@ -81,6 +85,17 @@ static const uint8_t *clear_make(struct dps_seal *seal, uint64_t packet_number, 
 	return body;
 }
 
+static void clear_make_burst(struct dps_seal *seal, struct dps_outgoing *packets,
+			     unsigned int count)
+{
+	(void)seal;
+	for (unsigned int i = 0; i < count; i++)
+		make(packets[i].head, packets[i].head_bytes, packets[i].body,
+		     packets[i].body_bytes);
+	if (count > 0)
+		dps_vector_leave_clean();
+}
+
 static bool clear_open(struct dps_seal *seal, uint64_t packet_number,
 		       const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
 		       void *to, const uint8_t *from, size_t bytes)
@@ -91,5 +106,7 @@ static bool clear_open(struct dps_seal *seal, uint64_t packet_number,
 
 void dps_seal_init_clear(struct dps_seal *seal)
 {
-	*seal = (struct dps_seal){ .make = clear_make, .open = clear_open };
+	*seal = (struct dps_seal){ .make = clear_make,
+				   .make_burst = clear_make_burst,
+				   .open = clear_open };
 }

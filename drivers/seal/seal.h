@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Seal: the 16 bytes between header and payload that tell a packet as sent from a damaged one. */
 #pragma once
+#include <dps/datagram.h>
 #include <dps/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,12 +21,30 @@ struct dps_seal {
 	const uint8_t *(*make)(struct dps_seal *seal, uint64_t packet_number, uint8_t *head,
 			       size_t head_bytes, const uint8_t *body, size_t body_bytes,
 			       uint8_t *room);
+	/*
+	 * As make for each of a burst, where no body needs room; NULL: they are made one by one.
+	 */
+	void (*make_burst)(struct dps_seal *seal, struct dps_outgoing *packets, unsigned int count);
 	/* As dps_seal_clear_open. */
 	bool (*open)(struct dps_seal *seal, uint64_t packet_number,
 		     const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
 		     void *to, const uint8_t *from, size_t bytes);
 	void *key; /* of a seal that has one, else NULL */
 };
+
+/* Seals a burst as the port will send it. */
+static inline void dps_seal_make_burst(struct dps_seal *seal, struct dps_outgoing *packets,
+				       unsigned int count)
+{
+	if (seal->make_burst) {
+		seal->make_burst(seal, packets, count);
+		return;
+	}
+	for (unsigned int i = 0; i < count; i++)
+		packets[i].body = seal->make(seal, packets[i].packet_number, packets[i].head,
+					     packets[i].head_bytes, packets[i].body,
+					     packets[i].body_bytes, NULL);
+}
 
 /* The seal without a key: finds damage, not forgery. */
 void dps_seal_init_clear(struct dps_seal *seal);

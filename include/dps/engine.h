@@ -7,6 +7,7 @@
  * Owner: the lane. No other thread calls anything here.
  */
 #pragma once
+#include <dps/datagram.h>
 #include <dps/limits.h>
 #include <dps/types.h>
 #include <stdbool.h>
@@ -186,19 +187,11 @@ void dps_engine_on_deadline(struct dps_engine *engine, uint64_t now_ns);
 
 enum { DPS_EMIT_PACKETS_MAX = 32 };
 
-/* head is lent until the next emit_packets; its bytes 40..55 are for the seal. */
-struct dps_packet_out {
-	uint8_t *head;
-	const uint8_t *body; /* NULL, or in a slot: one reference to it, until on_released */
-	uint32_t head_bytes;
-	uint32_t body_bytes;
-	uint32_t slot;
-	uint32_t remote;
-	uint32_t path;
-	uint64_t packet_number;
-};
-
-unsigned int dps_engine_emit_packets(struct dps_engine *engine, struct dps_packet_out *packets,
+/*
+ * head is lent until the next emit_packets; its bytes 40..55 are for the seal. body is NULL, or in
+ * the slot that token names: one reference to it, until on_released.
+ */
+unsigned int dps_engine_emit_packets(struct dps_engine *engine, struct dps_outgoing *packets,
 				     unsigned int room, uint64_t now_ns);
 
 /* A piece to read from, or to check against its digest and write to, a file. */

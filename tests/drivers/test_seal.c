@@ -165,6 +165,47 @@ static void init_clear__is_the_same_seal_behind_the_interface(void **state)
 	assert_false(seal.open(&seal, 9, head, head + 40, copy, body, 100));
 }
 
+/* With bodies and without, heads with options, and a seal that has only make. */
+static void make_burst__is_making_one_by_one(void **state)
+{
+	enum { BURST = 32 };
+	static uint8_t heads[2][BURST][128], body[BURST * 100];
+	struct dps_outgoing packets[BURST];
+	struct dps_random random;
+	struct dps_seal seal;
+
+	(void)state;
+	dps_seal_init_clear(&seal);
+	dps_random_init(&random, 20260110);
+	fill(&random, body, sizeof(body));
+	for (unsigned int round = 0; round < 200; round++) {
+		unsigned int count = (unsigned int)dps_random_below(&random, BURST + 1);
+
+		if (round == 100)
+			seal.make_burst = NULL;
+		fill(&random, heads[0][0], sizeof(heads[0]));
+		memcpy(heads[1], heads[0], sizeof(heads[0]));
+		for (unsigned int i = 0; i < count; i++) {
+			packets[i] = (struct dps_outgoing){
+				.head = heads[0][i],
+				.head_bytes = DPS_ENVELOPE_BYTES +
+					      (uint32_t)dps_random_below(&random, 72),
+				.body_bytes = (uint32_t)dps_random_below(&random, 100),
+				.packet_number = round,
+			};
+			if (packets[i].body_bytes > 0)
+				packets[i].body = body + i * 100;
+			dps_seal_clear_make(heads[1][i], packets[i].head_bytes, packets[i].body,
+					    packets[i].body_bytes);
+		}
+		dps_seal_make_burst(&seal, packets, count);
+		assert_memory_equal(heads[0], heads[1], sizeof(heads[0]));
+		for (unsigned int i = 0; i < count; i++)
+			assert_true(packets[i].body ==
+				    (packets[i].body_bytes > 0 ? body + i * 100 : NULL));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +215,7 @@ int main(void)
 		cmocka_unit_test(open__copies_and_accepts_what_was_made),
 		cmocka_unit_test(open__checks_in_place_without_a_copy),
 		cmocka_unit_test(open__refuses_every_flipped_bit),
+		cmocka_unit_test(make_burst__is_making_one_by_one),
 		cmocka_unit_test(init_clear__is_the_same_seal_behind_the_interface),
 	};
 

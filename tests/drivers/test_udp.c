@@ -80,7 +80,7 @@ static unsigned int receive(struct dps_port *port, struct dps_incoming *incoming
 static void send_one(struct dps_port *port, uint32_t remote, const char *head)
 {
 	struct dps_outgoing outgoing = {
-		.head = (const uint8_t *)head,
+		.head = (uint8_t *)(uintptr_t)head,
 		.head_bytes = (uint32_t)strlen(head),
 		.remote = remote,
 	};
@@ -96,8 +96,8 @@ static void exchange(struct dps_port *a, struct dps_port *b, const struct dps_ad
 	int remote = a->ops->add_remote(a, b_address);
 	struct dps_incoming incoming[DPS_PORT_BURST];
 	struct dps_outgoing outgoing[2] = {
-		{ .head = (const uint8_t *)"head", .head_bytes = 4, .body = body, .token = 7 },
-		{ .head = (const uint8_t *)"alone", .head_bytes = 5 },
+		{ .head = (uint8_t *)"head", .head_bytes = 4, .body = body, .token = 7 },
+		{ .head = (uint8_t *)"alone", .head_bytes = 5 },
 	};
 	unsigned int count;
 	int back;

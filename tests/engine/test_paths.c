@@ -254,7 +254,7 @@ static void paths__all_of_them_may_be_lost_at_once(void **state)
 static void paths__all_of_them_may_be_closed_at_once(void **state)
 {
 	struct dps_engine *engine = make_engine(&many_paths);
-	struct dps_packet_out packets[DPS_EMIT_PACKETS_MAX];
+	struct dps_outgoing packets[DPS_EMIT_PACKETS_MAX];
 	uint32_t closed = 0, turns = 0;
 	uint64_t id;
 

@@ -183,7 +183,7 @@ static void give_ack(struct world *world)
 /* ---- what the engine wants ---- */
 
 /* What we say, we understand. */
-static void check_packet(const struct dps_packet_out *out)
+static void check_packet(const struct dps_outgoing *out)
 {
 	struct dps_header header;
 	struct dps_ack ack;
@@ -201,7 +201,7 @@ static void check_packet(const struct dps_packet_out *out)
 
 static void emit(struct world *world)
 {
-	struct dps_packet_out packets[DPS_EMIT_PACKETS_MAX];
+	struct dps_outgoing packets[DPS_EMIT_PACKETS_MAX];
 	unsigned int room = (unsigned int)take(world, 1) % (DPS_EMIT_PACKETS_MAX + 1);
 	unsigned int count;
 
@@ -213,7 +213,7 @@ static void emit(struct world *world)
 			continue;
 		if (world->held_count == PENDING)
 			dps_engine_on_released(world->engine, world->held[--world->held_count]);
-		world->held[world->held_count++] = packets[i].slot;
+		world->held[world->held_count++] = packets[i].token;
 	}
 }
 

@@ -72,7 +72,7 @@ static void send_copy(struct pair *pair, unsigned int to, const uint8_t *bytes, 
 }
 
 /* No byte leaves for which the far side has not made room. */
-static void check_credit(struct pair *pair, unsigned int which, const struct dps_packet_out *out)
+static void check_credit(struct pair *pair, unsigned int which, const struct dps_outgoing *out)
 {
 	struct dps_header header;
 	uint64_t end;
@@ -116,13 +116,13 @@ static void release_later(struct pair *pair, unsigned int which, uint32_t slot)
 
 void pair_emit(struct pair *pair, unsigned int which)
 {
-	struct dps_packet_out packets[DPS_EMIT_PACKETS_MAX];
+	struct dps_outgoing packets[DPS_EMIT_PACKETS_MAX];
 	uint8_t bytes[DPS_ENVELOPE_BYTES + DPS_PAYLOAD_BYTES_MAX];
 	unsigned int count = dps_engine_emit_packets(pair->sides[which].engine, packets,
 						     DPS_EMIT_PACKETS_MAX, pair->now_ns);
 
 	for (unsigned int i = 0; i < count; i++) {
-		const struct dps_packet_out *out = &packets[i];
+		const struct dps_outgoing *out = &packets[i];
 		uint32_t length = out->head_bytes + out->body_bytes;
 
 		check_credit(pair, which, out);
@@ -135,7 +135,7 @@ void pair_emit(struct pair *pair, unsigned int which)
 				send_copy(pair, 1 - which, bytes, length);
 		}
 		if (out->body)
-			release_later(pair, which, out->slot);
+			release_later(pair, which, out->token);
 	}
 }
 
