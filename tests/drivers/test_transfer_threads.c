@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One ring, and every thread that may touch it at once: a producer, a lane that loses, parks and
- * resumes, a reader of snapshots, two that cancel. Run under ThreadSanitizer by tools/test.
+ * One ring, and every thread that may touch it at once: a producer of many files, a lane that
+ * loses, parks and resumes, a reader of snapshots, two that cancel. Run under ThreadSanitizer by
+ * tools/test.
  */
 #include "drivers/wait/wait.h"
 #include "engine/random.h"
@@ -10,7 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-enum { CHUNKS = 1500, CHUNK_BYTES = 256, ROUNDS = 6, HELD = 8, SLICES = 4 };
+enum { CHUNKS = 1500, CHUNK_BYTES = 256, ROUNDS = 6, HELD = 8, SLICES = 4, FILES_KEPT = 2 };
 
 /* cmocka's asserts are for the test's own thread: the others note what they saw. */
 #define EXPECT(stage, condition)                                                                   \
@@ -29,7 +30,11 @@ struct stage {
 	uint64_t seed;
 	uint64_t cancel_at; /* posted bytes; UINT64_MAX: never */
 
-	uint64_t have; /* the lane's model of the far side */
+	/* the lane's model of the far side: all, and in the last file of that */
+	uint64_t have;
+	uint64_t have_of_file;
+	uint32_t file_index;
+	bool has_file_end;
 	bool has_end;
 
 	atomic_int wrong; /* line; writers: any */
@@ -53,7 +58,8 @@ static int wait_for_room(struct stage *stage, uint64_t bytes)
 	return error;
 }
 
-static int post(struct stage *stage, uint64_t offset, uint64_t bytes, uint32_t flags)
+static int post(struct stage *stage, uint64_t offset, uint64_t file_offset, uint64_t bytes,
+		uint32_t flags)
 {
 	struct dps_transfer *transfer = stage->rig.transfer;
 	uint8_t *room;
@@ -71,22 +77,43 @@ static int post(struct stage *stage, uint64_t offset, uint64_t bytes, uint32_t f
 		return error;
 	for (uint64_t i = 0; i < bytes; i++)
 		room[i] = rig_byte(offset + i);
-	return dps_transfer_commit(transfer, offset, bytes, flags, dps_clock_now_ns(&stage->clock));
+	return dps_transfer_commit(transfer, file_offset, bytes, flags,
+				   dps_clock_now_ns(&stage->clock));
+}
+
+/* Begins the next file, when an older one is gone. */
+static int begin_file(struct stage *stage, uint32_t file_index)
+{
+	int error;
+
+	while ((error = dps_transfer_advance(stage->rig.transfer, file_index, NULL)) == -EAGAIN)
+		sched_yield();
+	return error;
 }
 
 static void *produce(void *argument)
 {
 	struct stage *stage = argument;
 	struct dps_random random;
-	uint64_t offset = 0;
+	uint64_t offset = 0, begin = 0;
+	uint32_t file_index = 0;
 	int error = 0;
 
 	dps_random_init(&random, stage->seed);
 	for (unsigned int i = 0; i < CHUNKS && error == 0; i++) {
 		uint64_t bytes = dps_random_below(&random, CHUNK_BYTES + 1);
+		bool is_last = i + 1 == CHUNKS;
+		bool is_file_end = !is_last && dps_random_chance(&random, 1, 4);
 
-		error = post(stage, offset, bytes, i + 1 == CHUNKS ? DPS_CHUNK_END : 0);
+		error = post(stage, offset, offset - begin, bytes,
+			     is_last	   ? DPS_CHUNK_END
+			     : is_file_end ? DPS_CHUNK_FILE_END
+					   : 0);
 		offset += bytes;
+		if (error != 0 || !is_file_end)
+			continue;
+		begin = offset;
+		error = begin_file(stage, ++file_index);
 	}
 	EXPECT(stage, error == 0 || error == -ECANCELED);
 	EXPECT(stage, error == 0 || stage->cancel_at != UINT64_MAX);
@@ -95,23 +122,32 @@ static void *produce(void *argument)
 
 static void receive(struct stage *stage, const struct dps_slice *slice)
 {
+	uint64_t end = slice->offset + slice->bytes;
+
 	if (slice->offset > stage->have)
 		return;
 	for (uint32_t i = 0; i < slice->bytes; i++)
 		EXPECT(stage, slice->memory[i] == rig_byte(slice->offset + i));
-	if (slice->offset + slice->bytes > stage->have)
-		stage->have = slice->offset + slice->bytes;
-	if ((slice->flags & DPS_CHUNK_END) != 0 && slice->offset + slice->bytes == stage->have)
+	if (end < stage->have || slice->file_index < stage->file_index)
+		return;
+	if (slice->file_index > stage->file_index)
+		stage->has_file_end = false;
+	stage->have = end;
+	stage->have_of_file = slice->file_offset + slice->bytes;
+	stage->file_index = slice->file_index;
+	if ((slice->flags & DPS_CHUNK_FILE_END) != 0)
+		stage->has_file_end = true;
+	if ((slice->flags & DPS_CHUNK_END) != 0)
 		stage->has_end = true;
 }
 
-static void acknowledge(struct stage *stage, uint64_t epoch)
+static void acknowledge(struct stage *stage, uint64_t epoch, bool is_by_file)
 {
 	struct dps_transfer_ack ack = {
 		.epoch = epoch,
-		.received = stage->have,
-		.file_index = DPS_FILE_NONE,
-		.has_end = stage->has_end,
+		.received = is_by_file ? stage->have_of_file : stage->have,
+		.file_index = is_by_file ? stage->file_index : DPS_FILE_NONE,
+		.has_end = is_by_file ? stage->has_file_end : stage->has_end,
 	};
 
 	dps_transfer_on_ack(stage->rig.transfer, &ack, dps_clock_now_ns(&stage->clock));
@@ -120,8 +156,8 @@ static void acknowledge(struct stage *stage, uint64_t epoch)
 static uint64_t reconnect(struct stage *stage, uint64_t epoch, bool is_parked_first)
 {
 	struct dps_transfer_resume request = { .epoch = epoch + 1,
-					       .offset = stage->have,
-					       .file_index = DPS_FILE_NONE };
+					       .offset = stage->have_of_file,
+					       .file_index = stage->file_index };
 	struct dps_transfer_resumed answer;
 	uint64_t now_ns = dps_clock_now_ns(&stage->clock);
 	enum dps_resume_code code;
@@ -130,6 +166,12 @@ static uint64_t reconnect(struct stage *stage, uint64_t epoch, bool is_parked_fi
 		EXPECT(stage, dps_transfer_park(stage->rig.transfer, epoch, now_ns) == 0);
 	dps_wait_on_turn(&stage->wait);
 	code = dps_transfer_resume(stage->rig.transfer, &request, &answer, now_ns);
+	if (code == DPS_RESUME_WRONG_FILE) {
+		/* All of it was acknowledged, and the next one has begun. */
+		request.offset = stage->have;
+		request.file_index = DPS_FILE_NONE;
+		code = dps_transfer_resume(stage->rig.transfer, &request, &answer, now_ns);
+	}
 	EXPECT(stage, code == DPS_RESUME_OK || code == DPS_RESUME_CANCELLED);
 	return code == DPS_RESUME_OK ? epoch + 1 : epoch;
 }
@@ -166,7 +208,7 @@ static void *turn(void *argument)
 				dps_transfer_replay(transfer, epoch, stage->have);
 		}
 		if (dps_random_chance(&random, 1, 4))
-			acknowledge(stage, epoch);
+			acknowledge(stage, epoch, dps_random_chance(&random, 1, 2));
 		if (dps_random_chance(&random, 1, 500))
 			epoch = reconnect(stage, epoch, dps_random_chance(&random, 1, 2));
 		if (dps_random_chance(&random, 1, 100))
@@ -206,6 +248,7 @@ static void *watch(void *argument)
 		EXPECT(stage, now.lowest <= now.posted && now.sent <= now.sent_max);
 		EXPECT(stage, now.acknowledged >= before.acknowledged);
 		EXPECT(stage, now.posted >= before.posted && now.epoch >= before.epoch);
+		EXPECT(stage, now.file_index >= before.file_index);
 		EXPECT(stage, now.chunks_released <= now.chunks_posted);
 		EXPECT(stage, now.resumes + 1 == now.epoch);
 		EXPECT(stage,
@@ -252,9 +295,11 @@ static void run(struct stage *stage, uint64_t seed, uint64_t cancel_at)
 	void *(*const roles[])(void *) = { produce, turn, watch, cancel, cancel };
 	pthread_t threads[5];
 	void *memory = aligned_alloc(64, (dps_registry_bytes(8) + 63) / 64 * 64);
+	struct dps_transfer_config config = rig_config(2048, CHUNK_BYTES);
 
 	memset(stage, 0, sizeof(*stage));
-	rig_open_small(&stage->rig, 2048, CHUNK_BYTES);
+	config.files_kept = seed % (FILES_KEPT + 1);
+	rig_open(&stage->rig, &config);
 	dps_clock_init_real(&stage->clock);
 	assert_int_equal(dps_wait_init(&stage->wait, stage->rig.transfer, &stage->clock, true), 0);
 	assert_non_null(memory);
