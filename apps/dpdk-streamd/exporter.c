@@ -152,16 +152,15 @@ static void run(struct dps_exporter *exporter)
 {
 	while (exporter->state != DPS_EXPORTER_ENDED) {
 		uint64_t now_ns = dps_node_now_ns(exporter->node);
-		uint64_t until_ns = DPS_NEVER_NS;
+		bool has_path = dps_exporter_dial(exporter, now_ns);
 
-		if (!dps_exporter_dial(exporter, now_ns))
-			until_ns = now_ns + DPS_NS_PER_MS;
 		if (dps_exporter_is_moving(exporter) || exporter->state == DPS_EXPORTER_RESUMING)
 			dps_export_step(&exporter->export);
 		dps_peer_link_flush(&exporter->link);
 		if (exporter->state == DPS_EXPORTER_ENDED)
 			break;
-		if (dps_node_turn(exporter->node, until_ns) < 0) {
+		if (dps_node_turn(exporter->node, has_path ? dps_exporter_redial_at_ns(exporter)
+							   : now_ns + DPS_NS_PER_MS) < 0) {
 			dps_exporter_fail(exporter, DPS_EXIT_LOST, "the event loop failed");
 			break;
 		}

@@ -114,27 +114,25 @@ static bool reserve_path(struct dps_exporter *exporter)
 	return true;
 }
 
-static bool dials_again(const struct dps_exporter *exporter)
+uint64_t dps_exporter_redial_at_ns(const struct dps_exporter *exporter)
 {
-	return exporter->state == DPS_EXPORTER_PARKED || exporter->state == DPS_EXPORTER_DETACHED;
-}
+	bool dials_again =
+		exporter->state == DPS_EXPORTER_PARKED || exporter->state == DPS_EXPORTER_DETACHED;
 
-static bool is_due(const struct dps_exporter *exporter, uint64_t now_ns)
-{
-	if (exporter->is_dialing)
-		return false;
-	return exporter->state == DPS_EXPORTER_DIALING ||
-	       (dials_again(exporter) && !exporter->link.is_open &&
-		now_ns >= dps_backoff_next_at_ns(&exporter->backoff));
+	if (!dials_again || exporter->is_dialing || exporter->link.is_open)
+		return DPS_NEVER_NS;
+	return dps_backoff_next_at_ns(&exporter->backoff);
 }
 
 bool dps_exporter_dial(struct dps_exporter *exporter, uint64_t now_ns)
 {
-	if (!is_due(exporter, now_ns))
+	bool is_first = exporter->state == DPS_EXPORTER_DIALING && !exporter->is_dialing;
+
+	if (!is_first && now_ns < dps_exporter_redial_at_ns(exporter))
 		return true;
 	if (!reserve_path(exporter))
 		return false;
-	if (dials_again(exporter))
+	if (!is_first)
 		dps_dialer_init(&exporter->dialer, exporter->peer->addresses, exporter->peer->count,
 				DPS_NEVER_NS, now_ns);
 	exporter->is_dialing = true;

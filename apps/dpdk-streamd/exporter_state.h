@@ -106,6 +106,8 @@ void dps_exporter_leave_with(struct dps_exporter *exporter, enum dps_control_cod
 void dps_exporter_step_dialer(struct dps_exporter *exporter, uint64_t now_ns);
 /* Reserves a path and starts to dial, when it is time to. False: try again in a moment. */
 bool dps_exporter_dial(struct dps_exporter *exporter, uint64_t now_ns);
+/* When it is to be dialled again after a loss; DPS_NEVER_NS while that is not to be. */
+uint64_t dps_exporter_redial_at_ns(const struct dps_exporter *exporter);
 /* When dialling has something to do; DPS_NEVER_NS for never. */
 uint64_t dps_exporter_dial_deadline_ns(const struct dps_exporter *exporter);
 

@@ -264,6 +264,27 @@ static void path_silent__parks_at_once(void **state)
 	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_PARKED);
 }
 
+/* The loop wakes for it: no other event need be due then. */
+static void parked__is_dialled_again_when_the_backoff_says(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_exporter *exporter = &fixture->exporter;
+	uint64_t redial_at_ns;
+
+	assert_int_equal(dps_exporter_redial_at_ns(exporter), DPS_NEVER_NS);
+	dps_peer_link_close(&exporter->link);
+	dps_exporter_on_closed(exporter, "gone", DPS_NS_PER_S);
+	redial_at_ns = dps_exporter_redial_at_ns(exporter);
+	assert_int_equal(redial_at_ns, dps_backoff_next_at_ns(&exporter->backoff));
+	assert_true(redial_at_ns >= DPS_NS_PER_S + DPS_BACKOFF_FLOOR_NS);
+	assert_true(redial_at_ns < 2 * DPS_NS_PER_S);
+	/* Before that it dials nobody; then it asks for a path first, of which there is none. */
+	assert_true(dps_exporter_dial(exporter, redial_at_ns - 1));
+	assert_false(dps_exporter_dial(exporter, redial_at_ns));
+	exporter->is_dialing = true;
+	assert_int_equal(dps_exporter_redial_at_ns(exporter), DPS_NEVER_NS);
+}
+
 /* ---- the control connection is lost, and the path is not ---- */
 
 static bool has_command(uint8_t type, uint32_t path, uint32_t value)
@@ -323,6 +344,7 @@ static void control_lost__goes_on_and_watches_the_path(void **state)
 
 	lose_control(fixture);
 	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_DETACHED);
+	assert_true(dps_exporter_redial_at_ns(&fixture->exporter) < 2 * DPS_NS_PER_S);
 	assert_true(dps_exporter_is_moving(&fixture->exporter));
 	assert_false(dps_exporter_is_parked(&fixture->exporter));
 	assert_true(has_command(DPS_COMMAND_WATCH_PATH, PATH, 1));
@@ -459,6 +481,7 @@ int main(void)
 		TEST(path_closed__and_not_a_word_parks_at_the_deadline),
 		TEST(path_closed__and_the_control_connection_too_parks_at_once),
 		TEST(path_silent__parks_at_once),
+		TEST(parked__is_dialled_again_when_the_backoff_says),
 		TEST(control_lost__goes_on_and_watches_the_path),
 		TEST(control_lost__before_anything_was_accepted_parks),
 		TEST(control_lost__and_the_path_silent_parks),

@@ -379,7 +379,7 @@ on_a_terminal() {
 	start terminal script -qfec "$(printf '%q ' "${exporter[@]}" | sed 's/ --json / /')" "$scratch/typescript"
 	wait_for 20 grep -qa 'limit ' "$scratch/typescript" || fail "there is no progress on the terminal"
 	kill_off collector
-	wait_for 20 grep -qaE 'parked for .*resumes at [0-9]' "$scratch/typescript" ||
+	wait_for 20 grep -qaE 'parked for [0-9]+ s, reconnecting in [0-9]+ s, resumes at [0-9]' "$scratch/typescript" ||
 		fail "it does not say that it is parked: $(tail -c 600 "$scratch/typescript")"
 	begin collector
 	end_of terminal 60 || fail "it does not go on: $(tail -c 600 "$scratch/typescript")"
