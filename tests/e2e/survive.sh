@@ -173,7 +173,7 @@ control_is_cut_often() {
 	mkdir "$scratch/from/tree/many"
 	head -c $((12 << 20)) /dev/urandom | split -a 3 -b 20000 - "$scratch/from/tree/many/"
 	rm "$scratch/from/tree/large.pcap"
-	compose --rate 40M
+	compose --rate 20M
 	begin_both
 	wait_midway
 	for ((i = 1; i <= $1; i++)); do
