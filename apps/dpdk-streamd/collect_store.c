@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SWEEP_S = 3600 };
+enum { SWEEP_S_MAX = 3600 };
 
 static void say_swept(const struct dps_collect_store *store)
 {
@@ -22,10 +22,18 @@ static void say_swept(const struct dps_collect_store *store)
 			dps_reason(store->sweep.removed));
 }
 
+/* So that nothing is kept for longer than twice as long as it should be. */
+static uint64_t pause_ns(const struct dps_options *options)
+{
+	uint64_t keep_s = options->keep_partial_ns / DPS_NS_PER_S;
+
+	return (keep_s > 0 && keep_s < SWEEP_S_MAX ? keep_s : SWEEP_S_MAX) * DPS_NS_PER_S;
+}
+
 static void prepare_sweep(struct dps_collect_store *store, struct dps_collect_context *context,
 			  uint64_t now_ns)
 {
-	store->sweep_at_ns = now_ns + SWEEP_S * DPS_NS_PER_S;
+	store->sweep_at_ns = now_ns + pause_ns(context->options);
 	store->sweep = (struct dps_partial_sweep){
 		.owner = store,
 		.staging = context->staging,

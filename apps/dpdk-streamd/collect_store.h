@@ -28,7 +28,7 @@ int dps_collect_store_open(struct dps_collect_store *store, struct dps_collect_c
 /* When the store thread has ended. */
 void dps_collect_store_close(struct dps_collect_store *store);
 
-/* Sweeps once an hour. Call once a turn. */
+/* Sweeps once an hour, or as often as --keep-partial when that is shorter. Call once a turn. */
 void dps_collect_store_step(struct dps_collect_store *store, struct dps_collect_context *context,
 			    uint64_t now_ns);
 uint64_t dps_collect_store_deadline_ns(const struct dps_collect_store *store);

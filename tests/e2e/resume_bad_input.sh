@@ -35,6 +35,30 @@ new_starts_over() {
 	(($(sent_ever) > 27 << 20)) || fail_with "it did not start over"
 }
 
+nothing_is_put_away() {
+	[[ -z $(find "$scratch/into/.dpdk-streamd" -mindepth 1 -type d) ]]
+}
+
+# A collector that goes on serving removes what nobody has come for; then all of it is sent.
+what_is_kept_too_long_goes() {
+	prepare
+	make_tree
+	compose_serving "${slow[@]}"
+	collector+=(--reconnect-timeout 500ms --keep-partial 2s)
+	begin_both
+	wait_midway
+	kill_off exporter
+	wait_for 15 said collector 'put away for later' || fail_with "the collector does not put it to sleep"
+	wait_for 20 nothing_is_put_away || fail_with "it is kept: $(find "$scratch/into/.dpdk-streamd")"
+	wait_for 5 said collector 'nobody went on with' || fail_with "the collector does not say so"
+	rm "$scratch/exporter.stats"
+	begin exporter
+	ends_well
+	(($(resumed_from) == 0)) || fail_with "it goes on with what is gone"
+	rm "$scratch/exporter.sent"
+	(($(sent_ever) > 27 << 20)) || fail_with "it did not start over"
+}
+
 a_lost_mirror_does_no_harm() {
 	prepare
 	make_tree
@@ -486,6 +510,7 @@ two_collectors() {
 }
 
 run_case new_starts_over
+run_case what_is_kept_too_long_goes
 run_case a_lost_mirror_does_no_harm
 run_case a_lost_mirror_and_another_file overwrite
 run_case a_lost_mirror_and_another_file overwrite_behind
