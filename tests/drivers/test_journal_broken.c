@@ -173,12 +173,20 @@ static void open__takes_a_wal_of_every_length(void **state)
 	}
 }
 
+/* All of a page, and then by sectors; with --full every byte. */
+static size_t next_length(size_t bytes)
+{
+	const char *full = getenv("DPS_FULL");
+
+	return bytes + (bytes < 4096 || (full && full[0]) ? 1 : 512);
+}
+
 static void open__refuses_a_file_of_every_other_length(void **state)
 {
 	struct images *images = *state;
 	char sentence[DPS_JOURNAL_SENTENCE_BYTES];
 
-	for (size_t bytes = 0; bytes < images->closed.count; bytes += bytes < 4096 ? 1 : 512) {
+	for (size_t bytes = 0; bytes < images->closed.count; bytes = next_length(bytes)) {
 		struct dps_journal *journal;
 		int err;
 
@@ -230,7 +238,7 @@ static void open__takes_nothing_less_with_a_cut_file_and_its_wal(void **state)
 	char sentence[DPS_JOURNAL_SENTENCE_BYTES];
 	const struct image *wal = &images->wal;
 
-	for (size_t bytes = 0; bytes < images->file.count; bytes += bytes < 128 ? 1 : 512) {
+	for (size_t bytes = 0; bytes < images->file.count; bytes = next_length(bytes)) {
 		struct dps_journal *journal;
 		int err;
 

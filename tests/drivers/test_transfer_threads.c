@@ -11,7 +11,15 @@
 #include <pthread.h>
 #include <sched.h>
 
-enum { CHUNKS = 1500, CHUNK_BYTES = 256, ROUNDS = 6, HELD = 8, SLICES = 4, FILES_KEPT = 2 };
+enum {
+	CHUNKS = 1500,
+	CHUNK_BYTES = 256,
+	ROUNDS = 6,
+	HELD = 8,
+	SLICES = 4,
+	FILES_KEPT = 2,
+	HANDLES = 5,
+};
 
 /* cmocka's asserts are for the test's own thread: the others note what they saw. */
 #define EXPECT(stage, condition)                                                                   \
@@ -27,6 +35,7 @@ struct stage {
 	struct dps_registry *registry;
 	struct dps_transfer_id id;
 	struct dps_handle handle;
+	char others[256]; /* what the registry leads to besides, by the last byte of its id */
 	uint64_t seed;
 	uint64_t cancel_at; /* posted bytes; UINT64_MAX: never */
 
@@ -230,6 +239,28 @@ static void *turn(void *argument)
 	return NULL;
 }
 
+/* Whatever comes and goes meanwhile: what a handle leads to is what was registered under its id. */
+static void look_at_all(struct stage *stage)
+{
+	struct dps_handle handles[HANDLES];
+	uint32_t from = 0;
+	unsigned int count;
+
+	while ((count = dps_registry_snapshot(stage->registry, &from, handles, HANDLES)) > 0) {
+		for (unsigned int i = 0; i < count; i++) {
+			struct dps_transfer_id id;
+			void *owner = dps_registry_get(stage->registry, handles[i], &id);
+			bool is_ours = id.bytes[0] != 0;
+
+			if (owner == NULL)
+				continue;
+			EXPECT(stage, is_ours != (id.bytes[15] != 0));
+			EXPECT(stage, owner == (is_ours ? (void *)stage->rig.transfer
+							: &stage->others[id.bytes[15]]));
+		}
+	}
+}
+
 static void *watch(void *argument)
 {
 	struct stage *stage = argument;
@@ -239,8 +270,12 @@ static void *watch(void *argument)
 		struct dps_transfer *transfer;
 		struct dps_handle handle;
 
-		if (!dps_registry_find(stage->registry, &stage->id, &handle))
+		look_at_all(stage);
+		/* Registered all the time: it is found, whatever else moves. */
+		if (!dps_registry_find(stage->registry, &stage->id, &handle)) {
+			EXPECT(stage, false);
 			continue;
+		}
 		transfer = dps_registry_get(stage->registry, handle, NULL);
 		if (transfer == NULL || !dps_transfer_read(transfer, &now))
 			continue;
@@ -284,7 +319,8 @@ static void churn(struct stage *stage)
 
 	while (!is_over(stage)) {
 		id.bytes[15] = (uint8_t)(1 + i++ % 255);
-		if (dps_registry_register(stage->registry, &id, stage, &handle) == 0)
+		if (dps_registry_register(stage->registry, &id, &stage->others[id.bytes[15]],
+					  &handle) == 0)
 			dps_registry_unregister(stage->registry, handle);
 		sched_yield();
 	}
