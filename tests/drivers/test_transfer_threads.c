@@ -19,6 +19,7 @@ enum {
 	SLICES = 4,
 	FILES_KEPT = 2,
 	HANDLES = 5,
+	ENTRIES = 2,
 };
 
 /* cmocka's asserts are for the test's own thread: the others note what they saw. */
@@ -310,7 +311,7 @@ static void *cancel(void *argument)
 	return NULL;
 }
 
-/* The registry's writer: others come and go all the while. */
+/* The registry's writer: others come and go all the while, in places that have just been used. */
 static void churn(struct stage *stage)
 {
 	struct dps_transfer_id id = { { 0 } };
@@ -322,7 +323,8 @@ static void churn(struct stage *stage)
 		if (dps_registry_register(stage->registry, &id, &stage->others[id.bytes[15]],
 					  &handle) == 0)
 			dps_registry_unregister(stage->registry, handle);
-		sched_yield();
+		if (i % 64 == 0)
+			sched_yield();
 	}
 }
 
@@ -330,7 +332,7 @@ static void run(struct stage *stage, uint64_t seed, uint64_t cancel_at)
 {
 	void *(*const roles[])(void *) = { produce, turn, watch, cancel, cancel };
 	pthread_t threads[5];
-	void *memory = aligned_alloc(64, (dps_registry_bytes(8) + 63) / 64 * 64);
+	void *memory = aligned_alloc(64, (dps_registry_bytes(ENTRIES) + 63) / 64 * 64);
 	struct dps_transfer_config config = rig_config(2048, CHUNK_BYTES);
 
 	memset(stage, 0, sizeof(*stage));
@@ -339,7 +341,7 @@ static void run(struct stage *stage, uint64_t seed, uint64_t cancel_at)
 	dps_clock_init_real(&stage->clock);
 	assert_int_equal(dps_wait_init(&stage->wait, stage->rig.transfer, &stage->clock, true), 0);
 	assert_non_null(memory);
-	stage->registry = dps_registry_init(memory, 8, seed);
+	stage->registry = dps_registry_init(memory, ENTRIES, seed);
 	stage->id.bytes[0] = 1;
 	assert_int_equal(dps_registry_register(stage->registry, &stage->id, stage->rig.transfer,
 					       &stage->handle),
