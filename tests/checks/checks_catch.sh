@@ -136,6 +136,9 @@ fresh
 sed -i 's/^| E9 |.*/&\n&/' "$tree/docs/contract.md"
 catches check-contract 'a case with two rows'
 fresh
+echo '| their test | what it asserts | `engine/pacer take__never` |' >>"$tree/docs/contract.md"
+catches check-contract 'another table that names a test that is not there'
+fresh
 sed -i '/cmocka_unit_test/d' "$tree/tests/engine/test_pacer.c"
 catches check-contract 'a test that nobody runs'
 fresh
