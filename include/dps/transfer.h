@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Transfer: credit, replay ring, resume and cancellation of one transfer, whatever carries its
- * bytes. For programs that embed the library and for live sources, whose bytes exist nowhere else.
+ * bytes. For programs that embed the library and make bytes that exist nowhere else.
  *
  * Three kinds of thread, no locks, no call that waits:
  *   producer  one thread; writes chunks straight into the ring and posts them

@@ -19,7 +19,6 @@ enum {
 	SLICES = 4,
 	FILES_KEPT = 2,
 	HANDLES = 5,
-	ENTRIES = 2,
 };
 
 /* cmocka's asserts are for the test's own thread: the others note what they saw. */
@@ -243,11 +242,11 @@ static void *turn(void *argument)
 /* Whatever comes and goes meanwhile: what a handle leads to is what was registered under its id. */
 static void look_at_all(struct stage *stage)
 {
-	struct dps_handle handles[HANDLES];
+	struct dps_handle handles[5];
 	uint32_t from = 0;
 	unsigned int count;
 
-	while ((count = dps_registry_snapshot(stage->registry, &from, handles, HANDLES)) > 0) {
+	while ((count = dps_registry_snapshot(stage->registry, &from, handles, 5)) > 0) {
 		for (unsigned int i = 0; i < count; i++) {
 			struct dps_transfer_id id;
 			void *owner = dps_registry_get(stage->registry, handles[i], &id);
@@ -332,7 +331,7 @@ static void run(struct stage *stage, uint64_t seed, uint64_t cancel_at)
 {
 	void *(*const roles[])(void *) = { produce, turn, watch, cancel, cancel };
 	pthread_t threads[5];
-	void *memory = aligned_alloc(64, (dps_registry_bytes(ENTRIES) + 63) / 64 * 64);
+	void *memory = aligned_alloc(64, (dps_registry_bytes(8) + 63) / 64 * 64);
 	struct dps_transfer_config config = rig_config(2048, CHUNK_BYTES);
 
 	memset(stage, 0, sizeof(*stage));
@@ -341,7 +340,7 @@ static void run(struct stage *stage, uint64_t seed, uint64_t cancel_at)
 	dps_clock_init_real(&stage->clock);
 	assert_int_equal(dps_wait_init(&stage->wait, stage->rig.transfer, &stage->clock, true), 0);
 	assert_non_null(memory);
-	stage->registry = dps_registry_init(memory, ENTRIES, seed);
+	stage->registry = dps_registry_init(memory, 2, seed);
 	stage->id.bytes[0] = 1;
 	assert_int_equal(dps_registry_register(stage->registry, &stage->id, stage->rig.transfer,
 					       &stage->handle),
