@@ -19,6 +19,11 @@ bool dps_exporter_is_parked(const struct dps_exporter *exporter)
 	return exporter->parked_at_ns != DPS_NEVER_NS;
 }
 
+bool dps_exporter_can_park(const struct dps_exporter *exporter)
+{
+	return dps_exporter_is_moving(exporter) || dps_exporter_is_parked(exporter);
+}
+
 void dps_exporter_close_path(struct dps_exporter *exporter)
 {
 	if (!exporter->has_path || !exporter->is_path_said)

@@ -142,6 +142,8 @@ void dps_exporter_close_path(struct dps_exporter *exporter);
 /* Gives up what there is of dialling. */
 void dps_exporter_stop_dialing(struct dps_exporter *exporter);
 bool dps_exporter_is_parked(const struct dps_exporter *exporter);
+/* Whether a transfer is under way that can wait for another connection. */
+bool dps_exporter_can_park(const struct dps_exporter *exporter);
 /*
  * What there was of a connection is over, and it is to be tried again. Says a last message first,
  * NULL for none; why becomes part of a sentence.
@@ -163,13 +165,17 @@ void dps_exporter_go_on(struct dps_exporter *exporter, uint64_t now_ns);
 void dps_exporter_begin_anew(struct dps_exporter *exporter, uint64_t now_ns);
 void dps_exporter_give_up_parked(struct dps_exporter *exporter, uint64_t now_ns);
 
-/* ---- exporter_talk.c: what the collector and the lane say ---- */
+/* ---- exporter_talk.c: what the collector says ---- */
 void dps_exporter_say_hello(struct dps_exporter *exporter);
 void dps_exporter_on_message(void *context, const struct dps_message *message, uint64_t now_ns);
 void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns);
+void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns);
+/* Another exporter has the transfer now, and one of them is enough. */
+void dps_exporter_on_taken_over(struct dps_exporter *exporter);
+
+/* ---- exporter_path.c: what the lane says ---- */
 void dps_exporter_on_lane_event(void *context, const struct dps_lane_event *event, uint64_t now_ns);
 void dps_exporter_on_path_lost(struct dps_exporter *exporter, uint32_t reason, uint64_t now_ns);
-void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns);
 
 /* ---- exporter_report.c ---- */
 void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns);

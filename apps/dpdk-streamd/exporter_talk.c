@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Exporter talk: what the collector and the lane say, and what becomes of it. */
+/* Exporter talk: what the collector says, and what becomes of it. */
 #include "apps/dpdk-streamd/exporter_state.h"
 #include "drivers/log/log.h"
 #include "drivers/store/name.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +11,6 @@
 enum {
 	STOPPED = 128, /* plus the signal */
 	HELLO_S = 10,
-	WORD_S = 2, /* how much later than a packet its reason may come over TCP */
 };
 
 void dps_exporter_say_hello(struct dps_exporter *exporter)
@@ -124,12 +122,6 @@ static bool is_passing(enum dps_control_code code)
 	       code == DPS_CODE_IDLE || code == DPS_CODE_DIGEST; /* a file begins over */
 }
 
-/* Whether a transfer was under way that can wait for another connection. */
-static bool can_park(const struct dps_exporter *exporter)
-{
-	return dps_exporter_is_moving(exporter) || dps_exporter_is_parked(exporter);
-}
-
 static bool is_about_resume(const struct dps_exporter *exporter,
 			    const struct dps_message_refuse *refuse)
 {
@@ -137,7 +129,7 @@ static bool is_about_resume(const struct dps_exporter *exporter,
 	       refuse->channel == exporter->export.number && exporter->export.is_resuming;
 }
 
-static void on_taken_over(struct dps_exporter *exporter)
+void dps_exporter_on_taken_over(struct dps_exporter *exporter)
 {
 	dps_exporter_fail(exporter, DPS_EXIT_LOST,
 			  "another exporter has taken this transfer over from here; one of them is "
@@ -173,7 +165,7 @@ static void on_refuse(struct dps_exporter *exporter, const struct dps_message_re
 	if (exporter->state == DPS_EXPORTER_ATTACHING &&
 	    refuse->channel == exporter->export.number) {
 		if (refuse->code == DPS_CODE_SUPERSEDED)
-			on_taken_over(exporter);
+			dps_exporter_on_taken_over(exporter);
 		else
 			dps_exporter_resume_instead(exporter, refuse->text, now_ns);
 		return;
@@ -253,13 +245,13 @@ static void on_end(struct dps_exporter *exporter, const struct dps_message_end *
 	/* Of the connection alone: what found no space comes again over another. */
 	bool goes_on = is_passing(end->code) || (is_connection && end->code == DPS_CODE_SPACE);
 
-	if (can_park(exporter) && goes_on) {
+	if (dps_exporter_can_park(exporter) && goes_on) {
 		dps_exporter_park(exporter, NULL, now_ns, "%s ended the connection (%s): %s",
 				  exporter->peer_name, dps_control_code_name(end->code), end->text);
 		return;
 	}
 	if (end->code == DPS_CODE_SUPERSEDED) {
-		on_taken_over(exporter);
+		dps_exporter_on_taken_over(exporter);
 		return;
 	}
 	if (status == DPS_EXIT_NOT_ALL)
@@ -359,7 +351,7 @@ void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns)
 		return;
 	}
 	/* What the link itself broke off would be said again on another one. */
-	if (can_park(exporter) && !exporter->link.is_finishing) {
+	if (dps_exporter_can_park(exporter) && !exporter->link.is_finishing) {
 		dps_exporter_park(exporter, NULL, now_ns, "lost the control connection to %s (%s)",
 				  exporter->peer_name, why);
 		return;
@@ -372,151 +364,6 @@ void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns)
 				  exporter->peer_name, why);
 	dps_export_give_up(&exporter->export);
 	dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
-}
-
-static void explain_path(const struct dps_exporter *exporter, uint32_t reason,
-			 char text[DPS_EXPORTER_REASON_BYTES])
-{
-	if (!exporter->is_path_open)
-		snprintf(text, DPS_EXPORTER_REASON_BYTES,
-			 "the data path is dead: no packet gets through between %s and %s though "
-			 "the control connection works; look for a firewall, and that both ports "
-			 "are on one network",
-			 exporter->options->port, exporter->peer_name);
-	else if (reason == DPS_CLOSE_LOSS)
-		snprintf(text, DPS_EXPORTER_REASON_BYTES,
-			 "more than a fifth of the packets was lost for five seconds; lower --rate "
-			 "or look at the way");
-	else if (reason == DPS_CLOSE_IDLE || reason == DPS_CLOSE_UNREACHABLE)
-		snprintf(text, DPS_EXPORTER_REASON_BYTES,
-			 "the data path to %s went silent; look at the way", exporter->peer_name);
-	else
-		snprintf(text, DPS_EXPORTER_REASON_BYTES, "%s closed the data path",
-			 exporter->peer_name);
-}
-
-/* Not what the lane itself finds out. */
-static bool is_peers_reason(uint32_t reason)
-{
-	return reason != DPS_CLOSE_IDLE && reason != DPS_CLOSE_UNREACHABLE &&
-	       reason != DPS_CLOSE_LOSS;
-}
-
-/*
- * Whoever closes the path on purpose says why on the control connection, which the packet may have
- * overtaken. Who parks before that was heard takes back what another exporter has just taken over.
- */
-static bool waits_for_word(struct dps_exporter *exporter, uint32_t reason, uint64_t now_ns)
-{
-	if (exporter->state != DPS_EXPORTER_MOVING || exporter->is_path_shut ||
-	    !is_peers_reason(reason) || !exporter->link.is_open || exporter->link.is_finishing)
-		return false;
-	exporter->is_path_shut = true;
-	exporter->shut_reason = reason;
-	exporter->deadline_ns = now_ns + WORD_S * DPS_NS_PER_S;
-	return true;
-}
-
-void dps_exporter_on_path_lost(struct dps_exporter *exporter, uint32_t reason, uint64_t now_ns)
-{
-	char text[DPS_EXPORTER_REASON_BYTES];
-
-	if (waits_for_word(exporter, reason, now_ns))
-		return;
-	if (dps_exporter_is_detached(exporter) && reason == DPS_CLOSE_SUPERSEDED) {
-		on_taken_over(exporter); /* there is no connection to say so */
-		return;
-	}
-	explain_path(exporter, reason, text);
-	if (exporter->state == DPS_EXPORTER_ATTACHING) {
-		dps_exporter_resume_instead(exporter, text, now_ns);
-		return;
-	}
-	if (can_park(exporter)) {
-		dps_exporter_park_with(exporter, DPS_CODE_UNREACHABLE, text, now_ns);
-		return;
-	}
-	dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s, then run the same command again", text);
-	dps_exporter_leave_with(exporter, DPS_CODE_UNREACHABLE, text);
-}
-
-static void on_path_open(struct dps_exporter *exporter, uint32_t payload_bytes, uint64_t now_ns)
-{
-	const struct dps_report_offer offer = {
-		.transfer = exporter->export.id,
-		.files = exporter->export.files_count,
-		.bytes = exporter->export.bytes_total,
-	};
-
-	dps_log("export", DPS_LOG_INFO, "the data path is open, %" PRIu32 " bytes a packet",
-		payload_bytes);
-	exporter->is_path_open = true;
-	dps_exporter_go_on(exporter, now_ns);
-	if (exporter->state != DPS_EXPORTER_PROBING)
-		return;
-	exporter->started_at_ns = now_ns;
-	if (!exporter->export.is_from_mirror)
-		dps_export_start(&exporter->export, exporter->path);
-	dps_report_on_offer(&exporter->report, &offer);
-	dps_report_start(&exporter->report, now_ns);
-	dps_vitals_start(&exporter->vitals, now_ns);
-	if (exporter->export.is_from_mirror) {
-		dps_exporter_continue(exporter, now_ns);
-		return;
-	}
-	dps_exporter_enter(exporter, DPS_EXPORTER_MOVING, DPS_NEVER_NS);
-}
-
-static void on_path_failed(struct dps_exporter *exporter, int error, uint64_t now_ns)
-{
-	char text[DPS_EXPORTER_REASON_BYTES];
-
-	snprintf(
-		text, sizeof(text), "%s cannot send to %s: %s", exporter->options->port,
-		exporter->peer_name,
-		error == -ENETUNREACH ? "its address is not in the subnet of --ip"
-		: error == -EAFNOSUPPORT
-			? "one side has IPv4, the other IPv6; give both the same kind with --ip or "
-			  "udp:ADDR"
-			: strerror(-error));
-	if (can_park(exporter)) {
-		dps_exporter_park_with(exporter, DPS_CODE_UNREACHABLE, text, now_ns);
-		return;
-	}
-	dps_exporter_fail(exporter, DPS_EXIT_LOST, "%s", text);
-	dps_exporter_leave_with(exporter, DPS_CODE_UNREACHABLE, text);
-}
-
-static bool is_path_event(const struct dps_lane_event *event)
-{
-	return event->type == DPS_LANE_PATH_FAILED ||
-	       (event->type == DPS_LANE_ENGINE && (event->engine.type == DPS_EVENT_PATH_OPEN ||
-						   event->engine.type == DPS_EVENT_PATH_LOST));
-}
-
-static void on_path_event(struct dps_exporter *exporter, const struct dps_lane_event *event,
-			  uint64_t now_ns)
-{
-	/* Of the path before this one, or of one that is not needed any more. */
-	if (!exporter->has_path || !exporter->is_path_said ||
-	    event->engine.path != exporter->path || exporter->state >= DPS_EXPORTER_LEAVING)
-		return;
-	if (event->type == DPS_LANE_PATH_FAILED)
-		on_path_failed(exporter, event->engine.error, now_ns);
-	else if (event->engine.type == DPS_EVENT_PATH_OPEN)
-		on_path_open(exporter, event->engine.bytes, now_ns);
-	else
-		dps_exporter_on_path_lost(exporter, (uint32_t)event->engine.error, now_ns);
-}
-
-void dps_exporter_on_lane_event(void *context, const struct dps_lane_event *event, uint64_t now_ns)
-{
-	struct dps_exporter *exporter = context;
-
-	if (is_path_event(event))
-		on_path_event(exporter, event, now_ns);
-	else
-		dps_export_on_lane_event(&exporter->export, event, now_ns);
 }
 
 void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns)
