@@ -77,8 +77,10 @@ static void say_size(struct dps_export *export, enum dps_message_type type, uint
 		.channel = export->number,
 		.size_bytes = bytes,
 	};
-	dps_peer_link_say(export->link, &message);
 	export->told_bytes = bytes;
+	/* Another connection is not the transfer's before it is attached: then it is said again. */
+	if (export->is_live)
+		dps_peer_link_say(export->link, &message);
 }
 
 static void announce(struct dps_export *export, uint64_t end_bytes)
@@ -185,7 +187,8 @@ bool dps_export_on_held(struct dps_export *export, const struct dps_message_file
 {
 	if (!export->live || held->file != 0 || held->size_bytes > export->announced_bytes)
 		return false;
-	export->held_bytes = held->size_bytes;
+	if (held->size_bytes > export->held_bytes)
+		export->held_bytes = held->size_bytes;
 	dps_live_release(export->live, held->size_bytes);
 	return true;
 }

@@ -222,28 +222,36 @@ void say(struct fixture *fixture, const struct dps_message *message)
 	free(body);
 }
 
-/* Turns until the exporter says something of a type; others are read over. */
-const struct dps_message *hear(struct fixture *fixture, enum dps_message_type type)
+/* Turns until the exporter says something; type is for who reads why that failed. */
+static const struct dps_message *hear_any(struct fixture *fixture, enum dps_message_type type)
 {
 	uint64_t until_ns = wait_until_ns(fixture);
 	char error[DPS_MESSAGE_ERROR_BYTES];
 	const uint8_t *body;
 	size_t length;
 
-	for (;;) {
-		if (dps_connection_next(&fixture->collector, &body, &length) !=
-		    DPS_CONNECTION_FRAME) {
-			if (dps_clock_now_ns(&fixture->clock) >= until_ns)
-				fail_msg("no %s", dps_message_type_name(type));
-			turn(fixture);
-			continue;
-		}
-		dps_message_fini(&fixture->heard);
-		assert_int_equal(dps_message_decode(&fixture->heard, body, length, error),
-				 DPS_CODE_NONE);
-		if (fixture->heard.type == type)
-			return &fixture->heard;
+	while (dps_connection_next(&fixture->collector, &body, &length) != DPS_CONNECTION_FRAME) {
+		if (dps_clock_now_ns(&fixture->clock) >= until_ns)
+			fail_msg("no %s", dps_message_type_name(type));
+		turn(fixture);
 	}
+	dps_message_fini(&fixture->heard);
+	assert_int_equal(dps_message_decode(&fixture->heard, body, length, error), DPS_CODE_NONE);
+	return &fixture->heard;
+}
+
+const struct dps_message *hear(struct fixture *fixture, enum dps_message_type type)
+{
+	while (hear_any(fixture, type)->type != type)
+		;
+	return &fixture->heard;
+}
+
+const struct dps_message *hear_next(struct fixture *fixture, enum dps_message_type type)
+{
+	assert_string_equal(dps_message_type_name(hear_any(fixture, type)->type),
+			    dps_message_type_name(type));
+	return &fixture->heard;
 }
 
 void say_accept(struct fixture *fixture, uint32_t files_end, const struct dps_message_item *items,
@@ -438,4 +446,31 @@ void ask_to_resume(struct fixture *fixture)
 	assert_memory_equal(&resume->resume.transfer, &fixture->export.id, 16);
 	assert_int_equal(resume->resume.chunk_bytes, CHUNK);
 	assert_int_equal(resume->resume.files, fixture->export.files_count);
+}
+
+void detach(struct fixture *fixture)
+{
+	disconnect(fixture);
+	dps_export_detach(&fixture->export);
+}
+
+void ask_to_attach(struct fixture *fixture)
+{
+	const struct dps_message *attach;
+
+	connect_ends(fixture);
+	dps_export_attach(&fixture->export, 4711);
+	attach = hear(fixture, DPS_MESSAGE_ATTACH);
+	assert_memory_equal(&attach->attach.transfer, &fixture->export.id, 16);
+	assert_int_equal(attach->attach.channel, 1);
+	assert_int_equal(attach->attach.epoch, 4711);
+}
+
+void say_attached(struct fixture *fixture, uint32_t files_end, uint32_t offered_end)
+{
+	say(fixture, &(struct dps_message){ .type = DPS_MESSAGE_ATTACHED,
+					    .attached = { .transfer = fixture->export.id,
+							  .channel = 1,
+							  .files_end = files_end,
+							  .offered_end = offered_end } });
 }

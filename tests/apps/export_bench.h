@@ -52,7 +52,10 @@ int tear_down(void **state);
 void make_file(struct fixture *fixture, const char *name, size_t size_bytes);
 struct dps_digest digest_of(const char *name, size_t size_bytes);
 void say(struct fixture *fixture, const struct dps_message *message);
+/* Turns until the exporter says something of a type; others are read over ... */
 const struct dps_message *hear(struct fixture *fixture, enum dps_message_type type);
+/* ... or are wrong. */
+const struct dps_message *hear_next(struct fixture *fixture, enum dps_message_type type);
 void say_accept(struct fixture *fixture, uint32_t files_end, const struct dps_message_item *items,
 		uint32_t items_count);
 void say_stored(struct fixture *fixture, uint32_t file);
@@ -71,3 +74,7 @@ void run_again(struct fixture *fixture);
 void change_in_place(struct fixture *fixture, const char *name);
 void lose(struct fixture *fixture);
 void ask_to_resume(struct fixture *fixture);
+/* The control connection is lost, and the path is not. */
+void detach(struct fixture *fixture);
+void ask_to_attach(struct fixture *fixture);
+void say_attached(struct fixture *fixture, uint32_t files_end, uint32_t offered_end);

@@ -3,33 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-static void detach(struct fixture *fixture)
-{
-	disconnect(fixture);
-	dps_export_detach(&fixture->export);
-}
-
-static void ask_to_attach(struct fixture *fixture)
-{
-	const struct dps_message *attach;
-
-	connect_ends(fixture);
-	dps_export_attach(&fixture->export, 4711);
-	attach = hear(fixture, DPS_MESSAGE_ATTACH);
-	assert_memory_equal(&attach->attach.transfer, &fixture->export.id, 16);
-	assert_int_equal(attach->attach.channel, 1);
-	assert_int_equal(attach->attach.epoch, 4711);
-}
-
-static void say_attached(struct fixture *fixture, uint32_t files_end, uint32_t offered_end)
-{
-	say(fixture, &(struct dps_message){ .type = DPS_MESSAGE_ATTACHED,
-					    .attached = { .transfer = fixture->export.id,
-							  .channel = 1,
-							  .files_end = files_end,
-							  .offered_end = offered_end } });
-}
-
 static void attach__says_once_more_what_was_lost(void **state)
 {
 	struct fixture *fixture = *state;

@@ -2,7 +2,6 @@
 /* An outgoing transfer goes on, over any number of connections of one run. */
 #include "tests/apps/export_bench.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -348,107 +347,6 @@ static void begin_anew__offers_all_and_knows_what_it_knew(void **state)
 	assert_int_equal(next_command(fixture, DPS_COMMAND_ANNOUNCE)->extent.file_index, 1);
 }
 
-/* ---- live: what a file holds, read once ---- */
-
-static void ring(void *context)
-{
-	dps_loop_wake(context);
-}
-
-static void begin_live(struct fixture *fixture, size_t size_bytes)
-{
-	struct dps_live_config config = {
-		.ring_bytes = 8 * CHUNK,
-		.chunk_bytes = CHUNK,
-		.depth = 8,
-		.on_more = ring,
-		.context = &fixture->loop,
-	};
-	struct dps_live_state seen = { 0 };
-	char path[300];
-
-	make_file(fixture, "a", size_bytes);
-	snprintf(path, sizeof(path), "%s/tree/a", fixture->disk.path);
-	config.input.fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(config.input.fd >= 0);
-	assert_int_equal(dps_live_open(&config, &live), 0);
-	while (!seen.has_ended) {
-		uint64_t now_ns = dps_clock_now_ns(&fixture->clock);
-
-		assert_int_equal(dps_loop_turn(&fixture->loop, now_ns + DPS_NS_PER_MS), 0);
-		dps_live_read(live, &seen);
-	}
-	options.name = "live";
-	connect_ends(fixture);
-	assert_int_equal(dps_export_init(&fixture->export, NULL, NULL, NULL, &fixture->link,
-					 &fixture->report),
-			 0);
-	dps_export_start(&fixture->export, 5);
-	assert_true(hear(fixture, DPS_MESSAGE_OFFER)->offer.files[0].size_bytes == DPS_NUMBER_NONE);
-	say_accept(fixture, 1, NULL, 0);
-	open_channel(fixture);
-	assert_int_equal(hear(fixture, DPS_MESSAGE_FILE_END)->file_end.size_bytes, size_bytes);
-}
-
-static void say_held(struct fixture *fixture, uint64_t bytes)
-{
-	say(fixture, &(struct dps_message){ .type = DPS_MESSAGE_HELD,
-					    .held = { .channel = 1, .size_bytes = bytes } });
-	turn_some(fixture);
-}
-
-static void live__goes_on_behind_what_is_held(void **state)
-{
-	struct fixture *fixture = *state;
-	const struct dps_message_hold hold = { 0, 2 * CHUNK };
-	const struct dps_lane_command *command;
-	struct dps_digest expected = digest_of("a", 3 * CHUNK + 9);
-	const struct dps_message *digest;
-
-	begin_live(fixture, 3 * CHUNK + 9);
-	command = next_command(fixture, DPS_COMMAND_ANNOUNCE);
-	assert_int_equal(command->extent.bytes, 3 * CHUNK + 9);
-	say_held(fixture, 2 * CHUNK);
-	assert_true(fixture->made_sense);
-	lose(fixture);
-	ask_to_resume(fixture);
-	say_resumed(fixture, 1, &hold, 1);
-	open_channel(fixture);
-	command = next_command(fixture, DPS_COMMAND_ANNOUNCE);
-	assert_int_equal(command->extent.offset, 2 * CHUNK);
-	assert_int_equal(command->extent.bytes, CHUNK + 9);
-	digest = hear(fixture, DPS_MESSAGE_DIGEST);
-	assert_memory_equal(&digest->digest.items[0].digest, &expected, sizeof(expected));
-	next_command(fixture, DPS_COMMAND_ANNOUNCE_LAST);
-}
-
-static void live__says_when_the_collector_needs_what_is_gone(void **state)
-{
-	struct fixture *fixture = *state;
-	const struct dps_message_hold hold = { 0, CHUNK };
-	const struct dps_message *skip;
-
-	begin_live(fixture, 3 * CHUNK);
-	say_held(fixture, 2 * CHUNK);
-	lose(fixture);
-	ask_to_resume(fixture);
-	say_resumed(fixture, 1, &hold, 1);
-	open_channel(fixture);
-	skip = hear(fixture, DPS_MESSAGE_SKIP);
-	assert_int_equal(skip->skip.code, DPS_CODE_OUT_OF_WINDOW);
-	assert_non_null(strstr(skip->skip.text, "131072"));
-	assert_int_equal(fixture->export.files_failed, 1);
-}
-
-static void live__no_more_is_held_than_was_announced(void **state)
-{
-	struct fixture *fixture = *state;
-
-	begin_live(fixture, 3 * CHUNK);
-	say_held(fixture, 3 * CHUNK + 1);
-	assert_false(fixture->made_sense);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,12 +366,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(resumed__nonsense_is_told_apart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(begin_anew__offers_all_and_knows_what_it_knew,
 						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(live__goes_on_behind_what_is_held, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(live__says_when_the_collector_needs_what_is_gone,
-						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(live__no_more_is_held_than_was_announced, set_up,
-						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
