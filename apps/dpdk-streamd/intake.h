@@ -152,9 +152,12 @@ struct dps_intake {
 	uint64_t total_files; /* DPS_NUMBER_NONE until known */
 	uint64_t total_bytes;
 	uint64_t promised_bytes; /* our part of the context's */
-	bool has_grown;		 /* its file had no size, and has now */
+	bool has_grown;		 /* its file had no size when it was offered, and may have one */
 	uint64_t grown_bytes;	 /* of the file that grows: what there is of it by now */
 	bool has_part;		 /* it failed, and what came of it was left for who wants it */
+	bool is_skip_due;	 /* the exporter gave it up: it is opened first, to be left so */
+	enum dps_control_code skip_code;
+	char skip_text[DPS_MESSAGE_TEXT_BYTES_MAX];
 
 	/* What data come for. */
 	struct dps_layout layout;
@@ -411,6 +414,13 @@ bool dps_intake_waits_for_source(const struct dps_intake *intake);
  * that grows, since it may be nowhere else.
  */
 bool dps_intake_keeps_part(const struct dps_intake_open *open);
+/*
+ * The exporter gives it up, and what came of it is not open: true when it waits for that, since
+ * only what is open can be cut to what came.
+ */
+bool dps_intake_skips_later(struct dps_intake *intake, const struct dps_message_file_error *skip);
+/* It is open now. */
+void dps_intake_skip_late(struct dps_intake_open *open);
 /* "; what came of it stays in ...", or "" when nothing does. Returns text. */
 const char *dps_intake_say_part(const struct dps_intake *intake, char *text, size_t room);
 

@@ -114,6 +114,8 @@ const char *dps_intake_on_skip(struct dps_intake *intake, const struct dps_messa
 		return "skips what lies behind the end of a file";
 	if (file->open && file->open->is_ready)
 		return NULL; /* it was said to be whole */
+	if (dps_intake_skips_later(intake, skip))
+		return NULL;
 	snprintf(text, sizeof(text), "was given up by the exporter: %.450s%s", skip->text,
 		 dps_intake_say_part(intake, part, sizeof(part)));
 	dps_intake_give_up_file(intake, skip->file, skip->code, text);

@@ -124,6 +124,7 @@ static void on_open(struct dps_intake *intake, const struct dps_file_opening_ite
 		open->has_wanted = true;
 		open->wanted = dps_piece_digests_finish(&open->pieces);
 	}
+	dps_intake_skip_late(open);
 	dps_intake_settle_open(open);
 }
 

@@ -132,13 +132,19 @@ bool dps_intake_waits_for_source(const struct dps_intake *intake)
 	return open && open->in_lane == 0;
 }
 
+static bool may_keep(const struct dps_intake *intake)
+{
+	const struct dps_collect_context *context = intake->context;
+
+	return context->journal && context->options->keep_partial_ns > 0;
+}
+
 static bool can_keep(const struct dps_intake_open *open)
 {
-	const struct dps_collect_context *context = open->intake->context;
 	uint64_t size_bytes = open->intake->manifest.files[open->file].size_bytes;
 
 	return dps_piece_digests_prefix_bytes(&open->pieces, size_bytes) > 0 && open->grows &&
-	       open->staged.fd >= 0 && context->journal && context->options->keep_partial_ns > 0;
+	       open->staged.fd >= 0 && may_keep(open->intake);
 }
 
 bool dps_intake_keeps_part(const struct dps_intake_open *open)
@@ -149,6 +155,41 @@ bool dps_intake_keeps_part(const struct dps_intake_open *open)
 				  intake->manifest.files[open->file].state == DPS_MANIFEST_FAILED);
 }
 
+/* Something of it is staged, by a connection or life before, and its turn has not come yet. */
+static bool has_unopened_part(const struct dps_intake *intake)
+{
+	const struct dps_manifest_file *file = &intake->manifest.files[0];
+
+	return intake->manifest.count == 1 && !file->open && file->state < DPS_MANIFEST_STORED &&
+	       (file->size_bytes == DPS_NUMBER_NONE || intake->has_grown) && may_keep(intake) &&
+	       dps_file_past_bytes(file) > 0;
+}
+
+bool dps_intake_skips_later(struct dps_intake *intake, const struct dps_message_file_error *skip)
+{
+	if (!has_unopened_part(intake))
+		return false;
+	intake->is_skip_due = true;
+	intake->skip_code = skip->code;
+	snprintf(intake->skip_text, sizeof(intake->skip_text), "%s", skip->text);
+	return true;
+}
+
+void dps_intake_skip_late(struct dps_intake_open *open)
+{
+	struct dps_intake *intake = open->intake;
+	const struct dps_message_file_error skip = {
+		.file = open->file,
+		.code = intake->skip_code,
+		.text = intake->skip_text,
+	};
+
+	if (!intake->is_skip_due)
+		return;
+	intake->is_skip_due = false;
+	(void)dps_intake_on_skip(intake, &skip);
+}
+
 const char *dps_intake_say_part(const struct dps_intake *intake, char *text, size_t room)
 {
 	const struct dps_options *options = intake->context->options;
@@ -157,13 +198,13 @@ const char *dps_intake_say_part(const struct dps_intake *intake, char *text, siz
 	char id[2 * sizeof(intake->id.bytes) + 1];
 
 	text[0] = '\0';
-	if (!open || !can_keep(open))
+	if (open ? !can_keep(open) : !has_unopened_part(intake))
 		return text;
 	for (size_t i = 0; i < sizeof(intake->id.bytes); i++)
 		snprintf(id + 2 * i, 3, "%02x", intake->id.bytes[i]);
-	snprintf(text, room, "; what came of it stays in %s%s/%s/%u (--keep-partial)",
+	snprintf(text, room, "; what came of it stays in %s%s/%s/0 (--keep-partial)",
 		 options->stage ? options->stage : options->into,
-		 options->stage ? "" : "/" DPS_STAGING_FOLDER, id, open->file);
+		 options->stage ? "" : "/" DPS_STAGING_FOLDER, id);
 	return text;
 }
 

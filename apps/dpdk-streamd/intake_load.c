@@ -45,6 +45,8 @@ static void take_over(struct dps_intake *intake, const struct dps_transfer_loadi
 	intake->total_bytes = loading->transfer.total_bytes;
 	intake->created_at_s = loading->transfer.created_at_s;
 	intake->offered_end = intake->manifest.count;
+	/* Only of what grows nobody said how much there is in all. */
+	intake->has_grown = intake->manifest.count == 1 && intake->total_bytes == DPS_NUMBER_NONE;
 	dps_intake_count_memory(intake,
 				loading->memory_bytes +
 					intake->names.room * sizeof(*intake->names.entries));

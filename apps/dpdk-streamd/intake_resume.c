@@ -219,7 +219,7 @@ static void attach(struct dps_intake *intake, uint64_t now_ns)
 	intake->is_parked = intake->makes_room = intake->makes_way = intake->must_reconnect = false;
 	intake->was_resumed = true;
 	intake->end_text[0] = '\0';
-	intake->has_last = intake->is_last_announced = false;
+	intake->has_last = intake->is_last_announced = intake->is_skip_due = false;
 	intake->channel_state = DPS_INTAKE_CHANNEL_NONE;
 	intake->next_again = intake->opens;
 	intake->grown_bytes = 0;

@@ -186,28 +186,75 @@ static void what_is_given_up_gets_no_name(void **state)
 	assert_false(is_there(fixture, "a"));
 }
 
-/* It may be nowhere else: what came in order stays for --keep-partial, and it is said where. */
-static void what_came_of_a_failed_one_is_kept(void **state)
+/* All that came of it in order is there, and it is said where; under no name. */
+static void expect_part(struct fixture *fixture, uint64_t bytes)
 {
-	struct fixture *fixture = *state;
-	const struct dps_lane_command *first;
 	struct stat staged;
 	char path[400];
 
-	begin_growing(fixture);
-	say_size(fixture, DPS_MESSAGE_FILE_MORE, CHUNK_BYTES);
-	first = next_stretch(fixture, 0, CHUNK_BYTES);
-	receive_file(fixture, first);
-	assert_int_equal(hear(fixture, DPS_MESSAGE_HELD)->held.size_bytes, CHUNK_BYTES);
-	say_skip(fixture, 0, 0);
-	assert_int_equal(hear(fixture, DPS_MESSAGE_DONE)->done.failed, 1);
 	assert_non_null(strstr(fixture->intake->manifest.failures[0].text, "/" STAGED "/0 ("));
 	fixture->skew_ns += 10 * DPS_NS_PER_S; /* its channel lingers */
 	wait_until_gone(fixture);
 	assert_false(is_there(fixture, "a"));
 	snprintf(path, sizeof(path), "%s/%s/0", fixture->disk.path, STAGED);
 	assert_int_equal(stat(path, &staged), 0);
-	assert_int_equal(staged.st_size, CHUNK_BYTES);
+	assert_int_equal(staged.st_size, bytes);
+}
+
+/* It may be nowhere else: what came in order stays for --keep-partial, and it is said where. */
+static void what_came_of_a_failed_one_is_kept(void **state)
+{
+	struct fixture *fixture = *state;
+
+	begin_growing(fixture);
+	say_size(fixture, DPS_MESSAGE_FILE_MORE, CHUNK_BYTES);
+	receive_file(fixture, next_stretch(fixture, 0, CHUNK_BYTES));
+	assert_int_equal(hear(fixture, DPS_MESSAGE_HELD)->held.size_bytes, CHUNK_BYTES);
+	say_skip(fixture, 0, 0);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_DONE)->done.failed, 1);
+	expect_part(fixture, CHUNK_BYTES);
+}
+
+/* Its producer was lost while the collector was away: what is held is all there is. */
+static void load_again(struct fixture *fixture)
+{
+	const struct dps_lane_command *stretch;
+
+	begin_growing(fixture);
+	say_size(fixture, DPS_MESSAGE_FILE_MORE, 2 * CHUNK_BYTES);
+	stretch = next_stretch(fixture, 0, 2 * CHUNK_BYTES);
+	receive_piece(fixture, stretch, 0);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_HELD)->held.size_bytes, CHUNK_BYTES);
+	put_away(fixture);
+	ask_to_load(fixture, 1);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_RESUMED)->resumed.holds[0].bytes, CHUNK_BYTES);
+}
+
+static void what_was_loaded_of_a_failed_one_is_kept(void **state)
+{
+	struct fixture *fixture = *state;
+
+	load_again(fixture);
+	say_last(fixture);
+	say_size(fixture, DPS_MESSAGE_FILE_END, CHUNK_BYTES);
+	say_skip(fixture, 0, 0);
+	turn_some(fixture);
+	open_channel(fixture);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_DONE)->done.failed, 1);
+	expect_part(fixture, CHUNK_BYTES);
+}
+
+/* Also when nothing is said of it but that it failed. */
+static void what_was_loaded_and_is_given_up_at_once_is_kept(void **state)
+{
+	struct fixture *fixture = *state;
+
+	load_again(fixture);
+	say_last(fixture);
+	say_skip(fixture, 0, 0);
+	open_channel(fixture);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_DONE)->done.failed, 1);
+	expect_part(fixture, CHUNK_BYTES);
 }
 
 static void a_pause_of_its_source_is_not_idle(void **state)
@@ -269,6 +316,8 @@ int main(void)
 		CASE(it_is_held_also_when_its_size_was_loaded),
 		CASE(what_is_given_up_gets_no_name),
 		CASE(what_came_of_a_failed_one_is_kept),
+		CASE(what_was_loaded_of_a_failed_one_is_kept),
+		CASE(what_was_loaded_and_is_given_up_at_once_is_kept),
 		CASE(a_pause_of_its_source_is_not_idle),
 		CASE(what_makes_no_sense_is_refused),
 	};
