@@ -47,6 +47,25 @@ uint64_t dps_export_live_bytes(const struct dps_export *export)
 	return state.filled;
 }
 
+void dps_export_anew_live(struct dps_export *export)
+{
+	struct dps_export_file *file = &export->files[0];
+	struct dps_live_state state;
+
+	dps_live_read(export->live, &state);
+	if (!state.has_ended || state.error < 0)
+		return;
+	export->list.entries[0].size_bytes = export->bytes_total = state.filled;
+	file->digest = dps_live_digest(export->live);
+	file->is_known = true;
+}
+
+/* Else its size is said when it has ended. */
+static bool was_offered_whole(const struct dps_export *export)
+{
+	return export->list.entries[0].size_bytes != DPS_NUMBER_NONE;
+}
+
 bool dps_export_begin_live(struct dps_export *export)
 {
 	struct dps_export_file *file = &export->files[0];
@@ -55,7 +74,7 @@ bool dps_export_begin_live(struct dps_export *export)
 	dps_live_read(export->live, &state);
 	export->announced_bytes = export->told_bytes = export->held_bytes = file->from_bytes;
 	export->stretches_count = 0;
-	export->is_end_said = false;
+	export->is_end_said = was_offered_whole(export);
 	if (state.lowest <= file->from_bytes) {
 		dps_live_release(export->live, file->from_bytes);
 		return true;
@@ -149,7 +168,7 @@ void dps_export_step_live(struct dps_export *export)
 	if (state.has_ended && !export->is_end_said) {
 		say_size(export, DPS_MESSAGE_FILE_END, state.filled);
 		export->is_end_said = true;
-	} else if (state.filled > export->told_bytes) {
+	} else if (state.filled > export->told_bytes && !export->is_end_said) {
 		say_size(export, DPS_MESSAGE_FILE_MORE, state.filled);
 	}
 	if (state.filled > export->announced_bytes)
@@ -164,6 +183,8 @@ void dps_export_say_live_again(struct dps_export *export)
 {
 	if (export->files[0].state < DPS_EXPORT_SENDING ||
 	    export->files[0].state >= DPS_EXPORT_STORED)
+		return;
+	if (was_offered_whole(export))
 		return;
 	if (export->is_end_said)
 		say_size(export, DPS_MESSAGE_FILE_END, export->told_bytes);

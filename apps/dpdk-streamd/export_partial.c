@@ -98,7 +98,9 @@ static bool on_item(struct dps_export *export, const struct dps_message_item *it
 
 bool dps_export_on_partial(struct dps_export *export, const struct dps_message_items *partial)
 {
-	if (export->live || export->is_resuming)
+	/* Of what grows nobody knows whether it is in part. */
+	if ((export->live && export->list.entries[0].size_bytes == DPS_NUMBER_NONE) ||
+	    export->is_resuming)
 		return false;
 	for (uint32_t i = 0; i < partial->items_count; i++)
 		if (!on_item(export, &partial->items[i]))

@@ -182,6 +182,8 @@ void dps_export_begin_anew(struct dps_export *export)
 		abort(); /* out of memory */
 	if (getrandom(&export->id, sizeof(export->id), 0) != sizeof(export->id))
 		export->id.bytes[0]++; /* the kernel had randomness once; it differs, too */
+	if (export->live)
+		dps_export_anew_live(export);
 	for (uint32_t i = 0; i < export->files_count; i++)
 		export->files[i].from_bytes = 0;
 	count_bytes(export);

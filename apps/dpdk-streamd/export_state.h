@@ -43,6 +43,9 @@ void dps_export_drop_refetches(struct dps_export *export);
 /* ---- export_live.c: the one file of a live source ---- */
 /* Makes the list of it. 0 or -ENOMEM. */
 int dps_export_list_live(struct dps_export *export);
+/* It is offered anew: with size and digest when it has ended, so that it is found if it is stored.
+ */
+void dps_export_anew_live(struct dps_export *export);
 /* Whether it may (again) be announced; else it has failed. */
 bool dps_export_begin_live(struct dps_export *export);
 /* Tells and announces what has come of it since, and its end. */

@@ -211,6 +211,69 @@ static void live__what_was_held_stays_held(void **state)
 	assert_int_equal(fixture->export.held_bytes, 2 * CHUNK);
 }
 
+/* The last word of the collector was lost with the connection, and it has forgotten the transfer.
+ */
+static void begin_anew(struct fixture *fixture, size_t size_bytes)
+{
+	lose(fixture);
+	ask_to_resume(fixture);
+	dps_export_begin_anew(&fixture->export);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_OFFER)->offer.files[0].size_bytes, size_bytes);
+	assert_int_equal(fixture->heard.offer.total_bytes, size_bytes);
+}
+
+static void live__that_has_ended_is_found_where_it_was_stored(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_message_item have = { .size_bytes = 3 * CHUNK + 9 };
+
+	begin_live(fixture, 3 * CHUNK + 9);
+	hear_next(fixture, DPS_MESSAGE_DIGEST);
+	say_held(fixture, 3 * CHUNK + 9);
+	begin_anew(fixture, 3 * CHUNK + 9);
+	have.digest = digest_of("a", 3 * CHUNK + 9);
+	say_accept(fixture, 1, &have, 1);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_SAME)->same.ranges_count, 1);
+	assert_int_equal(fixture->export.files_same, 1);
+	assert_int_equal(fixture->export.files_failed, 0);
+	open_channel(fixture);
+	next_command(fixture, DPS_COMMAND_ANNOUNCE_LAST);
+	assert_true(fixture->made_sense);
+}
+
+/* As far as it is still there; its size is said already. */
+static void live__that_has_ended_is_sent_again(void **state)
+{
+	struct fixture *fixture = *state;
+
+	begin_live(fixture, 3 * CHUNK + 9);
+	next_command(fixture, DPS_COMMAND_ANNOUNCE);
+	begin_anew(fixture, 3 * CHUNK + 9);
+	say_accept(fixture, 1, NULL, 0);
+	open_channel(fixture);
+	assert_int_equal(next_command(fixture, DPS_COMMAND_ANNOUNCE)->extent.bytes, 3 * CHUNK + 9);
+	hear_next(fixture, DPS_MESSAGE_LAST);
+	hear_next(fixture, DPS_MESSAGE_DIGEST);
+	next_command(fixture, DPS_COMMAND_ANNOUNCE_LAST);
+	say_stored(fixture, 0);
+	turn_some(fixture);
+	assert_int_equal(fixture->export.files_stored, 1);
+	assert_true(fixture->made_sense);
+}
+
+static void live__that_is_not_all_there_is_not_sent_again(void **state)
+{
+	struct fixture *fixture = *state;
+
+	begin_live(fixture, 3 * CHUNK + 9);
+	say_held(fixture, 2 * CHUNK);
+	begin_anew(fixture, 3 * CHUNK + 9);
+	say_accept(fixture, 1, NULL, 0);
+	open_channel(fixture);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_SKIP)->skip.code, DPS_CODE_OUT_OF_WINDOW);
+	assert_int_equal(fixture->export.files_failed, 1);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -222,6 +285,9 @@ int main(void)
 		CASE(live__what_was_held_stays_held),
 		CASE(live__says_nothing_before_it_is_attached),
 		CASE(live__that_ended_without_a_connection_says_so),
+		CASE(live__that_has_ended_is_found_where_it_was_stored),
+		CASE(live__that_has_ended_is_sent_again),
+		CASE(live__that_is_not_all_there_is_not_sent_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
