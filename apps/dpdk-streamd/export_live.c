@@ -133,6 +133,9 @@ static void explain(struct dps_export *export, int error)
 	} else if (error == -EBADMSG) {
 		snprintf(export->live_trouble, sizeof(export->live_trouble),
 			 "the capture ends inside a packet: its producer was lost");
+	} else if (error == -ECANCELED) {
+		snprintf(export->live_trouble, sizeof(export->live_trouble),
+			 "the exporter was stopped before the source had ended");
 	}
 }
 

@@ -57,8 +57,6 @@ void dps_export_say_live_again(struct dps_export *export);
 void dps_export_on_stretch_done(struct dps_export *export);
 /* The collector has so much of it on disk. False: that cannot be. */
 bool dps_export_on_held(struct dps_export *export, const struct dps_message_file_size *held);
-/* How much of it has come so far. */
-uint64_t dps_export_live_bytes(const struct dps_export *export);
 
 /* ---- export_digests.c ---- */
 /* The digests of what was read of a file so far. */

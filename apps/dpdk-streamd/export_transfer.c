@@ -216,6 +216,8 @@ static enum dps_control_code skip_code(int error)
 		return DPS_CODE_IDENTITY_CHANGED;
 	if (error == -ERANGE)
 		return DPS_CODE_OUT_OF_WINDOW;
+	if (error == -ECANCELED)
+		return DPS_CODE_CANCELLED;
 	return error == -ESTALE || error == -ENODATA ? DPS_CODE_SOURCE_CHANGED
 						     : DPS_CODE_CANNOT_READ;
 }

@@ -190,6 +190,8 @@ void dps_export_mirror_flush(struct dps_export *export);
 /* It is done, or can never be: the same command begins anew. */
 void dps_export_mirror_forget(struct dps_export *export);
 
+/* How much of a live source has come so far. */
+uint64_t dps_export_live_bytes(const struct dps_export *export);
 /* Whether it is the turn of who writes a live source. */
 bool dps_export_waits_for_source(const struct dps_export *export);
 

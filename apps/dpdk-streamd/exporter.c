@@ -13,6 +13,11 @@ enum {
 	JOBS_S = 2, /* what the disk may take to give up */
 };
 
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 void dps_exporter_enter(struct dps_exporter *exporter, enum dps_exporter_state state,
 			uint64_t deadline_ns)
 {
@@ -39,6 +44,8 @@ void dps_exporter_leave(struct dps_exporter *exporter, const struct dps_message 
 
 	if (exporter->state >= DPS_EXPORTER_LEAVING)
 		return;
+	if (exporter->stop_signal)
+		until_ns = earliest(until_ns, exporter->stop_end_ns);
 	dps_export_give_up(&exporter->export);
 	if (exporter->ended_at_ns == 0)
 		exporter->ended_at_ns = dps_node_now_ns(exporter->node);
@@ -66,11 +73,6 @@ void dps_exporter_leave_with(struct dps_exporter *exporter, enum dps_control_cod
 
 /* ---- time ---- */
 
-static uint64_t earliest(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t next_deadline_ns(void *context)
 {
 	struct dps_exporter *exporter = context;
@@ -78,6 +80,7 @@ static uint64_t next_deadline_ns(void *context)
 
 	at_ns = earliest(at_ns, dps_exporter_dial_deadline_ns(exporter));
 	at_ns = earliest(at_ns, dps_peer_link_deadline_ns(&exporter->link));
+	at_ns = earliest(at_ns, dps_exporter_stop_deadline_ns(exporter));
 	if (dps_exporter_is_moving(exporter) || dps_exporter_is_parked(exporter))
 		at_ns = earliest(at_ns, dps_report_deadline_ns(&exporter->report));
 	if (exporter->state == DPS_EXPORTER_MOVING)
@@ -142,6 +145,7 @@ static void on_due(void *context, uint64_t now_ns)
 		dps_export_on_time(&exporter->export, now_ns);
 	dps_exporter_report_progress(exporter, now_ns);
 	dps_exporter_step_watch(exporter, now_ns);
+	dps_exporter_step_stop(exporter, now_ns);
 	if (now_ns >= exporter->deadline_ns)
 		on_deadline(exporter, now_ns);
 }

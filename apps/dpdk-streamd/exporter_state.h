@@ -72,6 +72,10 @@ struct dps_exporter {
 	struct dps_exporter_path spare; /* of the next connection, if the path is not to be had */
 	struct dps_message_hello peer_hello; /* of this connection; without its strings */
 
+	int stop_signal;	/* of a live source; 0: none */
+	uint64_t stop_until_ns; /* what was read may be brought to the collector ... */
+	uint64_t stop_end_ns;	/* ... and all is to be over */
+
 	enum dps_exporter_state state;
 	uint32_t path;
 	uint64_t connection_id;
@@ -169,13 +173,22 @@ void dps_exporter_give_up_parked(struct dps_exporter *exporter, uint64_t now_ns)
 void dps_exporter_say_hello(struct dps_exporter *exporter);
 void dps_exporter_on_message(void *context, const struct dps_message *message, uint64_t now_ns);
 void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns);
-void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns);
 /* Another exporter has the transfer now, and one of them is enough. */
 void dps_exporter_on_taken_over(struct dps_exporter *exporter);
 
 /* ---- exporter_path.c: what the lane says ---- */
 void dps_exporter_on_lane_event(void *context, const struct dps_lane_event *event, uint64_t now_ns);
 void dps_exporter_on_path_lost(struct dps_exporter *exporter, uint32_t reason, uint64_t now_ns);
+
+/* ---- exporter_stop.c ---- */
+void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns);
+/* Whether a signal is why its live source is not whole. */
+bool dps_exporter_was_stopped(const struct dps_exporter *exporter);
+void dps_exporter_explain_stop(struct dps_exporter *exporter);
+/* Gives up a live source that could not be brought to the collector in time. */
+void dps_exporter_step_stop(struct dps_exporter *exporter, uint64_t now_ns);
+/* When that has to look; DPS_NEVER_NS for never. */
+uint64_t dps_exporter_stop_deadline_ns(const struct dps_exporter *exporter);
 
 /* ---- exporter_report.c ---- */
 void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns);

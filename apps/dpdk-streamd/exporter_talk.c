@@ -9,7 +9,6 @@
 #include <sys/random.h>
 
 enum {
-	STOPPED = 128, /* plus the signal */
 	HELLO_S = 10,
 };
 
@@ -209,7 +208,9 @@ static void on_done(struct dps_exporter *exporter)
 
 	exporter->is_done = true;
 	exporter->ended_at_ns = dps_node_now_ns(exporter->node);
-	if (export->files_failed > 0 || export->settled_count < export->files_count)
+	if (dps_exporter_was_stopped(exporter))
+		dps_exporter_explain_stop(exporter);
+	else if (export->files_failed > 0 || export->settled_count < export->files_count)
 		dps_exporter_fail(exporter, DPS_EXIT_NOT_ALL,
 				  "%" PRIu64 " of %" PRIu32
 				  " files were not stored, each named above",
@@ -364,32 +365,4 @@ void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns)
 				  exporter->peer_name, why);
 	dps_export_give_up(&exporter->export);
 	dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
-}
-
-void dps_exporter_on_stop(void *context, int signal, uint64_t now_ns)
-{
-	struct dps_exporter *exporter = context;
-
-	(void)now_ns;
-	if (exporter->state >= DPS_EXPORTER_LEAVING)
-		return; /* how it ended is known already */
-	if (exporter->export.live) {
-		/* The rest of it goes with us: nobody can go on with what came. */
-		dps_exporter_fail(exporter, STOPPED + signal,
-				  "stopped by a signal before the source had ended; what is read "
-				  "once cannot be resumed; what came of it the collector keeps for "
-				  "its --keep-partial, and says where");
-		dps_exporter_leave(exporter,
-				   &(struct dps_message){
-					   .type = DPS_MESSAGE_CANCEL,
-					   .cancel = { .channel = exporter->export.number,
-						       .code = DPS_CODE_CANCELLED,
-						       .text = "the exporter of a live source was "
-							       "stopped" },
-				   });
-		return;
-	}
-	dps_exporter_fail(exporter, STOPPED + signal,
-			  "stopped by a signal; the same command resumes");
-	dps_exporter_leave_with(exporter, DPS_CODE_SHUTTING_DOWN, "the exporter was stopped");
 }

@@ -82,7 +82,11 @@ void dps_options_print_help(FILE *file, enum dps_command of)
 		      "end. What\n"
 		      "failed gets no name; what came of it the collector keeps for "
 		      "--keep-partial, and says\n"
-		      "where.\n",
+		      "where. A signal ends --exec's command with SIGTERM and reads it to its end, "
+		      "and reads a\n"
+		      "pipe no further; what was read is sent and stored within --grace. A second "
+		      "signal ends\n"
+		      "at once.\n",
 		      file);
 	fputs("\nUnits: SIZE in bytes, or with K, M, G (1024, 1024^2, 1024^3);\n"
 	      "       RATE in bit/s, or with k, M, G (1000, 1000^2, 1000^3);\n"

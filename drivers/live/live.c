@@ -16,6 +16,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum live_order {
+	LIVE_GOES_ON,
+	LIVE_STOPS, /* the source ends here */
+	LIVE_CLOSES,
+};
+
 struct dps_live {
 	struct dps_disk disk;
 	struct dps_live_config config;
@@ -23,7 +29,8 @@ struct dps_live {
 	struct dps_finished finished; /* the lane's, as the disk is */
 	struct dps_indexes files;
 	pthread_t thread;
-	struct dps_capture_end capture; /* the source's thread's */
+	struct dps_capture_end capture; /* the source's thread's, as the next */
+	bool is_producer_told;
 	int wake_fd;
 
 	/* Acquired by lane and control core: the bytes below, the digest, the error. */
@@ -32,8 +39,8 @@ struct dps_live {
 	int error;		       /* the source's thread's, until has_ended */
 	struct dps_file_digest digest; /* the same */
 
-	_Atomic uint64_t lowest; /* writer: control core; acquired by the source's thread */
-	atomic_bool must_stop;	 /* writer: control core; carries no data */
+	_Atomic uint64_t lowest;       /* writer: control core; acquired by the source's thread */
+	_Atomic enum live_order order; /* writer: control core; carries no data */
 };
 
 static struct dps_live *live_of(const struct dps_disk *disk)
@@ -51,9 +58,23 @@ static bool has_room(const struct dps_live *live, uint64_t filled)
 	return filled + live->config.chunk_bytes - lowest <= live->config.ring_bytes;
 }
 
-static bool must_stop(const struct dps_live *live)
+/* A producer of ours is told to end once, and what it still writes is read. */
+static bool must_stop(struct dps_live *live)
 {
-	return atomic_load_explicit(&live->must_stop, memory_order_relaxed);
+	enum live_order order = atomic_load_explicit(&live->order, memory_order_relaxed);
+
+	if (order == LIVE_STOPS && live->config.input.producer) {
+		if (!live->is_producer_told)
+			dps_producer_ask_to_end(live->config.input.producer);
+		live->is_producer_told = true;
+		return false;
+	}
+	return order != LIVE_GOES_ON;
+}
+
+static bool is_closing(const struct dps_live *live)
+{
+	return atomic_load_explicit(&live->order, memory_order_relaxed) == LIVE_CLOSES;
 }
 
 /* Waits for a descriptor, -1 for none, or to be woken. */
@@ -144,7 +165,7 @@ static void *run(void *context)
 		uint8_t *memory = live->ring + filled % live->config.ring_bytes;
 		uint32_t bytes;
 
-		while (!has_room(live, filled) && !must_stop(live))
+		while (!must_stop(live) && !has_room(live, filled))
 			wait_for(live, -1);
 		/* release: pairs with the acquire in read_ring(): who sees what comes now in place
 		 * of what was there sees lowest behind that, too */
@@ -155,7 +176,7 @@ static void *run(void *context)
 		is_over = bytes < live->config.chunk_bytes;
 		if (is_over && error == 0)
 			error = judge_end(live);
-		if (error == -ECANCELED)
+		if (is_closing(live))
 			return NULL;
 		if (is_over) {
 			live->error = error;
@@ -289,6 +310,17 @@ void dps_live_release(struct dps_live *live, uint64_t offset)
 	wake(live);
 }
 
+static void give_order(struct dps_live *live, enum live_order order)
+{
+	atomic_store_explicit(&live->order, order, memory_order_relaxed);
+	wake(live);
+}
+
+void dps_live_stop(struct dps_live *live)
+{
+	give_order(live, LIVE_STOPS);
+}
+
 int dps_live_open(const struct dps_live_config *config, struct dps_live **made)
 {
 	uint64_t ring_bytes = config->ring_bytes;
@@ -342,8 +374,7 @@ err_free:
 
 void dps_live_close(struct dps_live *live)
 {
-	atomic_store_explicit(&live->must_stop, true, memory_order_relaxed);
-	wake(live);
+	give_order(live, LIVE_CLOSES);
 	pthread_join(live->thread, NULL);
 	close(live->config.input.fd);
 	close(live->wake_fd);

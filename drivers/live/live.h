@@ -56,7 +56,7 @@ struct dps_live_state {
 	bool is_full;	 /* the source is not read because there is no room */
 	/*
 	 * What came is not all there was: -errno of reading it, -ECHILD: its producer failed,
-	 * -EBADMSG: a capture was cut inside a packet.
+	 * -EBADMSG: a capture was cut inside a packet, -ECANCELED: it was stopped.
 	 */
 	int error;
 };
@@ -68,6 +68,12 @@ const struct dps_live_input *dps_live_input(const struct dps_live *live);
 
 /* Of all that came; only of a source that has ended. */
 struct dps_digest dps_live_digest(const struct dps_live *live);
+
+/*
+ * The source ends here: nothing more is read, and what was read can be had. A producer is told to
+ * end instead, and read to its end, which is what it says it is. Control core; may come again.
+ */
+void dps_live_stop(struct dps_live *live);
 
 /* Bytes below are not needed any more; whole chunks of them make room. Control core. */
 void dps_live_release(struct dps_live *live, uint64_t offset);

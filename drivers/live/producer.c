@@ -134,15 +134,21 @@ void dps_producer_explain(const struct dps_producer *producer, char text[DPS_PRO
 			 producer->command, producer->status);
 }
 
+void dps_producer_ask_to_end(const struct dps_producer *producer)
+{
+	/* Until it is reaped, its number is nobody else's. */
+	if (!producer->is_reaped)
+		kill(-producer->id, SIGTERM);
+}
+
 void dps_producer_stop(struct dps_producer *producer)
 {
 	struct pollfd ended = { .fd = producer->ended_fd, .events = POLLIN };
 
 	if (!producer->command)
 		return;
-	/* Until it is reaped, its number is nobody else's. */
 	if (!dps_producer_reap(producer)) {
-		kill(-producer->id, SIGTERM);
+		dps_producer_ask_to_end(producer);
 		if (poll(&ended, 1, STOP_MS) <= 0)
 			kill(-producer->id, SIGKILL);
 		reap(producer, 0);

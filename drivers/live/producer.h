@@ -36,5 +36,8 @@ bool dps_producer_has_succeeded(const struct dps_producer *producer);
 /* "COMMAND exited with status 3". Once reaped. */
 void dps_producer_explain(const struct dps_producer *producer, char text[DPS_PRODUCER_TEXT_BYTES]);
 
+/* SIGTERM to its process group, unless it is reaped: it may end as it likes. */
+void dps_producer_ask_to_end(const struct dps_producer *producer);
+
 /* Ends its process group when it still runs, by SIGTERM and then SIGKILL. Nothing without one. */
 void dps_producer_stop(struct dps_producer *producer);

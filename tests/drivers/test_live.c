@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -120,6 +121,15 @@ static uint64_t put(struct fixture *fixture, uint64_t from, uint64_t to)
 			return from;
 	}
 	return from;
+}
+
+/* Bytes that were put and not read. */
+static int bytes_in(int fd)
+{
+	int bytes;
+
+	assert_int_equal(ioctl(fd, FIONREAD, &bytes), 0);
+	return bytes;
 }
 
 static void hang_up(struct fixture *fixture)
@@ -339,6 +349,83 @@ static void close__ends_a_wait_for_the_producer(void **state)
 	dps_producer_stop(&producer);
 }
 
+/* What was read, down to the last byte, can be had; nothing more is read. */
+static void stop__ends_it_with_what_was_read(void **state)
+{
+	struct fixture fixture;
+	struct dps_live_state seen;
+
+	(void)state;
+	open_pipe(&fixture);
+	put(&fixture, 0, CHUNK_BYTES + 100);
+	wait_for(&fixture, CHUNK_BYTES, false);
+	while (bytes_in(fixture.to) > 0)
+		assert_int_equal(poll(NULL, 0, 1), 0);
+	dps_live_stop(fixture.live);
+	seen = wait_for(&fixture, 0, true);
+	assert_int_equal(seen.error, -ECANCELED);
+	assert_int_equal(seen.filled, CHUNK_BYTES + 100);
+	assert_int_equal(read_at(&fixture, CHUNK_BYTES, CHUNK_BYTES), 100);
+	assert_int_equal(put(&fixture, seen.filled, seen.filled + 10), seen.filled + 10);
+	assert_int_equal(bytes_in(fixture.to), 10);
+	dps_live_stop(fixture.live);
+	close_all(&fixture);
+}
+
+/* There is no room for what comes next, and none is needed. */
+static void stop__ends_a_wait_for_room(void **state)
+{
+	struct fixture fixture;
+	struct dps_live_state seen;
+
+	(void)state;
+	open_pipe(&fixture);
+	put(&fixture, 0, 1 << 20);
+	wait_for(&fixture, RING_CHUNKS * CHUNK_BYTES, false);
+	dps_live_stop(fixture.live);
+	seen = wait_for(&fixture, 0, true);
+	assert_int_equal(seen.error, -ECANCELED);
+	assert_int_equal(seen.filled, RING_CHUNKS * CHUNK_BYTES);
+	close_all(&fixture);
+}
+
+static void stop__after_the_end_changes_nothing(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	open_pipe(&fixture);
+	put(&fixture, 0, 10);
+	hang_up(&fixture);
+	wait_for(&fixture, 10, true);
+	dps_live_stop(fixture.live);
+	assert_int_equal(wait_for(&fixture, 10, true).error, 0);
+	close_all(&fixture);
+}
+
+/* It may still write what it has, and says itself how it ended. */
+static void stop__asks_the_producer_to_end(void **state)
+{
+	static const char heeds[] = "trap 'printf 12345; exit 0' TERM; head -c 8192 /dev/zero; "
+				    "while :; do sleep 0.01; done";
+	struct dps_producer producer;
+	struct fixture fixture;
+
+	(void)state;
+	open_producer(&fixture, &producer, heeds);
+	wait_for(&fixture, CHUNK_BYTES, false);
+	dps_live_stop(fixture.live);
+	assert_int_equal(wait_for(&fixture, 0, true).error, 0);
+	assert_int_equal(wait_for(&fixture, 0, true).filled, CHUNK_BYTES + 5);
+	close_all(&fixture);
+	dps_producer_stop(&producer);
+	open_producer(&fixture, &producer, "exec sleep 1000");
+	dps_live_stop(fixture.live);
+	assert_int_equal(wait_for(&fixture, 0, true).error, -ECHILD);
+	close_all(&fixture);
+	dps_producer_stop(&producer);
+}
+
 /* What cannot be read is no end. */
 static void error__is_told_from_the_end(void **state)
 {
@@ -433,6 +520,10 @@ int main(void)
 		cmocka_unit_test(end__inside_a_packet_is_a_cut),
 		cmocka_unit_test(end__is_what_its_producer_says),
 		cmocka_unit_test(close__ends_a_wait_for_the_producer),
+		cmocka_unit_test(stop__ends_it_with_what_was_read),
+		cmocka_unit_test(stop__ends_a_wait_for_room),
+		cmocka_unit_test(stop__after_the_end_changes_nothing),
+		cmocka_unit_test(stop__asks_the_producer_to_end),
 		cmocka_unit_test(error__is_told_from_the_end),
 		cmocka_unit_test(close__ends_a_wait_for_the_source),
 		cmocka_unit_test(fifo__without_a_writer_is_waited_for),

@@ -195,17 +195,20 @@ is_left() {
 	[[ -f $1 ]] && flock --exclusive --nonblock "${1%/*}" true
 }
 
+# What it has read is brought there first, down to the last byte.
 a_stopped_exporter_says_where_its_part_is() {
+	local cut=$(((4 << 20) + 7))
+
 	prepare 8
 	start_collector
 	start_exporter
 	exec 9>"$scratch/source"
-	head -c $((4 << 20)) "$scratch/x.pcap" >&9
-	wait_for 10 has_moved $((3 << 20)) || fail_with "nothing moves"
+	head -c "$cut" "$scratch/x.pcap" >&9
+	wait_for 10 has_moved $((4 << 20)) || fail_with "nothing moves"
 	send TERM exporter
 	expect_end 143
 	grep -q 'cannot be resumed' "$scratch/exporter.err" || fail_with "it does not say what that means"
-	part_is_kept $((2 << 20))
+	part_is_kept "$cut"
 }
 
 nothing_is_kept_unasked() {
@@ -276,6 +279,18 @@ a_stopped_exporter_ends_its_command() {
 		fail_with "its command is still there"
 }
 
+# A command may end as it likes when it is told to: its exit says whether that is the end.
+a_stopped_exporter_lets_its_command_end() {
+	prepare 4
+	start_collector
+	start_producing "trap \"tail -c +3000001 '$scratch/x.pcap'; exit 0\" TERM
+		head -c 3000000 '$scratch/x.pcap'
+		while :; do sleep 0.1; done"
+	wait_for 10 has_moved $((2 << 20)) || fail_with "nothing moves"
+	send TERM exporter
+	arrived
+}
+
 # ---- names
 
 a_fifo_takes_a_name() {
@@ -330,6 +345,7 @@ run_case a_command_that_fails_is_no_file 'exit 3' 'exited with status 3'
 # shellcheck disable=SC2016
 run_case a_command_that_fails_is_no_file 'kill -9 $$' 'was ended by signal 9'
 run_case a_stopped_exporter_ends_its_command
+run_case a_stopped_exporter_lets_its_command_end
 run_case a_fifo_takes_a_name
 run_case names_and_fifos_that_are_refused
 run_case what_cannot_be_read_is_no_file
