@@ -208,28 +208,51 @@ static void reserve_paths(struct dps_lane *lane)
 	}
 }
 
+/* Datagrams that go on where the one before them ended; returns how many are done with. */
+static unsigned int take_run(struct dps_lane *lane, const struct dps_incoming *incoming,
+			     unsigned int count)
+{
+	struct dps_run_placement run;
+	unsigned int good;
+
+	if (dps_engine_place_run(lane->engine, incoming, count, &run) == 0)
+		return 0;
+	good = dps_seal_open_run(lane->config.seal, &run, incoming);
+	dps_engine_commit_run(lane->engine, &run, good);
+	return good < run.count ? good + 1 : good;
+}
+
+static void take(struct dps_lane *lane, const struct dps_incoming *incoming)
+{
+	const uint8_t *bytes = incoming->bytes;
+	struct dps_placement placement;
+	bool is_good;
+
+	if (dps_engine_place(lane->engine, bytes, incoming->length, incoming->ecn, &placement) !=
+	    DPS_VERDICT_OPEN)
+		return;
+	is_good = lane->config.seal->open(lane->config.seal, placement.packet_number,
+					  placement.header, bytes + DPS_HEADER_BYTES, placement.to,
+					  bytes + DPS_ENVELOPE_BYTES, placement.payload_bytes);
+	dps_engine_commit(lane->engine, &placement, is_good, lane->now_ns);
+}
+
 static unsigned int receive(struct dps_lane *lane)
 {
 	struct dps_port *port = lane->config.port;
 	struct dps_incoming incoming[DPS_PORT_BURST];
 	unsigned int count = port->ops->receive(port, incoming, DPS_PORT_BURST);
+	unsigned int done = 0;
 
 	if (count == 0)
 		return 0;
 	dps_engine_begin_burst(lane->engine, lane->now_ns);
-	for (unsigned int i = 0; i < count; i++) {
-		const uint8_t *bytes = incoming[i].bytes;
-		struct dps_placement placement;
-		bool is_good;
+	while (done < count) {
+		unsigned int of_run = take_run(lane, incoming + done, count - done);
 
-		if (dps_engine_place(lane->engine, bytes, incoming[i].length, incoming[i].ecn,
-				     &placement) != DPS_VERDICT_OPEN)
-			continue;
-		is_good = lane->config.seal->open(lane->config.seal, placement.packet_number,
-						  placement.header, bytes + DPS_HEADER_BYTES,
-						  placement.to, bytes + DPS_ENVELOPE_BYTES,
-						  placement.payload_bytes);
-		dps_engine_commit(lane->engine, &placement, is_good, lane->now_ns);
+		if (of_run == 0)
+			take(lane, &incoming[done]);
+		done += of_run > 0 ? of_run : 1;
 	}
 	dps_engine_end_burst(lane->engine);
 	port->ops->release(port, incoming, count);

@@ -298,6 +298,7 @@ static void skip_in_chunk(struct dps_engine *engine, uint32_t chunk_index,
 
 	if (piece.start >= piece.end || piece.start < extent->skip_from)
 		return;
+	dps_run_forget(engine);
 	dps_chunk_add_skipped(chunk, piece.start, piece.end,
 			      dps_piece_fill_end(engine, chunk, extent));
 	if (chunk->done_bytes < chunk->needed_bytes)

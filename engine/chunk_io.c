@@ -103,6 +103,7 @@ void dps_chunk_complete(struct dps_engine *engine, uint32_t index)
 	struct dps_chunk *chunk = &engine->chunks.items[index];
 
 	DPS_ASSERT(chunk->state == DPS_CHUNK_RECEIVING);
+	dps_run_forget(engine);
 	for (uint32_t i = chunk->has_wanted ? chunk->first_extent : DPS_EXTENT_NONE;
 	     i != DPS_EXTENT_NONE && engine->extents.items[i].start < chunk->end;
 	     i = engine->extents.items[i].next)
@@ -206,6 +207,7 @@ void dps_chunk_discard(struct dps_engine *engine, uint32_t index)
 {
 	struct dps_chunk *chunk = &engine->chunks.items[index];
 
+	dps_run_forget(engine);
 	leave_channel(engine, &engine->channels[chunk->channel], index);
 	chunk->is_orphan = true;
 	if (chunk->ios_count > 0 || chunk->is_queued)

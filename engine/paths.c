@@ -159,6 +159,7 @@ static void close_channels(struct dps_engine *engine, struct dps_path *path)
 void dps_path_free(struct dps_engine *engine, struct dps_path *path)
 {
 	untouch(engine, path);
+	dps_run_forget(engine);
 	dps_timers_set(&engine->timers, path->index, DPS_NEVER_NS);
 	path->state = DPS_PATH_FREE;
 	path->connection_id = 0;
@@ -190,6 +191,7 @@ void dps_engine_close_path(struct dps_engine *engine, uint32_t index, uint32_t r
 		path->state = DPS_PATH_FREE;
 	} else if (path->state == DPS_PATH_PROBING || path->state == DPS_PATH_OPEN) {
 		close_channels(engine, path);
+		dps_run_forget(engine);
 		path->state = DPS_PATH_CLOSING;
 		path->close_reason = reason;
 		dps_path_touch(engine, path);

@@ -37,21 +37,6 @@ static enum dps_verdict drop(uint64_t *counter)
 	return DPS_VERDICT_DROP;
 }
 
-/* Whether it is the next packet of the run, as far as its header tells. */
-static inline bool continues_run(const struct dps_run *run, const uint8_t *header)
-{
-	uint32_t front, channel;
-	uint64_t connection_id;
-
-	memcpy(&front, header, sizeof(front));
-	memcpy(&connection_id, header + 8, sizeof(connection_id));
-	memcpy(&channel, header + 36, sizeof(channel));
-	return front == run->front && connection_id == run->connection_id &&
-	       channel == run->channel_number && dps_load_be64(header + 16) == run->next_number &&
-	       dps_load_be64(header + 24) == run->next_offset &&
-	       run->next_offset <= run->last_offset;
-}
-
 enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *bytes, uint32_t length,
 				  uint8_t ecn, struct dps_placement *placement)
 {
@@ -65,16 +50,7 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 		return drop(&counters->dropped_short);
 	/* The sender may share this memory: judge and check one and the same copy. */
 	memcpy(placement->header, bytes, DPS_HEADER_BYTES);
-	if (length == engine->run.length && ecn == engine->run.ecn &&
-	    continues_run(&engine->run, placement->header)) {
-		placement->to = engine->run.to;
-		placement->payload_bytes = engine->run.payload_bytes;
-		placement->path = engine->run.path;
-		placement->packet_number = engine->run.next_number;
-		placement->is_of_run = true;
-		return DPS_VERDICT_OPEN;
-	}
-	dps_run_end(engine);
+	dps_run_count(engine);
 	result = dps_header_decode(placement->header, length, &header);
 	if (result < 0)
 		return drop(result == -EPROTONOSUPPORT ? &counters->dropped_version
@@ -97,7 +73,6 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 	placement->flags = header.flags;
 	placement->ecn = ecn & 3;
 	placement->is_scratch = true;
-	placement->is_of_run = false;
 	switch (header.type) {
 	case DPS_PACKET_DATA:
 		/* Where the data begins is known when the options can be believed. */
@@ -113,23 +88,6 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 	default:
 		return drop(&counters->dropped_type);
 	}
-}
-
-/* A slot that was taken for a packet that turned out bad goes back. */
-static void untake_slot(struct dps_engine *engine, const struct dps_placement *placement)
-{
-	struct dps_chunk *chunk;
-
-	if (placement->type != DPS_PACKET_DATA || placement->chunk == DPS_CHUNK_NONE)
-		return;
-	chunk = &engine->chunks.items[placement->chunk];
-	if (chunk->state != DPS_CHUNK_RECEIVING || chunk->done_bytes > 0 ||
-	    chunk->slot == DPS_SLOT_NONE)
-		return;
-	dps_slots_drop(&engine->slots, chunk->slot);
-	dps_slots_reserve(&engine->slots);
-	chunk->slot = DPS_SLOT_NONE;
-	engine->channels[chunk->channel].promised_chunks++;
 }
 
 static void note_number(struct dps_path_ack *ack, uint64_t number)
@@ -218,42 +176,22 @@ static bool step_over_options(struct dps_engine *engine, struct dps_path *path,
 	return true;
 }
 
-/* Until the run ends, nothing but the run knows of it. */
-static void extend_run(struct dps_run *run, const struct dps_placement *placement)
-{
-	run->next_number++;
-	run->next_offset += placement->payload_bytes;
-	run->to += placement->payload_bytes;
-	memcpy(run->newest, placement->header, DPS_HEADER_BYTES);
-}
-
 void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placement, bool is_good,
 		       uint64_t now_ns)
 {
-	struct dps_path *path;
+	struct dps_path *path = &engine->paths[placement->path];
 
-	if (placement->is_of_run && is_good) {
-		extend_run(&engine->run, placement);
-		return;
-	}
-	if (placement->is_of_run) {
-		engine->counters.dropped_seal++;
-		return;
-	}
-	path = &engine->paths[placement->path];
-	engine->now_ns = now_ns;
 	if (!is_good) {
 		engine->counters.dropped_seal++;
-		untake_slot(engine, placement);
 		return;
 	}
+	engine->now_ns = now_ns;
+	dps_run_forget(engine);
 	if ((placement->flags & DPS_PACKET_OPTIONS) && !step_over_options(engine, path, placement))
 		return;
 	if (placement->type == DPS_PACKET_DATA && !dps_recv_data(engine, path, placement))
 		return; /* as if it never came: it will come again */
-	path->last_received_ns = now_ns;
-	if (path->is_alone_until_heard)
-		path->is_alone = path->is_alone_until_heard = false;
+	dps_path_hear(path, now_ns);
 	note_packet(path, placement, now_ns);
 	dps_path_touch(engine, path);
 	switch (placement->type) {

@@ -77,17 +77,17 @@ bool dps_place_data(struct dps_engine *engine, struct dps_path *path,
 		/* Bytes of a piece that is asked for again have to wait until the others are
 		 * written. */
 		return dps_ranges_has_all(&chunk->done, placement->offset, end);
-	if (chunk->slot == DPS_SLOT_NONE) {
-		chunk->slot = dps_slots_take_reserved(&engine->slots);
-		channel->promised_chunks--;
-	}
 	/*
 	 * Only bytes that nobody has vouched for may be overwritten before the seal is checked. The
 	 * digest stands in front of its data, so that packet goes through scratch too.
 	 */
 	if (!(placement->flags & DPS_PACKET_DIGEST) &&
 	    !dps_ranges_has_any(&chunk->done, placement->offset, end)) {
-		placement->to = dps_slots_at(&engine->slots, chunk->slot) +
+		/* Taken when the packet turns out good. */
+		uint32_t slot =
+			chunk->slot != DPS_SLOT_NONE ? chunk->slot : dps_slots_next(&engine->slots);
+
+		placement->to = dps_slots_at(&engine->slots, slot) +
 				(placement->offset & (engine->limits.chunk_bytes - 1));
 		placement->is_scratch = false;
 	}
@@ -138,6 +138,10 @@ bool dps_recv_data(struct dps_engine *engine, struct dps_path *path,
 		return true;
 	}
 	chunk = &engine->chunks.items[placement->chunk];
+	if (chunk->slot == DPS_SLOT_NONE) {
+		chunk->slot = dps_slots_take_reserved(&engine->slots);
+		channel->promised_chunks--;
+	}
 	if (placement->is_scratch) {
 		uint32_t skip = placement->flags & DPS_PACKET_DIGEST ? DPS_DIGEST_BYTES : 0;
 

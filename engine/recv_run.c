@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs of data packets: where one begins, and what it brought when it is over. */
+/* Runs of data packets: where one begins, what goes on with it, and what it brought. */
 #include "engine/state.h"
+#include <string.h>
 
 void dps_engine_begin_burst(struct dps_engine *engine, uint64_t now_ns)
 {
@@ -10,8 +11,82 @@ void dps_engine_begin_burst(struct dps_engine *engine, uint64_t now_ns)
 
 void dps_engine_end_burst(struct dps_engine *engine)
 {
-	dps_run_end(engine);
+	dps_run_count(engine);
 	engine->run.is_burst = false;
+}
+
+void dps_run_forget(struct dps_engine *engine)
+{
+	DPS_ASSERT(engine->run.length == 0 || engine->run.next_number == engine->run.first_number);
+	engine->run.length = 0;
+}
+
+/* Whether it is the packet of the run that has this number and offset, as far as its header tells.
+ */
+static inline bool is_of_run(const struct dps_run *run, const uint8_t *header, uint64_t number,
+			     uint64_t offset)
+{
+	uint32_t front, channel;
+	uint64_t connection_id;
+
+	memcpy(&front, header, sizeof(front));
+	memcpy(&connection_id, header + 8, sizeof(connection_id));
+	memcpy(&channel, header + 36, sizeof(channel));
+	return front == run->front && connection_id == run->connection_id &&
+	       channel == run->channel_number && dps_load_be64(header + 16) == number &&
+	       dps_load_be64(header + 24) == offset && offset <= run->last_offset;
+}
+
+unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_incoming *incoming,
+				  unsigned int count, struct dps_run_placement *placed)
+{
+	const struct dps_run *run = &engine->run;
+	uint64_t number = run->next_number, offset = run->next_offset;
+	unsigned int i;
+
+	DPS_ASSERT(run->is_burst);
+	if (run->length == 0)
+		return 0;
+	count = count < DPS_RUN_PACKETS_MAX ? count : DPS_RUN_PACKETS_MAX;
+	for (i = 0; i < count; i++) {
+		uint8_t *header = placed->headers[i];
+
+		if (incoming[i].length != run->length || incoming[i].ecn != run->ecn)
+			break;
+		/* The sender may share this memory: judge and check one and the same copy. */
+		memcpy(header, incoming[i].bytes, DPS_HEADER_BYTES);
+		if (!is_of_run(run, header, number, offset))
+			break;
+		number++;
+		offset += run->payload_bytes;
+	}
+	placed->to = run->to;
+	placed->payload_bytes = run->payload_bytes;
+	placed->path = run->path;
+	placed->packet_number = run->next_number;
+	placed->count = i;
+	return i;
+}
+
+/* Until the run is counted, nothing but the run knows of them. */
+void dps_engine_commit_run(struct dps_engine *engine, const struct dps_run_placement *placed,
+			   unsigned int good_count)
+{
+	struct dps_run *run = &engine->run;
+	bool is_all = good_count == placed->count;
+	const uint8_t *newest;
+
+	DPS_ASSERT(good_count <= placed->count && placed->packet_number == run->next_number);
+	engine->counters.received_packets += good_count + !is_all;
+	engine->counters.dropped_seal += !is_all;
+	if (good_count == 0)
+		return;
+	newest = placed->headers[good_count - 1];
+	run->newest_sent_at_us = dps_load_be32(newest + 4);
+	run->newest_floor = dps_load_be32(newest + 32);
+	run->next_number += good_count;
+	run->next_offset += (uint64_t)good_count * run->payload_bytes;
+	run->to += (size_t)good_count * run->payload_bytes;
 }
 
 void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
@@ -60,7 +135,7 @@ static void note_numbers(struct dps_engine *engine, struct dps_path *path,
 {
 	const struct dps_header newest = {
 		.packet_number = run->next_number - 1,
-		.floor = dps_load_be32(run->newest + 32),
+		.floor = run->newest_floor,
 	};
 	struct dps_path_ack *ack = &path->ack;
 	uint32_t count = (uint32_t)(run->next_number - run->first_number);
@@ -70,31 +145,31 @@ static void note_numbers(struct dps_engine *engine, struct dps_path *path,
 	(void)dps_ranges_add(&ack->received, run->first_number, run->next_number);
 	ack->largest_number = newest.packet_number;
 	ack->largest_at_ns = engine->now_ns;
-	ack->largest_sent_at_us = dps_load_be32(run->newest + 4);
+	ack->largest_sent_at_us = run->newest_sent_at_us;
 	dps_ack_follow_floor(ack, dps_header_floor(&newest));
 	dps_ack_owe(ack, count, engine->now_ns);
 }
 
-void dps_run_end(struct dps_engine *engine)
+void dps_run_count(struct dps_engine *engine)
 {
 	struct dps_run *run = &engine->run;
 	struct dps_channel *channel = &engine->channels[run->channel];
 	struct dps_chunk *chunk = &engine->chunks.items[run->chunk];
 	struct dps_path *path = &engine->paths[run->path];
+	uint64_t start = run->first_offset, end = run->next_offset;
 	int64_t added;
 
-	if (run->length == 0)
-		return;
-	run->length = 0;
-	if (run->next_number == run->first_number)
+	if (run->length == 0 || start == end)
 		return;
 	engine->counters.data_packets_received += run->next_number - run->first_number;
-	path->last_received_ns = engine->now_ns;
+	dps_path_hear(path, engine->now_ns);
 	note_numbers(engine, path, run);
-	added = dps_chunk_add_done(chunk, run->first_offset, run->next_offset, run->next_offset);
-	DPS_ASSERT(added == (int64_t)(run->next_offset - run->first_offset));
+	run->first_number = run->next_number;
+	run->first_offset = end;
+	added = dps_chunk_add_done(chunk, start, end, end);
+	DPS_ASSERT(added == (int64_t)(end - start));
 	dps_channel_report(engine, channel);
-	dps_credit_on_data(engine, channel, run->next_offset, (uint64_t)added, false, false);
+	dps_credit_on_data(engine, channel, end, (uint64_t)added, false, false);
 	if (chunk->done_bytes == chunk->needed_bytes)
 		dps_chunk_complete(engine, run->chunk);
 	dps_path_touch(engine, path);

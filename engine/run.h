@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Run: data packets of one burst that follow each other, in number and in offset, within a piece.
- * After one of them the engine knows what the next looks like (the header prediction of V.
- * Jacobson, RFC 1144 and 4.3BSD Reno): such a packet costs a few comparisons, and what the run
- * brought is counted once, when it ends.
+ * Run: data packets that follow each other, in number and in offset, within a piece. After one of
+ * them the engine knows what the next looks like (the header prediction of V. Jacobson, RFC 1144
+ * and 4.3BSD Reno): such packets cost a few comparisons each, and what they brought is counted
+ * once, at the end of the burst. The run itself goes on in the next burst, unless something else
+ * happens to its path or chunk.
  *
- * Invariant: no byte of next_offset..last_offset + payload_bytes has been received, and the chunk
- * has a slot.
+ * Invariant: no byte of next_offset..last_offset + payload_bytes has been received, the chunk is
+ * RECEIVING and has a slot, next_number follows the largest of the path; between bursts nothing
+ * is left to be counted.
  *
  * Owner: the lane.
  */
@@ -14,10 +16,9 @@
 #include <dps/types.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 struct dps_run {
-	bool is_burst; /* between begin and end of a burst: only then there are runs */
+	bool is_burst; /* between begin and end of a burst: only then packets run */
 	uint8_t ecn;
 
 	/* What the next packet looks like, the first three as they lie in its header. */
@@ -37,5 +38,6 @@ struct dps_run {
 	uint32_t path;
 	uint32_t channel;
 	uint32_t chunk;
-	uint8_t newest[DPS_HEADER_BYTES]; /* header of the last one */
+	uint32_t newest_floor; /* of the last one, as its header says */
+	uint32_t newest_sent_at_us;
 };

@@ -38,6 +38,13 @@ void dps_slots_unreserve(struct dps_slots *slots);
 /* Turns a promise into a slot with one reference. */
 uint32_t dps_slots_take_reserved(struct dps_slots *slots);
 
+/* The slot that a promise would turn into now. */
+static inline uint32_t dps_slots_next(const struct dps_slots *slots)
+{
+	DPS_ASSERT(slots->free_count > 0);
+	return slots->stack[slots->free_count - 1];
+}
+
 /* So many references more, of what lies in it. */
 void dps_slots_hold(struct dps_slots *slots, uint32_t slot, uint32_t count);
 void dps_slots_drop(struct dps_slots *slots, uint32_t slot);

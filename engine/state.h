@@ -96,6 +96,13 @@ void dps_path_lose(struct dps_engine *engine, struct dps_path *path, uint32_t re
 /* A probe of this size was acknowledged: data may flow. */
 void dps_path_validate(struct dps_engine *engine, struct dps_path *path, uint32_t datagram_bytes);
 void dps_path_free(struct dps_engine *engine, struct dps_path *path);
+/* An authentic packet came. */
+static inline void dps_path_hear(struct dps_path *path, uint64_t now_ns)
+{
+	path->last_received_ns = now_ns;
+	if (path->is_alone_until_heard)
+		path->is_alone = path->is_alone_until_heard = false;
+}
 
 /* ---- channels.c ---- */
 /* A sender may have something to send. */
@@ -209,7 +216,9 @@ void dps_ack_owe(struct dps_path_ack *ack, uint32_t packets, uint64_t now_ns);
 void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
 		   const struct dps_placement *placement);
 /* Counts what the run brought: before anything else looks at it. */
-void dps_run_end(struct dps_engine *engine);
+void dps_run_count(struct dps_engine *engine);
+/* No packet goes on with it: something else happened to its path or chunk, outside of a run. */
+void dps_run_forget(struct dps_engine *engine);
 
 /* ---- repair.c ---- */
 /* Finds what is lost by now and queues it to be sent again. */

@@ -63,6 +63,11 @@ void dps_seal_clear_make(uint8_t *head, size_t head_bytes, const uint8_t *body, 
 	dps_vector_leave_clean();
 }
 
+static inline bool is_tag(const uint8_t *tag, uint32_t crc)
+{
+	return dps_load_be64(tag) == front_of(crc) && dps_load_be64(tag + 8) == 0;
+}
+
 bool dps_seal_clear_open(const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
 			 void *to, const uint8_t *from, size_t bytes)
 {
@@ -73,7 +78,7 @@ bool dps_seal_clear_open(const uint8_t header[DPS_HEADER_BYTES], const uint8_t t
 	else
 		crc = add_copying(crc, to, from, bytes);
 	dps_vector_leave_clean();
-	return dps_load_be64(tag) == front_of(crc) && dps_load_be64(tag + 8) == 0;
+	return is_tag(tag, crc);
 }
 
 static const uint8_t *clear_make(struct dps_seal *seal, uint64_t packet_number, uint8_t *head,
@@ -104,9 +109,31 @@ static bool clear_open(struct dps_seal *seal, uint64_t packet_number,
 	return dps_seal_clear_open(header, tag, to, from, bytes);
 }
 
+static unsigned int clear_open_run(struct dps_seal *seal, const struct dps_run_placement *run,
+				   const struct dps_incoming *incoming)
+{
+	uint32_t payload_bytes = run->payload_bytes;
+	uint8_t *to = run->to;
+	unsigned int i;
+
+	(void)seal;
+	for (i = 0; i < run->count; i++) {
+		const uint8_t *bytes = incoming[i].bytes;
+		uint32_t crc = add(UINT32_MAX, run->headers[i], DPS_HEADER_BYTES);
+
+		crc = add_copying(crc, to, bytes + DPS_ENVELOPE_BYTES, payload_bytes);
+		if (!is_tag(bytes + DPS_HEADER_BYTES, crc))
+			break;
+		to += payload_bytes;
+	}
+	dps_vector_leave_clean();
+	return i;
+}
+
 void dps_seal_init_clear(struct dps_seal *seal)
 {
 	*seal = (struct dps_seal){ .make = clear_make,
 				   .make_burst = clear_make_burst,
-				   .open = clear_open };
+				   .open = clear_open,
+				   .open_run = clear_open_run };
 }

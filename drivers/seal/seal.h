@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Seal: the 16 bytes between header and payload that tell a packet as sent from a damaged one. */
 #pragma once
-#include <dps/datagram.h>
+#include <dps/engine.h>
 #include <dps/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +29,12 @@ struct dps_seal {
 	bool (*open)(struct dps_seal *seal, uint64_t packet_number,
 		     const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
 		     void *to, const uint8_t *from, size_t bytes);
+	/*
+	 * As open for each of a run, up to the first that is bad; returns how many are good. NULL:
+	 * they are opened one by one.
+	 */
+	unsigned int (*open_run)(struct dps_seal *seal, const struct dps_run_placement *run,
+				 const struct dps_incoming *incoming);
 	void *key; /* of a seal that has one, else NULL */
 };
 
@@ -44,6 +50,24 @@ static inline void dps_seal_make_burst(struct dps_seal *seal, struct dps_outgoin
 		packets[i].body = seal->make(seal, packets[i].packet_number, packets[i].head,
 					     packets[i].head_bytes, packets[i].body,
 					     packets[i].body_bytes, NULL);
+}
+
+/* Opens a run as it was placed, up to the first bad packet; returns how many are good. */
+static inline unsigned int dps_seal_open_run(struct dps_seal *seal,
+					     const struct dps_run_placement *run,
+					     const struct dps_incoming *incoming)
+{
+	unsigned int i;
+
+	if (seal->open_run)
+		return seal->open_run(seal, run, incoming);
+	for (i = 0; i < run->count; i++)
+		if (!seal->open(seal, run->packet_number + i, run->headers[i],
+				incoming[i].bytes + DPS_HEADER_BYTES,
+				run->to + (size_t)i * run->payload_bytes,
+				incoming[i].bytes + DPS_ENVELOPE_BYTES, run->payload_bytes))
+			break;
+	return i;
 }
 
 /* The seal without a key: finds damage, not forgery. */

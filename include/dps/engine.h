@@ -128,7 +128,7 @@ int dps_engine_write_again(struct dps_engine *engine, uint32_t channel, uint64_t
 int dps_engine_resend(struct dps_engine *engine, uint32_t channel,
 		      const struct dps_extent_config *piece, uint64_t file_offset);
 
-/* ---- Packets in: place, open, commit, one packet at a time. ---- */
+/* ---- Packets in: place, open, commit; one packet at a time, or a run of them. ---- */
 
 enum dps_verdict {
 	DPS_VERDICT_DROP, /* counted; not to be looked at any further */
@@ -151,7 +151,6 @@ struct dps_placement {
 	uint8_t flags;
 	uint8_t ecn;
 	bool is_scratch;
-	bool is_of_run; /* the next of a run: what is not named above is not set */
 };
 
 /* Judges the first bytes of a datagram; bytes are borrowed for the call. */
@@ -168,6 +167,33 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
  */
 void dps_engine_begin_burst(struct dps_engine *engine, uint64_t now_ns);
 void dps_engine_end_burst(struct dps_engine *engine);
+
+enum { DPS_RUN_PACKETS_MAX = 32 };
+
+/* Data packets that follow each other, in number and in offset, and lie in one slot side by side.
+ */
+struct dps_run_placement {
+	uint8_t headers[DPS_RUN_PACKETS_MAX][DPS_HEADER_BYTES]; /* copies, as above */
+	uint8_t *to;						/* room for all payloads */
+	uint32_t payload_bytes;					/* of each */
+	uint32_t path;
+	uint64_t packet_number; /* of the first */
+	unsigned int count;
+};
+
+/*
+ * Within a burst: places as many datagrams, from the first on, as go on where the packet before
+ * them ended, and returns how many; 0 when the first has to be placed by itself.
+ */
+unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_incoming *incoming,
+				  unsigned int count, struct dps_run_placement *run);
+
+/*
+ * The first good_count of those were opened and good; when it is not all, the next one was bad, and
+ * what is behind it was not looked at and has to be placed anew.
+ */
+void dps_engine_commit_run(struct dps_engine *engine, const struct dps_run_placement *run,
+			   unsigned int good_count);
 
 /* ---- What else happens. ---- */
 

@@ -206,6 +206,47 @@ static void make_burst__is_making_one_by_one(void **state)
 	}
 }
 
+/* Up to the first that is bad, whether in header, payload or tag; and each lies where it belongs.
+ */
+static void open_run__ends_at_the_first_bad_packet(void **state)
+{
+	enum { RUN = DPS_RUN_PACKETS_MAX, BYTES_MAX = 9000 };
+	static uint8_t datagrams[RUN][DPS_ENVELOPE_BYTES + BYTES_MAX], to[RUN * BYTES_MAX];
+	static struct dps_run_placement run;
+	struct dps_incoming incoming[RUN];
+	struct dps_random random;
+	struct dps_seal seal;
+
+	(void)state;
+	dps_seal_init_clear(&seal);
+	dps_random_init(&random, 20260111);
+	for (unsigned int round = 0; round < 60; round++) {
+		unsigned int count = 1 + (unsigned int)dps_random_below(&random, RUN);
+		unsigned int bad = (unsigned int)dps_random_below(&random, RUN);
+		uint32_t bytes = 1 + (uint32_t)dps_random_below(&random, BYTES_MAX);
+		unsigned int good = bad < count ? bad : count;
+
+		if (round == 30)
+			seal.open_run = NULL;
+		run.count = count;
+		run.to = to;
+		run.payload_bytes = bytes;
+		for (unsigned int i = 0; i < count; i++) {
+			fill(&random, datagrams[i], DPS_ENVELOPE_BYTES + bytes);
+			dps_seal_clear_make(datagrams[i], DPS_ENVELOPE_BYTES + bytes, NULL, 0);
+			if (i == bad)
+				datagrams[i][dps_random_below(&random,
+							      DPS_ENVELOPE_BYTES + bytes)] ^= 1;
+			memcpy(run.headers[i], datagrams[i], DPS_HEADER_BYTES);
+			incoming[i].bytes = datagrams[i];
+		}
+		assert_int_equal(dps_seal_open_run(&seal, &run, incoming), good);
+		for (unsigned int i = 0; i < good; i++)
+			assert_memory_equal(to + (size_t)i * bytes,
+					    datagrams[i] + DPS_ENVELOPE_BYTES, bytes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +257,7 @@ int main(void)
 		cmocka_unit_test(open__checks_in_place_without_a_copy),
 		cmocka_unit_test(open__refuses_every_flipped_bit),
 		cmocka_unit_test(make_burst__is_making_one_by_one),
+		cmocka_unit_test(open_run__ends_at_the_first_bad_packet),
 		cmocka_unit_test(init_clear__is_the_same_seal_behind_the_interface),
 	};
 

@@ -1,84 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/support/cmocka.h"
-#include "tests/support/engine_pair.h"
+#include "tests/support/receiver.h"
 #include <string.h>
-
-enum { CHUNK = 64 << 10, NUMBER = 1000 };
-
-/* An engine that receives one file of so many bytes; the test is its peer. */
-struct receiver {
-	struct pair pair;
-	struct pair_transfer *transfer;
-	struct dps_engine *engine;
-	struct dps_path *path;
-	struct dps_channel *channel;
-	uint64_t number; /* of the next packet */
-};
-
-static void open_receiver(struct receiver *receiver, uint64_t file_bytes)
-{
-	struct pair_options options;
-
-	pair_options_init(&options, 1);
-	options.silence_ns = 10000 * DPS_NS_PER_S;
-	pair_open(&receiver->pair, &options);
-	pair_run_for(&receiver->pair, 50 * DPS_NS_PER_MS);
-	receiver->pair.is_cut = true;
-	receiver->transfer = pair_add_transfer(&receiver->pair, 0);
-	pair_add_file(&receiver->pair, receiver->transfer, file_bytes);
-	pair_open_channel(&receiver->pair, receiver->transfer, 1);
-	pair_run_for(&receiver->pair, 20 * DPS_NS_PER_MS);
-	receiver->engine = receiver->pair.sides[1].engine;
-	receiver->path = &receiver->engine->paths[receiver->pair.sides[1].path];
-	receiver->channel = &receiver->engine->channels[receiver->transfer->channel[1]];
-	receiver->number = NUMBER;
-}
-
-static void close_receiver(struct receiver *receiver)
-{
-	receiver->transfer->is_given_up = true;
-	pair_close(&receiver->pair);
-}
-
-static struct dps_header data_header(struct receiver *receiver, uint64_t offset, uint8_t flags)
-{
-	return (struct dps_header){
-		.type = DPS_PACKET_DATA,
-		.flags = flags,
-		.packet_number = receiver->number++,
-		.floor = NUMBER,
-		.offset = offset,
-		.channel = receiver->transfer->number,
-	};
-}
-
-/* Bytes of the file as the harness' disk expects them, behind what stands in front of them. */
-static bool give_data(struct receiver *receiver, uint64_t offset, uint32_t bytes, uint8_t flags,
-		      const void *front, uint32_t front_bytes, bool is_good)
-{
-	uint8_t payload[4096];
-
-	if (front_bytes > 0)
-		memcpy(payload, front, front_bytes);
-	pair_fill(payload + front_bytes, 0, offset, bytes);
-	if (!is_good)
-		memset(payload + front_bytes, 0xee, bytes);
-	return pair_inject(&receiver->pair, 1, data_header(receiver, offset, flags), payload,
-			   front_bytes + bytes, is_good);
-}
-
-static bool is_acked(const struct receiver *receiver, uint64_t number)
-{
-	return dps_ranges_has_all(&receiver->path->ack.received, number, number + 1);
-}
-
-static const struct dps_chunk *chunk_0(const struct receiver *receiver)
-{
-	uint32_t index = dps_replay_ring_at(&receiver->channel->ring, 0);
-
-	assert_int_not_equal(index, DPS_CHUNK_NONE);
-	return &receiver->engine->chunks.items[index];
-}
 
 static const uint8_t options_known[] = { 0, 5, 0x01, 1, 0xff };
 static const uint8_t options_must[] = { 0, 4, 0x81, 0 };
@@ -323,73 +246,6 @@ static void place__drops_what_is_no_packet_of_ours(void **state)
 	close_receiver(&receiver);
 }
 
-/* Packets of 1000 bytes from an offset on, each the next in number. */
-static void give_row(struct receiver *receiver, uint64_t offset, unsigned int packets)
-{
-	for (unsigned int i = 0; i < packets; i++)
-		assert_true(give_data(receiver, offset + i * 1000, 1000, 0, NULL, 0, true));
-}
-
-static void burst__is_counted_at_its_end(void **state)
-{
-	struct receiver receiver;
-
-	(void)state;
-	open_receiver(&receiver, 20000);
-	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
-	give_row(&receiver, 0, 10);
-	assert_int_equal(chunk_0(&receiver)->done_bytes, 1000); /* what the run starts behind */
-	dps_engine_end_burst(receiver.engine);
-	assert_int_equal(chunk_0(&receiver)->done_bytes, 10000);
-	assert_int_equal(receiver.path->ack.largest_number, NUMBER + 9);
-	assert_int_equal(receiver.path->ack.packets_count, 10);
-	assert_true(dps_ranges_has_all(&receiver.path->ack.received, NUMBER, NUMBER + 10));
-	assert_int_equal(pair_counters(&receiver.pair, 1).data_packets_received, 10);
-	/* Outside of a burst each is counted at once. */
-	give_row(&receiver, 10000, 2);
-	assert_int_equal(chunk_0(&receiver)->done_bytes, 12000);
-	close_receiver(&receiver);
-}
-
-static void burst__counts_no_bad_packet_and_goes_on_behind_it(void **state)
-{
-	struct receiver receiver;
-
-	(void)state;
-	open_receiver(&receiver, 20000);
-	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
-	give_row(&receiver, 0, 3);
-	give_data(&receiver, 3000, 1000, 0, NULL, 0, false);
-	give_row(&receiver, 3000, 3);
-	dps_engine_end_burst(receiver.engine);
-	assert_int_equal(chunk_0(&receiver)->done_bytes, 6000);
-	assert_int_equal(pair_counters(&receiver.pair, 1).dropped_seal, 1);
-	assert_false(is_acked(&receiver, NUMBER + 3));
-	assert_true(is_acked(&receiver, NUMBER + 6));
-	assert_true(receiver.path->ack.is_now); /* a number is missing */
-	close_receiver(&receiver);
-}
-
-static void burst__never_writes_where_bytes_were_received(void **state)
-{
-	struct receiver receiver;
-	const uint8_t *slot;
-
-	(void)state;
-	open_receiver(&receiver, 20000);
-	give_row(&receiver, 3000, 1);
-	slot = dps_slots_at(&receiver.engine->slots, chunk_0(&receiver)->slot);
-	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
-	give_row(&receiver, 0, 3);
-	give_data(&receiver, 3000, 1000, 0, NULL, 0, false);
-	assert_true(pair_is_right(slot, 0, 0, 4000));
-	give_row(&receiver, 3000, 2);
-	dps_engine_end_burst(receiver.engine);
-	assert_int_equal(chunk_0(&receiver)->done_bytes, 5000);
-	assert_int_equal(pair_counters(&receiver.pair, 1).duplicate_packets, 1);
-	close_receiver(&receiver);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,9 +260,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(numbers__of_more_gaps_than_are_kept_the_oldest_go),
 		cmocka_unit_test(chunk__of_more_gaps_than_are_kept_packets_come_again),
 		cmocka_unit_test(place__drops_what_is_no_packet_of_ours),
-		cmocka_unit_test(burst__is_counted_at_its_end),
-		cmocka_unit_test(burst__counts_no_bad_packet_and_goes_on_behind_it),
-		cmocka_unit_test(burst__never_writes_where_bytes_were_received),
 	};
 
 	pair_seeds_from(argc, argv);

@@ -88,6 +88,8 @@ static void give(struct world *world, struct dps_header *header, const uint8_t *
 		 uint32_t bytes, bool is_good)
 {
 	uint8_t *datagram = malloc(DPS_ENVELOPE_BYTES + bytes);
+	struct dps_incoming incoming = { 0 };
+	struct dps_run_placement run;
 	struct dps_placement placement;
 
 	header->version = DPS_WIRE_VERSION;
@@ -96,12 +98,19 @@ static void give(struct world *world, struct dps_header *header, const uint8_t *
 	dps_header_encode(header, datagram);
 	if (bytes > 0)
 		memcpy(datagram + DPS_ENVELOPE_BYTES, payload, bytes);
-	if (dps_engine_place(world->engine, datagram, DPS_ENVELOPE_BYTES + bytes, 0, &placement) ==
-	    DPS_VERDICT_OPEN) {
+	incoming.bytes = datagram;
+	incoming.length = DPS_ENVELOPE_BYTES + bytes;
+	dps_engine_begin_burst(world->engine, world->now_ns);
+	if (dps_engine_place_run(world->engine, &incoming, 1, &run) == 1) {
+		memcpy(run.to, datagram + DPS_ENVELOPE_BYTES, bytes);
+		dps_engine_commit_run(world->engine, &run, is_good);
+	} else if (dps_engine_place(world->engine, datagram, incoming.length, 0, &placement) ==
+		   DPS_VERDICT_OPEN) {
 		if (bytes > 0)
 			memcpy(placement.to, datagram + DPS_ENVELOPE_BYTES, bytes);
 		dps_engine_commit(world->engine, &placement, is_good, world->now_ns);
 	}
+	dps_engine_end_burst(world->engine);
 	free(datagram);
 }
 
