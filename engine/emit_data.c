@@ -195,8 +195,8 @@ static void build(struct dps_engine *engine, struct dps_path *path, const struct
 		.channel = dps_channel_index(engine, choice->channel),
 		.generation = choice->channel->generation,
 		.data_bytes = (uint16_t)choice->bytes,
-		.flags = (uint16_t)(DPS_SENT_DATA | (choice->is_resend ? DPS_SENT_RESENT : 0) |
-				    (choice->has_digest ? DPS_SENT_DIGEST : 0)),
+		.flags = (uint8_t)(DPS_SENT_DATA | (choice->is_resend ? DPS_SENT_RESENT : 0) |
+				   (choice->has_digest ? DPS_SENT_DIGEST : 0)),
 	};
 
 	out->head = head;

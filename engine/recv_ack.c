@@ -52,12 +52,13 @@ static void on_run_acked(struct dps_engine *engine, struct dps_path *path, const
 		dps_chunk_finish(engine, index);
 }
 
-static struct run run_of(const struct dps_sent_packet *packet, uint64_t number)
+/* So many packets from one on, which were sent as a run. */
+static struct run run_of(const struct dps_sent_packet *packet, uint64_t number, uint64_t count)
 {
 	return (struct run){
 		.number = number,
 		.start = packet->offset,
-		.end = packet->offset + packet->data_bytes,
+		.end = packet->offset + count * packet->data_bytes,
 		.channel = packet->channel,
 		.generation = packet->generation,
 		.has_digest = (packet->flags & DPS_SENT_DIGEST) != 0,
@@ -88,19 +89,27 @@ static void on_probe_acked(struct dps_engine *engine, struct dps_path *path,
 		path->is_validated_small = true;
 }
 
-/* Takes what an ACK newly names of one word of numbers; a run may go on in the next. */
+/*
+ * Takes what an ACK newly names of one word of numbers; a run may go on in the next. Packets that
+ * were sent as a run, as most are, are taken as far as they are named without a gap.
+ */
 static uint64_t on_word(struct dps_engine *engine, struct dps_path *path, uint64_t from,
 			uint64_t bits, struct run *run)
 {
 	uint64_t base = from - from % 64, wire_bytes = 0;
+	uint64_t rest = bits;
 
-	for (uint64_t rest = bits; rest != 0; rest &= rest - 1) {
-		uint64_t number = base + (uint64_t)__builtin_ctzll(rest);
+	while (rest != 0) {
+		unsigned int at = (unsigned int)__builtin_ctzll(rest);
+		uint64_t number = base + at, ones = ~(rest >> at);
 		const struct dps_sent_packet *packet = dps_sent_at(&path->sent, number);
+		uint64_t count = ones != 0 ? (uint64_t)__builtin_ctzll(ones) : 64;
 
-		wire_bytes += packet->wire_bytes;
+		count = dps_min_u64(count, packet->run_left + 1U);
+		rest &= ~(UINT64_MAX >> (64 - count) << at);
+		wire_bytes += count * packet->wire_bytes;
 		if (continues(engine, run, packet)) {
-			run->end += packet->data_bytes;
+			run->end += count * packet->data_bytes;
 			run->has_digest = (packet->flags & DPS_SENT_DIGEST) != 0;
 			continue;
 		}
@@ -108,7 +117,7 @@ static uint64_t on_word(struct dps_engine *engine, struct dps_path *path, uint64
 			on_run_acked(engine, path, run);
 		*run = (struct run){ 0 };
 		if (packet->flags & DPS_SENT_DATA)
-			*run = run_of(packet, number);
+			*run = run_of(packet, number, count);
 		else if (packet->flags & DPS_SENT_PROBE)
 			on_probe_acked(engine, path, packet);
 	}
@@ -150,7 +159,7 @@ static void on_spurious(struct dps_engine *engine, struct dps_path *path, uint64
 	for (; number != UINT64_MAX;
 	     number = number == last ? UINT64_MAX : dps_sent_next_lost(sent, number + 1, last)) {
 		const struct dps_sent_packet packet = *dps_sent_at(sent, number);
-		struct run run = run_of(&packet, number);
+		struct run run = run_of(&packet, number, 1);
 
 		dps_sent_forget_lost(sent, number);
 		engine->counters.spurious_packets++;

@@ -138,16 +138,33 @@ uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *pack
 	return number;
 }
 
+/* As many records side by side as are in front of the end of the ring. */
+static void fill(struct dps_sent_packet *packets, const struct dps_sent_packet *first,
+		 uint64_t count)
+{
+	uint64_t offset = first->offset;
+	uint8_t left = first->run_left;
+
+	for (uint64_t i = 0; i < count; i++) {
+		memcpy(&packets[i], first, sizeof(*first)); /* not field by field */
+		packets[i].offset = offset;
+		packets[i].run_left = left--;
+		offset += first->data_bytes;
+	}
+}
+
 void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first, uint32_t count)
 {
 	uint64_t number = sent->next_number, end = number + count;
+	uint64_t in_front = dps_min_u64(count, sent->capacity - index_of(sent, number));
 	struct dps_sent_packet packet = *first;
 
-	DPS_ASSERT(end - sent->floor_number <= sent->capacity);
-	for (uint64_t i = number; i < end; i++) {
-		sent->packets[index_of(sent, i)] = packet;
-		packet.offset += packet.data_bytes;
-	}
+	DPS_ASSERT(end - sent->floor_number <= sent->capacity && count - 1 <= UINT8_MAX);
+	packet.run_left = (uint8_t)(count - 1);
+	fill(sent->packets + index_of(sent, number), &packet, in_front);
+	packet.run_left = (uint8_t)(packet.run_left - in_front);
+	packet.offset += in_front * packet.data_bytes;
+	fill(sent->packets, &packet, count - in_front);
 	while (number < end) {
 		uint64_t next = dps_min_u64((number | (WORD_BITS - 1)) + 1, end);
 		uint64_t ones = UINT64_MAX >> (WORD_BITS - (next - number));

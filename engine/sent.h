@@ -21,7 +21,8 @@ struct dps_sent_packet {
 	uint32_t generation; /* of that channel: an older one moves nothing */
 	uint32_t wire_bytes; /* counted by congestion control */
 	uint16_t data_bytes;
-	uint16_t flags; /* enum dps_sent_flag */
+	uint8_t flags;	  /* enum dps_sent_flag */
+	uint8_t run_left; /* so many more of its run follow: like it, each where the last ends */
 };
 
 /*
@@ -57,7 +58,7 @@ bool dps_sent_has_room(struct dps_sent *sent);
 /* Records a packet under the next number and returns that number; there must be room. */
 uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *packet);
 
-/* The same for so many: each carries data_bytes from where the one before it ended. */
+/* The same for 1..256: a run, each carries data_bytes from where the one before it ended. */
 void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first, uint32_t count);
 
 /* The packet of a number within floor..next-1. */

@@ -148,9 +148,15 @@ static void push_run__is_pushing_one_by_one(void **state)
 		assert_int_equal(run.floor_number, single.floor_number);
 		assert_int_equal(run.bytes_in_flight, single.bytes_in_flight);
 		assert_int_equal(run.packets_in_flight, single.packets_in_flight);
-		for (uint64_t number = start; number < run.next_number; number++)
-			assert_memory_equal(dps_sent_at(&run, number), dps_sent_at(&single, number),
-					    sizeof(packet));
+		for (uint64_t number = start; number < run.next_number; number++) {
+			struct dps_sent_packet got = *dps_sent_at(&run, number);
+
+			assert_int_equal(got.run_left, number < start + before
+							       ? 0
+							       : run.next_number - 1 - number);
+			got.run_left = 0;
+			assert_memory_equal(&got, dps_sent_at(&single, number), sizeof(got));
+		}
 		assert_memory_equal(run.live, single.live, CAPACITY / 8);
 		assert_memory_equal(run.lost, single.lost, CAPACITY / 8);
 	}
