@@ -116,22 +116,6 @@ state_is_lost() {
 
 # ---- cuts of the control connection
 
-# cut VERDICT...: what happens to packets of the control connection from now on. Resets get through, since
-# those that a verdict makes are seen here, too.
-cut() {
-	"${in_b[@]}" nft -f - <<-END
-		add table inet cut
-		add chain inet cut in { type filter hook input priority 0; }
-		add chain inet cut out { type filter hook output priority 0; }
-		add rule inet cut in tcp dport 7420 tcp flags & rst == 0 $*
-		add rule inet cut out tcp sport 7420 tcp flags & rst == 0 $*
-	END
-}
-
-mend() {
-	"${in_b[@]}" nft delete table inet cut
-}
-
 # control_is_cut VERDICT...: for two seconds: that is what happens, not what is waited for. Small files keep
 # the connection busy.
 control_is_cut() {
@@ -154,15 +138,6 @@ control_is_cut() {
 }
 
 # The data path lived all the time.
-expect_nothing_resent() {
-	local name
-
-	for name in exporter collector; do
-		! has_event "$name" parked || fail_with "the $name parked though data came through"
-	done
-	(($(summary "$scratch/exporter.out" resent_bytes) == 0)) || fail_with "something was sent again"
-}
-
 # control_is_cut_often COUNT: again and again, for moments, and at the very end, when the last files are stored.
 control_is_cut_often() {
 	local i
