@@ -120,6 +120,24 @@ struct rig_piece {
 	uint32_t file;
 };
 
+/* A source that is read once: see rig_live.c. */
+struct rig_live {
+	uint64_t ring_bytes; /* 0: there is none, but files */
+	uint64_t bytes_per_s;
+	uint64_t read_at_ns;
+	uint64_t ready;	 /* written by its producer, and not read */
+	uint64_t filled; /* read: whole chunks, or all */
+	uint64_t lowest; /* held by the collector, and not there any more */
+	uint64_t told;	 /* to the collector, on this connection ... */
+	uint64_t known;	 /* ... and heard */
+	uint64_t announced[2];
+	uint32_t stretches[2];
+	bool is_begun[2];
+	uint64_t full_count;   /* looks at a source that was held up */
+	bool is_out_of_window; /* the collector needs what is gone ... */
+	uint64_t lowest_told;  /* ... and has heard what could be had; 0: not */
+};
+
 struct rig_transfer_config {
 	unsigned int path;
 	unsigned int sender; /* the end that has the files */
@@ -174,6 +192,7 @@ struct rig_transfer {
 	bool is_again_due;	 /* they will be made again ... */
 	uint32_t again_life;	 /* ... in this life of the receiver */
 	uint64_t pieces[2];
+	struct rig_live live;
 };
 
 enum rig_fault_type {
@@ -267,6 +286,13 @@ unsigned int rig_add_transfer(struct rig *rig, const struct rig_transfer_config 
  * end. */
 void rig_add_file(struct rig *rig, unsigned int transfer, uint64_t bytes, uint64_t read_bytes,
 		  const uint64_t bad_offsets[2]);
+
+/*
+ * In place of files, a source of so many bytes: they come at this pace, into a ring that holds so
+ * many until the collector has them on disk. Its exporter must not die.
+ */
+void rig_add_source(struct rig *rig, unsigned int transfer, uint64_t bytes, uint64_t ring_bytes,
+		    uint64_t bytes_per_s);
 
 /* At that moment an end gives up the rest of a file, from this offset of the file on. */
 void rig_skip_file(struct rig *rig, unsigned int transfer, unsigned int end, uint32_t file,

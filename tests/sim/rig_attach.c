@@ -115,6 +115,8 @@ static void say_again(struct rig *rig, struct rig_path *path, unsigned int end)
 		}
 		for (uint32_t j = 0; j < transfer->files_count; j++)
 			say_file(rig, transfer, end, j);
+		if (transfer->live.ring_bytes > 0)
+			rig_live_say_again(rig, transfer, end);
 		if (end != transfer->config.sender)
 			rig_finish_when_settled(rig, transfer);
 	}

@@ -153,10 +153,11 @@ static void begin_life(struct rig_transfer *transfer, unsigned int end)
 {
 	transfer->announced_count[end] = transfer->done_count[end] = 0;
 	transfer->is_done[end] = transfer->is_last_told[end] = false;
+	transfer->live.is_begun[end] = false;
 	for (uint32_t i = 0; i < transfer->files_count; i++)
 		transfer->files[i].is_done[end] = false;
 	if (end != transfer->config.sender)
-		transfer->written = transfer->stored = 0;
+		transfer->written = transfer->stored = transfer->live.known = 0;
 }
 
 void rig_open_channel(struct rig *rig, struct rig_transfer *transfer, unsigned int end)
@@ -233,6 +234,10 @@ void rig_announce_more(struct rig *rig, struct rig_transfer *transfer, unsigned 
 
 	if (transfer->is_closing[end] || !transfer->is_opened[end] || !transfer->is_ready[end])
 		return;
+	if (transfer->live.ring_bytes > 0) {
+		rig_live_announce(rig, transfer, end);
+		return;
+	}
 	while (*announced < transfer->files_count &&
 	       (*announced - transfer->done_count[end] < transfer->config.announced_max ||
 		is_in_chunk(transfer, *announced))) {
@@ -264,6 +269,8 @@ static void advance_transfer(struct rig *rig, struct rig_transfer *transfer)
 	uint64_t start_ns = rig->config.start_ns + transfer->config.start_after_ns;
 
 	rig_advance_resume(rig, transfer);
+	if (transfer->live.ring_bytes > 0)
+		rig_live_advance(rig, transfer);
 	if (transfer->is_asked || transfer->is_cancelled || !path->is_open[0] ||
 	    !path->is_open[1] || path->links[0] == 0 || path->links[0] != path->links[1] ||
 	    path->is_attaching)
@@ -440,6 +447,11 @@ static void on_message(struct rig *rig, const struct rig_message *message)
 		break;
 	case RIG_MESSAGE_STORED:
 		transfer->files[message->file].is_told = true;
+		break;
+	case RIG_MESSAGE_MORE:
+	case RIG_MESSAGE_HELD:
+	case RIG_MESSAGE_OUT:
+		rig_live_on_message(rig, message);
 		break;
 	case RIG_MESSAGE_DONE:
 		transfer->over_ns = transfer->is_over ? transfer->over_ns : rig->sim.now_ns;

@@ -88,6 +88,10 @@ static void on_file_done(struct rig *rig, struct rig_transfer *transfer, unsigne
 	struct rig_file *file = &transfer->files[event->file_index];
 
 	DPS_ASSERT(event->file_index < transfer->files_count);
+	if (transfer->live.ring_bytes > 0) {
+		rig_live_on_stretch_done(rig, transfer, end);
+		return;
+	}
 	if (file->is_done[end])
 		dps_sim_fail(&rig->sim, "file %" PRIu32 " is done twice at end %u",
 			     event->file_index, end);

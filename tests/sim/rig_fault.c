@@ -163,6 +163,9 @@ static void watch(struct rig *rig, struct rig_transfer *transfer, const struct d
 	if (header->flags & DPS_PACKET_DIGEST)
 		end -= DPS_DIGEST_BYTES;
 	transfer->last_data_ns = rig->sim.now_ns;
+	if (transfer->live.ring_bytes > 0)
+		rig_live_watch(rig, transfer, header->offset, end,
+			       header->flags & DPS_PACKET_RESENT);
 	if (from == RIG_NOTHING || header->offset < file->offset + from)
 		dps_sim_fail(&rig->sim, "data at %" PRIu64 ", of which the collector has all",
 			     header->offset);

@@ -20,6 +20,9 @@ enum rig_message_type {
 	RIG_MESSAGE_ATTACHED,
 	RIG_MESSAGE_REFUSED, /* to attach */
 	RIG_MESSAGE_STORED,
+	RIG_MESSAGE_MORE, /* of a live source, so much by now */
+	RIG_MESSAGE_HELD, /* ... is on disk */
+	RIG_MESSAGE_OUT,  /* ... below is not there any more */
 	RIG_MESSAGE_DONE,
 	RIG_MESSAGE_STEP, /* the store has done what it was at */
 };
@@ -104,6 +107,18 @@ void rig_journal_forget(struct rig *rig, struct rig_transfer *transfer, unsigned
 /* At the end: what each piece of a whole file has is known at both ends, and the same. */
 void rig_journal_check(struct rig *rig, const struct rig_transfer *transfer,
 		       const struct rig_file *file);
+
+/* ---- rig_live.c ---- */
+void rig_live_announce(struct rig *rig, struct rig_transfer *transfer, unsigned int end);
+void rig_live_on_stretch_done(struct rig *rig, struct rig_transfer *transfer, unsigned int end);
+/* Reads what has come meanwhile. */
+void rig_live_advance(struct rig *rig, struct rig_transfer *transfer);
+void rig_live_say_held(struct rig *rig, struct rig_transfer *transfer);
+void rig_live_say_again(struct rig *rig, struct rig_transfer *transfer, unsigned int end);
+void rig_live_on_message(struct rig *rig, const struct rig_message *message);
+/* Looks at data on the wire: it has come, and its first sending is of what is still there. */
+void rig_live_watch(struct rig *rig, const struct rig_transfer *transfer, uint64_t offset,
+		    uint64_t end, bool is_resent);
 
 /* ---- rig_store.c ---- */
 void rig_on_step(struct rig *rig, struct rig_transfer *transfer, uint32_t round);

@@ -182,6 +182,8 @@ void rig_on_step(struct rig *rig, struct rig_transfer *transfer, uint32_t round)
 	case RIG_STEP_SAYING:
 		mark_stored(rig, transfer);
 		say_stored(rig, transfer);
+		if (transfer->live.ring_bytes > 0)
+			rig_live_say_held(rig, transfer);
 		end_round(transfer);
 		rig_finish_when_settled(rig, transfer);
 		break;
