@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "drivers/sim/sim_disk.h"
 #include "drivers/sim/sim_content.h"
+#include "drivers/sim/sim_disk_parts.h"
 #include "engine/bits.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct dps_sim_request {
-	struct dps_sim_request *next; /* while it is free */
-	struct dps_disk_request request;
-	struct dps_sim_file *file;
-	int64_t result;
-};
-
-struct fsync {
-	struct dps_sim_file *file;
-	struct dps_ranges written; /* when it started */
-	void (*on_done)(void *context, int fd, int error);
-	void *context;
-	int fd;
-	int error;
-};
 
 const struct dps_sim_disk_config dps_sim_disk_plain = {
 	.latency_ns = 100 * DPS_NS_PER_US,
@@ -39,8 +23,7 @@ static struct dps_sim_file *file_of(const struct dps_sim_disk *self, uint32_t in
 	return index < self->open_count ? self->open[index].file : NULL;
 }
 
-/* Adds to a set that has room for all there is. */
-static uint64_t add_range(struct dps_ranges *ranges, uint64_t start, uint64_t end)
+uint64_t dps_sim_add_range(struct dps_ranges *ranges, uint64_t start, uint64_t end)
 {
 	int64_t added;
 
@@ -254,7 +237,7 @@ static void finish_write(struct dps_sim_disk *self, const struct dps_sim_request
 	check_content(self, entry, "when it ended");
 	self->disk.counters.writes++;
 	self->disk.counters.write_bytes += request->bytes;
-	added = add_range(&file->written, request->file_offset, end);
+	added = dps_sim_add_range(&file->written, request->file_offset, end);
 	file->written_bytes += added;
 	if (added != request->bytes && !file->config.may_rewrite)
 		dps_sim_fail(self->node.sim,
@@ -353,28 +336,28 @@ static const struct dps_disk_ops ops = {
 	.close = close_disk,
 };
 
-static void free_fsync(struct fsync *fsync)
+void dps_sim_free_fsync(struct dps_sim_fsync *fsync)
 {
 	free(fsync->written.items);
 	free(fsync);
 }
 
-static void end_fsync(struct fsync *fsync)
+static void end_fsync(struct dps_sim_fsync *fsync)
 {
 	struct dps_sim_file *file = fsync->file;
 
 	for (uint32_t i = 0; i < fsync->written.count && fsync->error == 0; i++)
-		file->synced_bytes += add_range(&file->synced, fsync->written.items[i].start,
-						fsync->written.items[i].end);
+		file->synced_bytes += dps_sim_add_range(
+			&file->synced, fsync->written.items[i].start, fsync->written.items[i].end);
 	fsync->on_done(fsync->context, fsync->fd, fsync->error);
-	free_fsync(fsync);
+	dps_sim_free_fsync(fsync);
 }
 
 static void run_disk(struct dps_sim_node *node, uint64_t now_ns)
 {
 	struct dps_sim_disk *self =
 		(struct dps_sim_disk *)(void *)((char *)node - offsetof(struct dps_sim_disk, node));
-	struct fsync *fsync;
+	struct dps_sim_fsync *fsync;
 
 	while ((fsync = dps_sim_queue_take_due(&self->fsyncs, now_ns)) != NULL)
 		end_fsync(fsync);
@@ -415,12 +398,12 @@ void dps_sim_disk_fsync(struct dps_sim_disk *disk, int fd,
 	const struct dps_sim_disk_config *config = &disk->config;
 	struct dps_sim *sim = disk->node.sim;
 	struct dps_sim_file *file = disk->files[fd - DPS_SIM_DISK_FIRST_FD];
-	struct fsync *fsync = calloc(1, sizeof(*fsync));
+	struct dps_sim_fsync *fsync = calloc(1, sizeof(*fsync));
 	uint64_t end_ns = sim->now_ns + config->fsync_ns_min +
 			  dps_sim_up_to(&disk->node, config->fsync_ns_max - config->fsync_ns_min);
 
 	DPS_ASSERT(fsync != NULL && config->fsync_ns_max >= config->fsync_ns_min);
-	*fsync = (struct fsync){
+	*fsync = (struct dps_sim_fsync){
 		.file = file,
 		.on_done = on_done,
 		.context = context,
@@ -428,8 +411,8 @@ void dps_sim_disk_fsync(struct dps_sim_disk *disk, int fd,
 		.error = dps_sim_chance(&disk->node, config->fsync_error_ppm) ? -EIO : 0,
 	};
 	for (uint32_t i = 0; i < file->written.count; i++)
-		add_range(&fsync->written, file->written.items[i].start,
-			  file->written.items[i].end);
+		dps_sim_add_range(&fsync->written, file->written.items[i].start,
+				  file->written.items[i].end);
 	dps_sim_queue_push(&disk->fsyncs, end_ns, fsync);
 	dps_sim_wake(&disk->node, end_ns);
 }
@@ -439,119 +422,6 @@ const struct dps_sim_file *dps_sim_disk_file(const struct dps_sim_disk *disk, in
 	DPS_ASSERT(fd >= DPS_SIM_DISK_FIRST_FD &&
 		   (uint32_t)fd - DPS_SIM_DISK_FIRST_FD < disk->files_count);
 	return disk->files[fd - DPS_SIM_DISK_FIRST_FD];
-}
-
-/* ---- a host that dies, and what is found on its disk afterwards ---- */
-
-enum { SURVIVE_NONE, SURVIVE_ALL, SURVIVE_SOME, SURVIVE_WAYS };
-
-/* Of start..end of a sink, what is fsynced already and, by chance, of other pages. */
-static void draw_survivors(struct dps_sim_disk *disk, struct dps_sim_file *file, unsigned int way,
-			   uint64_t start, uint64_t end)
-{
-	while (start < end) {
-		uint64_t next =
-			dps_min_u64(dps_round_down(start, DPS_PAGE_BYTES) + DPS_PAGE_BYTES, end);
-
-		if (way == SURVIVE_ALL ||
-		    (way == SURVIVE_SOME && dps_random_below(&disk->node.random, 2) == 0))
-			file->synced_bytes += add_range(&file->synced, start, next);
-		start = next;
-	}
-}
-
-static void copy_ranges(struct dps_ranges *to, const struct dps_ranges *from)
-{
-	dps_ranges_clear(to);
-	for (uint32_t i = 0; i < from->count; i++)
-		add_range(to, from->items[i].start, from->items[i].end);
-}
-
-static void crash_file(struct dps_sim_disk *disk, struct dps_sim_file *file, unsigned int way)
-{
-	for (uint32_t i = 0; i < file->written.count; i++)
-		draw_survivors(disk, file, way, file->written.items[i].start,
-			       file->written.items[i].end);
-	copy_ranges(&file->written, &file->synced);
-	file->written_bytes = file->synced_bytes;
-}
-
-void dps_sim_disk_crash(struct dps_sim_disk *disk)
-{
-	unsigned int way = (unsigned int)dps_random_below(&disk->node.random, SURVIVE_WAYS);
-	struct dps_sim_request *entry;
-	struct fsync *fsync;
-
-	while ((fsync = dps_sim_queue_take_due(&disk->fsyncs, DPS_NEVER_NS)) != NULL)
-		free_fsync(fsync);
-	while ((entry = dps_sim_queue_take_due(&disk->requests, DPS_NEVER_NS)) != NULL) {
-		if (entry->request.is_write && entry->result > 0)
-			draw_survivors(disk, entry->file, way, entry->request.file_offset,
-				       entry->request.file_offset + entry->request.bytes);
-		entry->next = disk->requests_free;
-		disk->requests_free = entry;
-	}
-	for (uint32_t i = 0; i < disk->files_count; i++)
-		if (disk->files[i]->config.is_sink)
-			crash_file(disk, disk->files[i], way);
-	memset(disk->open, 0, disk->open_count * sizeof(*disk->open));
-	disk->open_count = 0;
-	disk->full_until_ns = disk->busy_until_ns = disk->node.sim->now_ns;
-	dps_sim_trace_note(&disk->node.sim->trace, disk->node.sim->now_ns, disk->disk.name,
-			   "crashes; survivors are", way, 0);
-}
-
-static uint64_t cut_ranges(struct dps_ranges *ranges, uint64_t end)
-{
-	uint64_t bytes = 0;
-
-	while (ranges->count > 0 && ranges->items[ranges->count - 1].start >= end)
-		ranges->count--;
-	if (ranges->count > 0)
-		ranges->items[ranges->count - 1].end =
-			dps_min_u64(ranges->items[ranges->count - 1].end, end);
-	for (uint32_t i = 0; i < ranges->count; i++)
-		bytes += ranges->items[i].end - ranges->items[i].start;
-	return bytes;
-}
-
-void dps_sim_disk_resume(struct dps_sim_disk *disk, int fd, uint64_t bytes)
-{
-	struct dps_sim_file *file = disk->files[fd - DPS_SIM_DISK_FIRST_FD];
-
-	if (!dps_ranges_has_all(&file->synced, 0, bytes) || file->config.is_frozen)
-		dps_sim_fail(disk->node.sim, "%s: file %d %s %" PRIu64 " bytes", disk->disk.name,
-			     fd,
-			     file->config.is_frozen ? "is published and goes on behind"
-						    : "does not have all of its first",
-			     bytes);
-	for (uint32_t i = 0; i < disk->fsyncs.count; i++) {
-		struct fsync *fsync = disk->fsyncs.entries[i].item;
-
-		if (fsync->file == file)
-			cut_ranges(&fsync->written, bytes);
-	}
-	for (uint32_t i = 0; i < disk->requests.count; i++) {
-		const struct dps_sim_request *request = disk->requests.entries[i].item;
-
-		if (request->file == file)
-			dps_sim_fail(disk->node.sim, "%s: file %d is still being written to",
-				     disk->disk.name, fd);
-	}
-	file->written_bytes = cut_ranges(&file->written, bytes);
-	file->synced_bytes = cut_ranges(&file->synced, bytes);
-}
-
-void dps_sim_disk_freeze(struct dps_sim_disk *disk, int fd)
-{
-	struct dps_sim_file *file = disk->files[fd - DPS_SIM_DISK_FIRST_FD];
-
-	if (!dps_sim_file_is_synced(file))
-		dps_sim_fail(disk->node.sim,
-			     "%s: file %d is published with %" PRIu64 " of %" PRIu64
-			     " bytes fsynced",
-			     disk->disk.name, fd, file->synced_bytes, file->config.bytes);
-	file->config.is_frozen = true;
 }
 
 bool dps_sim_file_is_written(const struct dps_sim_file *file)
@@ -566,12 +436,12 @@ bool dps_sim_file_is_synced(const struct dps_sim_file *file)
 
 void dps_sim_disk_fini(struct dps_sim_disk *disk)
 {
-	struct fsync *fsync;
+	struct dps_sim_fsync *fsync;
 
 	DPS_ASSERT(disk->requests.count == 0);
 	dps_sim_queue_fini(&disk->requests);
 	while ((fsync = dps_sim_queue_take_due(&disk->fsyncs, DPS_NEVER_NS)) != NULL)
-		free_fsync(fsync);
+		dps_sim_free_fsync(fsync);
 	dps_sim_queue_fini(&disk->fsyncs);
 	for (uint32_t i = 0; i < disk->files_count; i++) {
 		free(disk->files[i]->written.items);
