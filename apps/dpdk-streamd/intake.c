@@ -420,13 +420,22 @@ enum dps_control_code dps_intake_code_of(int error)
 	}
 }
 
+/* To people at the other end, whose file is there and well. */
+static const char *reason_of(int error)
+{
+	if (error == -EBADMSG)
+		return "arrived with a wrong digest again and again; send it again";
+	if (error == -ENOENT)
+		return "has lost its folder: somebody removed it at the collector while the file "
+		       "came; send it again";
+	return dps_reason(error);
+}
+
 void dps_intake_fail_disk(struct dps_intake *intake, uint32_t index, int error, uint64_t now_ns)
 {
 	enum dps_control_code code = dps_intake_code_of(error);
 	const struct dps_manifest_file *file = &intake->manifest.files[index];
-	const char *reason = error == -EBADMSG
-				     ? "arrived with a wrong digest again and again; send it again"
-				     : dps_reason(error);
+	const char *reason = reason_of(error);
 	char text[DPS_MESSAGE_TEXT_BYTES_MAX], shown[DPS_MESSAGE_TEXT_BYTES_MAX - 256];
 
 	if (intake->state != DPS_INTAKE_ACTIVE)

@@ -324,6 +324,32 @@ folder_is_gone_while_parked() {
 	ends_well
 }
 
+# folder_is_gone_while_it_moves FOLDER: nothing that is written can be seen any more. No file is told as
+# stored that is not there, both end in time, and then it can be had anew.
+folder_is_gone_while_it_moves() {
+	local stored
+
+	prepare
+	make_tree
+	compose_serving "${slow[@]}"
+	begin_both
+	wait_midway
+	rm -r "${scratch:?}/$1"
+	ends exporter 60 1 'not stored'
+	said exporter 'large.pcap: has lost its folder' || fail_with "it does not say why"
+	# What was stored before it went was told in good faith.
+	stored=$(events exporter 'select(.event == "file_stored") | .path')
+	! grep -qx 'tree/large.pcap' <<<"$stored" ||
+		fail_with "a file counts as stored that is not there"
+	if is_running collector; then
+		send TERM collector
+		ends collector 6 0
+	fi
+	mkdir -p "$scratch/into"
+	begin_both
+	ends_well
+}
+
 folder_is_gone_when_it_starts() {
 	prepare
 	make_tree
@@ -524,6 +550,8 @@ run_case source_has_more
 run_case journal_is_refused
 run_case folder_is_gone_while_parked into/.dpdk-streamd
 run_case folder_is_gone_while_parked into
+run_case folder_is_gone_while_it_moves into/.dpdk-streamd
+run_case folder_is_gone_while_it_moves into
 run_case folder_is_gone_when_it_starts
 run_case another_collector
 run_case disk_gives_back_other_bytes
