@@ -251,6 +251,47 @@ collector_is_gone_for_long() {
 	expect_resumed
 }
 
+# open_files: what the collector has open, by what it is.
+open_files() {
+	find "/proc/${process_ids[collector]}/fd" -type l -printf '%l\n' 2>/dev/null |
+		sed 's/[0-9]\{4,\}/N/; s/ (deleted)$//' | sort
+}
+
+has_let_go() {
+	open_files >"$scratch/now"
+	cmp -s "$scratch/before" "$scratch/now"
+}
+
+# Whatever becomes of transfers, a collector that serves has nothing open afterwards that it had not before.
+descriptors_come_back() {
+	prepare udp
+	make_tree
+	compose_serving "${slow[@]}"
+	collector+=(--reconnect-timeout 1s)
+	begin collector
+	wait_for 10 said collector 'listening on' || fail_with "the collector does not listen"
+	# What is opened once and kept, is open after the first transfer.
+	make_capture "$scratch/other.pcap" 1000001
+	start other "$streamd" export --to "$control" "${exporter_port[@]}" --state "$scratch/state" \
+		"$scratch/other.pcap"
+	ends other 30 0
+	mv "$scratch/into/other.pcap" "$scratch"
+	open_files >"$scratch/before"
+	grep -q journal "$scratch/before" || fail_with "what it has open cannot be seen"
+	begin exporter
+	wait_midway
+	kill_off exporter
+	begin exporter
+	wait_event exporter resumed
+	wait_moved exporter $((12 << 20))
+	kill_off exporter
+	wait_for 15 said collector 'put away for later' || fail_with "the collector does not put it to sleep"
+	wait_for 10 has_let_go || fail_with "put away: $(diff "$scratch/before" "$scratch/now")"
+	begin exporter
+	ends_well
+	wait_for 10 has_let_go || fail_with "stored: $(diff "$scratch/before" "$scratch/now")"
+}
+
 # What stands under a final name is whole.
 nothing_stands_half() {
 	local file
@@ -373,6 +414,7 @@ run_case data_is_cut 3
 [[ -z $full ]] || run_case data_is_cut 10
 run_case exporter_is_gone_for_long
 run_case exporter_is_gone_while_others_are_served
+run_case descriptors_come_back
 run_case collector_is_gone_for_long
 run_case stored_before_the_exporter_heard
 run_case stored_before_the_collector_told collector
