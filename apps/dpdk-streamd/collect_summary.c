@@ -3,6 +3,20 @@
 #include "drivers/log/log.h"
 #include <stdio.h>
 
+static void fill_parked(const struct dps_intake *intake, struct dps_report_progress *progress,
+			uint64_t now_ns)
+{
+	uint64_t until_ns = dps_intake_parked_deadline_ns(intake);
+
+	progress->bytes = dps_intake_kept_bytes(intake);
+	progress->is_parked = progress->is_awaited = true;
+	progress->parked_ns = now_ns - intake->parked_at_ns;
+	if (until_ns == DPS_NEVER_NS)
+		progress->awaited_ns = DPS_NEVER_NS;
+	else
+		progress->awaited_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+}
+
 void dps_collect_report_progress(const struct dps_intake *intake, uint64_t now_ns)
 {
 	struct dps_report_progress progress = {
@@ -14,6 +28,8 @@ void dps_collect_report_progress(const struct dps_intake *intake, uint64_t now_n
 	};
 	struct dps_lane_snapshot snapshot;
 
+	if (intake->is_parked)
+		fill_parked(intake, &progress, now_ns);
 	progress.waits_for_source = intake->verdict == DPS_WATCHDOG_IDLE_SOURCE;
 	if (intake->space.lacks != 0) {
 		progress.blocked = dps_blocked_why_name(DPS_BLOCKED_SPACE);

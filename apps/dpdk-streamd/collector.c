@@ -144,23 +144,33 @@ static void step_transfers(struct dps_collector *collector, uint64_t now_ns)
 	}
 }
 
-/* The report follows one transfer at a time: the first that is under way. */
+/* The report follows one transfer at a time: the first that moves, or else the first that is
+ * parked. */
+static const struct dps_intake *choose_shown(const struct dps_collector *collector)
+{
+	const struct dps_intake *parked = NULL, *shown = collector->shown;
+
+	if (shown && shown->state == DPS_INTAKE_ACTIVE && !shown->is_parked)
+		return shown;
+	for (const struct dps_intake *intake = collector->context.intakes; intake;
+	     intake = intake->next) {
+		if (intake->state == DPS_INTAKE_ACTIVE && !intake->is_parked)
+			return intake;
+		if (intake->state == DPS_INTAKE_ACTIVE && (!parked || intake == shown))
+			parked = intake;
+	}
+	return parked;
+}
+
 static void report_progress(struct dps_collector *collector, uint64_t now_ns)
 {
-	if (!collector->shown) {
-		const struct dps_intake *intake = collector->context.intakes;
+	const struct dps_intake *intake = choose_shown(collector);
 
-		while (intake && (intake->state != DPS_INTAKE_ACTIVE || intake->is_parked))
-			intake = intake->next;
-		if (!intake)
-			return;
-		collector->shown = intake;
+	if (intake && intake != collector->shown)
 		dps_report_start(&collector->report, now_ns);
-	}
-	if (collector->shown->state == DPS_INTAKE_ACTIVE && !collector->shown->is_parked)
-		dps_collect_report_progress(collector->shown, now_ns);
-	else
-		collector->shown = NULL;
+	collector->shown = intake;
+	if (intake)
+		dps_collect_report_progress(intake, now_ns);
 }
 
 /* ---- what the lane says ---- */

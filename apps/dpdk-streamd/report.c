@@ -300,6 +300,17 @@ static const char *state_of(const struct dps_report_progress *progress)
 	return progress->waits_for_source ? "waits_for_source" : "moving";
 }
 
+/* Who is parked dials again, or waits to be dialled. */
+static void add_until(json_t *object, const struct dps_report_progress *progress)
+{
+	if (!progress->is_awaited)
+		add(object, "reconnect_seconds", json_real((double)progress->reconnect_ns / 1e9));
+	else if (progress->awaited_ns == DPS_NEVER_NS)
+		add(object, "awaited_seconds", json_null());
+	else
+		add(object, "awaited_seconds", json_real((double)progress->awaited_ns / 1e9));
+}
+
 static void print_progress(struct dps_report *report, const struct dps_report_progress *progress,
 			   const struct dps_report_rates *rates)
 {
@@ -320,7 +331,7 @@ static void print_progress(struct dps_report *report, const struct dps_report_pr
 	add_limits(object, &progress->limits);
 	if (progress->is_parked) {
 		add(object, "parked_seconds", json_real((double)progress->parked_ns / 1e9));
-		add(object, "reconnect_seconds", json_real((double)progress->reconnect_ns / 1e9));
+		add_until(object, progress);
 	}
 	add(object, "state", json_string(state_of(progress)));
 	if (progress->blocked)

@@ -85,6 +85,8 @@ struct dps_report_progress {
 	bool is_parked;			 /* bytes is where it goes on */
 	uint64_t parked_ns;		 /* so far */
 	uint64_t reconnect_ns;		 /* until the next attempt; 0: it is under way */
+	bool is_awaited;		 /* parked, and the other side is who comes back ... */
+	uint64_t awaited_ns;		 /* ... for so long; DPS_NEVER_NS: until it does */
 	const char *blocked;		 /* why, as in dps_report_blocked; NULL: it is not */
 	const char *blocked_by;		 /* the same in words */
 	uint64_t blocked_ns;

@@ -123,18 +123,23 @@ static void format_parked(char text[DPS_REPORT_LINE_BYTES],
 			  const struct dps_report_progress *progress)
 {
 	const size_t room = DPS_REPORT_LINE_BYTES;
+	uint64_t in_ns = progress->reconnect_ns;
 	char bytes[DPS_REPORT_WORD_BYTES];
 
+	if (progress->is_awaited)
+		in_ns = progress->awaited_ns == DPS_NEVER_NS ? 0 : progress->awaited_ns;
 	dps_report_format_bytes(bytes, progress->bytes);
 	append(text, room, "parked for ");
 	append_time(text, room, progress->parked_ns);
-	append(text, room, ", reconnecting");
-	if (progress->reconnect_ns > 0) {
-		append(text, room, " in ");
+	append(text, room, progress->is_awaited ? ", waiting" : ", reconnecting");
+	if (in_ns > 0) {
+		append(text, room, progress->is_awaited ? " " : " in ");
 		/* Rounded up: what is to come within a second is not now. */
-		append_time(text, room, progress->reconnect_ns + DPS_NS_PER_S - 1);
+		append_time(text, room, in_ns + DPS_NS_PER_S - 1);
+		append(text, room, progress->is_awaited ? " more" : "");
 	}
-	append(text, room, ", resumes at %s", bytes);
+	append(text, room, "%s, resumes at %s", progress->is_awaited ? " for its exporter" : "",
+	       bytes);
 }
 
 static void format_blocked(char text[DPS_REPORT_LINE_BYTES],

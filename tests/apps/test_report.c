@@ -383,6 +383,14 @@ static void format_progress__says_what_is_waited_for(void **state)
 	progress.reconnect_ns = 3 * S;
 	dps_report_format_progress(text, &progress, &rates);
 	assert_string_equal(text, "parked for 12 s, reconnecting in 3 s, resumes at 1.00 GiB");
+	progress.is_awaited = true;
+	progress.awaited_ns = 18 * S;
+	dps_report_format_progress(text, &progress, &rates);
+	assert_string_equal(text, "parked for 12 s, waiting 18 s more for its exporter, "
+				  "resumes at 1.00 GiB");
+	progress.awaited_ns = DPS_NEVER_NS;
+	dps_report_format_progress(text, &progress, &rates);
+	assert_string_equal(text, "parked for 12 s, waiting for its exporter, resumes at 1.00 GiB");
 }
 
 static void format_progress__says_what_limits(void **state)

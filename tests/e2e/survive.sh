@@ -369,6 +369,7 @@ stopped() {
 	send TERM exporter
 	ends exporter 5 143
 	wait_event collector parked
+	wait_for 5 said collector '"awaited_seconds": *[0-9]' || fail_with "nobody sees that it waits"
 	nothing_stands_half
 	begin exporter
 	wait_event exporter resumed
@@ -377,6 +378,7 @@ stopped() {
 	ends collector 5 143
 	nothing_stands_half
 	wait_event exporter parked
+	wait_for 5 said exporter '"reconnect_seconds": *[0-9]' || fail_with "nobody sees that it waits"
 	begin collector
 	ends_well
 	expect_resumed
