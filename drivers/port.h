@@ -19,6 +19,8 @@ struct dps_port_counters {
 	uint64_t sent_bytes;
 	uint64_t dropped_no_buffer;  /* arrived and lost for want of memory */
 	uint64_t dropped_malformed;  /* not ours, or broken below UDP */
+	uint64_t handed_datagrams;   /* came to this lane's queue, and went on to another lane */
+	uint64_t dropped_handed;     /* ... or were lost, as that lane is behind */
 	uint64_t refused_sends;	     /* the device or kernel took less than was offered */
 	uint64_t impaired_datagrams; /* lost or damaged by the fault port, in both directions */
 	uint64_t send_errors;	     /* datagrams the kernel refused for good (e.g. unreachable) */

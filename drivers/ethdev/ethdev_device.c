@@ -56,17 +56,22 @@ static void write_af_packet(const struct ethdev *ethdev, char *arguments, size_t
 	while (block % PAGE_BYTES != 0)
 		block *= 2;
 	snprintf(arguments, arguments_bytes,
-		 "net_af_packet_dps%u,iface=%s,qpairs=1,framesz=%u,blocksz=%u,framecnt=%u",
-		 ethdev->serial, ethdev->name.what, frame, block, AF_PACKET_FRAMES);
+		 "net_af_packet_dps%u,iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u",
+		 ethdev->serial, ethdev->name.what, ethdev->queues_count, frame, block,
+		 AF_PACKET_FRAMES);
 }
 
+/*
+ * The id makes the two agree on the number of queues: net_memif 22.11 would poll queues that its
+ * peer does not have, and take another's packets for theirs.
+ */
 static void write_memif(const struct ethdev *ethdev, char *arguments, size_t arguments_bytes)
 {
 	snprintf(arguments, arguments_bytes,
-		 "net_memif_dps%u,role=%s,id=0,socket=%s,socket-abstract=no,bsize=%u,rsize=%u%s",
-		 ethdev->serial, ethdev->is_server ? "server" : "client", ethdev->memif_socket,
-		 (unsigned int)dps_round_up(ethdev->frame_bytes, 512), log2_of(ethdev->descriptors),
-		 ethdev->is_zero_copy ? ",zero-copy=yes" : "");
+		 "net_memif_dps%u,role=%s,id=%d,socket=%s,socket-abstract=no,bsize=%u,rsize=%u%s",
+		 ethdev->serial, ethdev->is_server ? "server" : "client", ethdev->queues_count - 1,
+		 ethdev->memif_socket, (unsigned int)dps_round_up(ethdev->frame_bytes, 512),
+		 log2_of(ethdev->descriptors), ethdev->is_zero_copy ? ",zero-copy=yes" : "");
 }
 
 static void write_arguments(const struct ethdev *ethdev, char *arguments, size_t arguments_bytes)
@@ -79,8 +84,8 @@ static void write_arguments(const struct ethdev *ethdev, char *arguments, size_t
 		write_af_packet(ethdev, arguments, arguments_bytes);
 		return;
 	case DPS_PORT_AF_XDP:
-		snprintf(arguments, arguments_bytes, "net_af_xdp_dps%u,iface=%s", ethdev->serial,
-			 ethdev->name.what);
+		snprintf(arguments, arguments_bytes, "net_af_xdp_dps%u,iface=%s,queue_count=%u",
+			 ethdev->serial, ethdev->name.what, ethdev->queues_count);
 		return;
 	case DPS_PORT_PCI:
 	case DPS_PORT_VDEV:
@@ -291,6 +296,12 @@ int ethdev_device_attach(struct ethdev *ethdev, const struct dps_ethdev_config *
 		ethdev->is_memif = true;
 		dps_gate_add(&ethdev->gate);
 	}
+	if (ethdev->queues_count > info.max_rx_queues || ethdev->queues_count > info.max_tx_queues)
+		return refuse(why, why_bytes, -EINVAL,
+			      "%s: the device has %u queue pairs, too few for %u lanes.",
+			      ethdev->name.text,
+			      (unsigned int)dps_min_u64(info.max_rx_queues, info.max_tx_queues),
+			      ethdev->queues_count);
 	ethdev->needs_iova =
 		ethdev->name.kind == DPS_PORT_PCI || ethdev->name.kind == DPS_PORT_VDEV;
 	choose_offloads(ethdev, &info);
@@ -309,7 +320,7 @@ static int setup_queues(struct ethdev *ethdev, int socket)
 	/* memif and af_packet 22.11 call 1518 their largest frame, but carry what fits a buffer. */
 	if (!ethdev->is_memif && ethdev->name.kind != DPS_PORT_AF_PACKET)
 		conf.rxmode.mtu = ethdev->port.mtu;
-	err = rte_eth_dev_configure(ethdev->id, 1, 1, &conf);
+	err = rte_eth_dev_configure(ethdev->id, ethdev->queues_count, ethdev->queues_count, &conf);
 	if (err == 0)
 		err = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev->id, &rx, &tx);
 	if (err == 0)
@@ -319,12 +330,14 @@ static int setup_queues(struct ethdev *ethdev, int socket)
 	/* Any fast free would take a chain for buffers of one pool. */
 	info.default_txconf.offloads = ethdev->tx_offloads;
 	info.default_rxconf.offloads = ethdev->rx_offloads;
-	err = rte_eth_rx_queue_setup(ethdev->id, 0, rx, (unsigned int)socket, &info.default_rxconf,
-				     ethdev->rx_pool);
-	if (err != 0)
-		return err;
-	return rte_eth_tx_queue_setup(ethdev->id, 0, tx, (unsigned int)socket,
-				      &info.default_txconf);
+	for (uint16_t i = 0; i < ethdev->queues_count && err == 0; i++) {
+		err = rte_eth_rx_queue_setup(ethdev->id, i, rx, (unsigned int)socket,
+					     &info.default_rxconf, ethdev->views[i]->rx_pool);
+		if (err == 0)
+			err = rte_eth_tx_queue_setup(ethdev->id, i, tx, (unsigned int)socket,
+						     &info.default_txconf);
+	}
+	return err;
 }
 
 int ethdev_device_configure(struct ethdev *ethdev, char *why, size_t why_bytes)

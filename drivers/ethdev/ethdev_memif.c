@@ -156,8 +156,13 @@ void ethdev_memif_withdraw(struct ethdev *ethdev)
 		poll(NULL, 0, 1);
 }
 
+/* When all other lanes keep out; until then it is asked for again. */
 static void stop(struct ethdev *ethdev)
 {
+	ethdev_ask_out(ethdev);
+	ethdev->search = ETHDEV_SEARCH_QUIET;
+	if (!ethdev_are_others_out(ethdev))
+		return;
 	ethdev_enter(ethdev);
 	if (ethdev->is_started)
 		rte_eth_dev_stop(ethdev->id);
@@ -203,8 +208,9 @@ static void try_server(struct ethdev *ethdev, uint64_t now_ns)
 	ethdev->server_mark = mark_of_server(ethdev);
 	if (ethdev->server_mark == 0)
 		return;
-	if (ethdev->is_zero_copy)
-		ethdev_pools_recall(ethdev);
+	ethdev_empty_inboxes(ethdev);
+	for (uint16_t i = 0; i < ethdev->queues_count && ethdev->is_zero_copy; i++)
+		ethdev_pools_recall(ethdev->views[i]);
 	ethdev_enter(ethdev);
 	ethdev->is_started = restore_heap(ethdev) && rte_eth_dev_start(ethdev->id) == 0;
 	ethdev_leave(ethdev);
@@ -237,6 +243,7 @@ void ethdev_memif_poll(struct ethdev *ethdev, uint64_t now_ns)
 			ethdev_enter(ethdev);
 			restore_heap(ethdev);
 			ethdev_leave(ethdev);
+			ethdev_let_in(ethdev);
 		} else if (now_ns >= ethdev->search_at_ns) {
 			stop(ethdev);
 		} else {
@@ -246,6 +253,9 @@ void ethdev_memif_poll(struct ethdev *ethdev, uint64_t now_ns)
 	case ETHDEV_SEARCH_FOUND:
 		if (!ethdev->is_up)
 			stop(ethdev);
+		return;
+	case ETHDEV_SEARCH_QUIET:
+		stop(ethdev);
 		return;
 	}
 }

@@ -31,7 +31,8 @@ static struct rte_mempool *create(const struct ethdev *ethdev, const char *what,
 int ethdev_pools_create(struct ethdev *ethdev, int socket)
 {
 	uint32_t rings = ethdev->descriptors;
-	uint32_t rx_count = rings + SLACK_COUNT + 2 * CACHE_COUNT;
+	uint32_t handed = ethdev->queues_count > 1 ? ETHDEV_INBOX_COUNT : 0;
+	uint32_t rx_count = rings + SLACK_COUNT + 2 * CACHE_COUNT + handed;
 	uint32_t rx_bytes = ethdev->frame_bytes;
 	/* A cache would hide buffers from the refill of a zero-copy ring, and from a recall. */
 	uint32_t cache = ethdev->is_zero_copy ? 0 : CACHE_COUNT;
@@ -40,13 +41,13 @@ int ethdev_pools_create(struct ethdev *ethdev, int socket)
 				      : DPS_PORT_HEAD_BYTES + DPS_FRAME_TEMPLATE_BYTES;
 
 	if (ethdev->name.kind == DPS_PORT_AF_XDP) {
-		rx_count = AF_XDP_COUNT;
+		rx_count = AF_XDP_COUNT + handed;
 		rx_bytes = AF_XDP_ROOM_BYTES - RTE_PKTMBUF_HEADROOM;
 	}
 	if (ethdev->name.kind == DPS_PORT_AF_PACKET)
 		rx_bytes = ethdev_af_packet_frame(ethdev);
 	if (ethdev->is_zero_copy)
-		rx_count = rings + SLACK_COUNT;
+		rx_count = rings + SLACK_COUNT + handed;
 	ethdev->rx_pool = create(ethdev, "rx", rx_count, cache, rx_bytes, socket);
 	ethdev->head_pool = create(ethdev, "head", rings + SLACK_COUNT + 2 * CACHE_COUNT, cache,
 				   head_bytes + DPS_FRAME_TEMPLATE_BYTES, socket);

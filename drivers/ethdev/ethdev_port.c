@@ -91,9 +91,24 @@ static void ask_or_announce(struct ethdev *ethdev, const uint8_t *ip)
 	ethdev_send_control(ethdev, frame);
 }
 
+/* Only one lane asks the device. */
+static bool look_at_link(struct ethdev *ethdev)
+{
+	struct ethdev *leader = ethdev->leader;
+	bool is_up;
+
+	if (ethdev != leader)
+		return ethdev->is_started &&
+		       atomic_load_explicit(&leader->is_link_up, memory_order_relaxed);
+	is_up = ethdev_device_is_up(ethdev);
+	/* relaxed: nothing depends on it; a burst into a link that is down is lost */
+	atomic_store_explicit(&leader->is_link_up, is_up, memory_order_relaxed);
+	return is_up;
+}
+
 static void poll_link(struct ethdev *ethdev)
 {
-	bool is_up = ethdev_device_is_up(ethdev);
+	bool is_up = look_at_link(ethdev);
 
 	if (is_up == ethdev->is_up)
 		return;
@@ -142,12 +157,14 @@ static void ethdev_poll(struct dps_port *port, uint64_t now_ns)
 	struct ethdev *ethdev = ethdev_of(port);
 
 	ethdev->now_ns = now_ns;
+	if (ethdev->leader != ethdev)
+		ethdev_follow(ethdev);
 	if (ethdev->unsent_count != 0)
 		ethdev_send_unsent(ethdev);
 	if (now_ns < ethdev->housekeeping_at_ns)
 		return;
 	ethdev->housekeeping_at_ns = now_ns + HOUSEKEEPING_MS * DPS_NS_PER_MS;
-	if (ethdev->is_memif || now_ns >= ethdev->link_at_ns) {
+	if (ethdev->is_memif || ethdev->leader != ethdev || now_ns >= ethdev->link_at_ns) {
 		ethdev->link_at_ns = now_ns + LINK_LOOK_MS * DPS_NS_PER_MS;
 		poll_link(ethdev);
 	}
@@ -155,11 +172,36 @@ static void ethdev_poll(struct dps_port *port, uint64_t now_ns)
 	poll_remotes(ethdev);
 	if (ethdev->can_clean && ethdev->is_started &&
 	    ethdev->bodies_free_count != ethdev->bodies_count)
-		rte_eth_tx_done_cleanup(ethdev->id, 0, 0);
-	if (ethdev->is_started && now_ns >= ethdev->statistics_at_ns) {
+		rte_eth_tx_done_cleanup(ethdev->id, ethdev->queue, 0);
+	if (ethdev->leader == ethdev && ethdev->is_started && now_ns >= ethdev->statistics_at_ns) {
 		ethdev->statistics_at_ns = now_ns + STATISTICS_MS * DPS_NS_PER_MS;
 		poll_statistics(ethdev);
 	}
+}
+
+static void free_view(struct ethdev *ethdev)
+{
+	ethdev_release_bodies(ethdev);
+	if (ethdev->is_memif)
+		dps_gate_remove(&ethdev->gate);
+	ethdev_pools_free(ethdev);
+	ethdev_areas_free(ethdev);
+	free(ethdev->bodies);
+	free(ethdev->bodies_free);
+	free(ethdev);
+}
+
+/* Buffers of each view may be with the device, or with another view: all go together. */
+static void close_device(struct ethdev *leader)
+{
+	if (leader->is_server && leader->is_hotplugged)
+		ethdev_memif_withdraw(leader);
+	ethdev_device_detach(leader);
+	ethdev_queues_free(leader);
+	if (leader->groups_fd >= 0)
+		close(leader->groups_fd);
+	for (uint16_t i = leader->queues_count; i > 0; i--)
+		free_view(leader->views[i - 1]);
 }
 
 static void ethdev_close(struct dps_port *port)
@@ -167,19 +209,8 @@ static void ethdev_close(struct dps_port *port)
 	struct ethdev *ethdev = ethdev_of(port);
 
 	ethdev_drop_unsent(ethdev);
-	if (ethdev->is_server && ethdev->is_hotplugged)
-		ethdev_memif_withdraw(ethdev);
-	ethdev_device_detach(ethdev);
-	ethdev_release_bodies(ethdev);
-	if (ethdev->is_memif)
-		dps_gate_remove(&ethdev->gate);
-	if (ethdev->groups_fd >= 0)
-		close(ethdev->groups_fd);
-	ethdev_pools_free(ethdev);
-	ethdev_areas_free(ethdev);
-	free(ethdev->bodies);
-	free(ethdev->bodies_free);
-	free(ethdev);
+	if (--ethdev->leader->open_count == 0)
+		close_device(ethdev->leader);
 }
 
 static const struct dps_port_ops ethdev_ops = {
@@ -210,19 +241,45 @@ static int create_bodies(struct ethdev *ethdev)
 	return 0;
 }
 
+static int create_pools(struct ethdev *leader)
+{
+	int socket = leader->is_attached ? rte_eth_dev_socket_id(leader->id) : SOCKET_ID_ANY;
+	int err = 0;
+
+	for (uint16_t i = 0; i < leader->queues_count && err == 0; i++)
+		err = ethdev_pools_create(leader->views[i], socket);
+	return err;
+}
+
+static bool are_sharable(const struct ethdev *leader)
+{
+	uint16_t i = 0;
+
+	while (i < leader->queues_count && ethdev_pools_are_sharable(leader->views[i]))
+		i++;
+	return i == leader->queues_count;
+}
+
+/* What the driver was planned to do with buffers, it can not. */
+static void give_up_zero_copy(struct ethdev *leader)
+{
+	for (uint16_t i = 0; i < leader->queues_count; i++) {
+		ethdev_pools_free(leader->views[i]);
+		leader->views[i]->is_zero_copy = false;
+		leader->views[i]->copies_bodies = false;
+	}
+}
+
 static int create_memory(struct ethdev *ethdev, char *why, size_t why_bytes)
 {
-	int socket = ethdev->is_attached ? rte_eth_dev_socket_id(ethdev->id) : SOCKET_ID_ANY;
-	int err = ethdev_pools_create(ethdev, socket);
+	int err = create_pools(ethdev);
 
-	if (err == 0 && ethdev->is_zero_copy && !ethdev_pools_are_sharable(ethdev)) {
-		ethdev_pools_free(ethdev);
-		ethdev->is_zero_copy = false;
-		ethdev->copies_bodies = false;
-		err = ethdev_pools_create(ethdev, socket);
+	if (err == 0 && ethdev->is_zero_copy && !are_sharable(ethdev)) {
+		give_up_zero_copy(ethdev);
+		err = create_pools(ethdev);
 	}
-	if (err == 0)
-		err = create_bodies(ethdev);
+	for (uint16_t i = 0; i < ethdev->queues_count && err == 0; i++)
+		err = create_bodies(ethdev->views[i]);
 	if (err == 0 && ethdev->is_zero_copy)
 		dps_heap_file_keep();
 	if (err != 0)
@@ -245,7 +302,37 @@ static void set_address(struct ethdev *ethdev, const struct dps_ethdev_config *c
 	address->udp_port = config->udp_port;
 	address->mtu = (uint16_t)ethdev->port.mtu;
 	ethdev->self.vlan = config->vlan;
+	ethdev->self.udp_ports = ethdev->queues_count > 1 ? DPS_ETHDEV_UDP_PORTS : 1;
 	ethdev->port.local = *address;
+}
+
+static int create_views(struct ethdev *ethdev, uint16_t count, char *why, size_t why_bytes)
+{
+	int err;
+
+	if (count > DPS_ETHDEV_QUEUES_MAX) {
+		snprintf(why, why_bytes, "%s: a port serves at most %d lanes, not %u.",
+			 ethdev->name.text, DPS_ETHDEV_QUEUES_MAX, count);
+		return -EINVAL;
+	}
+	err = ethdev_queues_create(ethdev, count);
+	if (err != 0)
+		snprintf(why, why_bytes, "%s: there is not enough memory.", ethdev->name.text);
+	return err;
+}
+
+static int share(struct ethdev *ethdev, char *why, size_t why_bytes)
+{
+	int err = ethdev_queues_connect(ethdev);
+
+	ethdev_queues_adopt(ethdev);
+
+	if (err != 0)
+		snprintf(why, why_bytes,
+			 "%s: DPDK has not enough memory for the rings between lanes (%s): give it "
+			 "more with `-m`.",
+			 ethdev->name.text, strerror(-err));
+	return err;
 }
 
 static int start(struct ethdev *ethdev, char *why, size_t why_bytes)
@@ -254,6 +341,9 @@ static int start(struct ethdev *ethdev, char *why, size_t why_bytes)
 
 	if (ethdev->name.kind == DPS_PORT_MEMIF && !ethdev->is_server) {
 		ethdev->search = ETHDEV_SEARCH_WAIT;
+		ethdev_ask_out(ethdev);
+		for (uint16_t i = 1; i < ethdev->queues_count; i++)
+			ethdev_follow(ethdev->views[i]);
 		return 0;
 	}
 	ethdev_enter(ethdev);
@@ -262,7 +352,8 @@ static int start(struct ethdev *ethdev, char *why, size_t why_bytes)
 	/* Best effort: without /proc a client must not leave in the middle of its first step. */
 	if (ethdev->is_server)
 		dps_gate_watch_clients(ethdev->memif_socket);
-	ethdev->is_started = err == 0;
+	for (uint16_t i = 0; i < ethdev->queues_count; i++)
+		ethdev->views[i]->is_started = err == 0;
 	if (err != 0)
 		snprintf(why, why_bytes, "%s: DPDK could not start the device (%s).",
 			 ethdev->name.text, strerror(-err));
@@ -271,11 +362,12 @@ static int start(struct ethdev *ethdev, char *why, size_t why_bytes)
 	return err;
 }
 
-int dps_ethdev_open(struct dps_port **port, const struct dps_ethdev_config *config, char *why,
+int dps_ethdev_open(struct dps_port **ports, const struct dps_ethdev_config *config, char *why,
 		    size_t why_bytes)
 {
 	static uint16_t serial;
 	struct ethdev *ethdev = aligned_alloc(64, sizeof(*ethdev));
+	uint16_t queues = config->queues != 0 ? config->queues : 1;
 	int err;
 
 	if (ethdev == NULL) {
@@ -285,27 +377,36 @@ int dps_ethdev_open(struct dps_port **port, const struct dps_ethdev_config *conf
 	memset(ethdev, 0, sizeof(*ethdev));
 	ethdev->groups_fd = -1;
 	ethdev->name = *config->name;
-	ethdev->serial = serial++;
+	ethdev->serial = serial;
+	serial = (uint16_t)(serial + queues);
 	ethdev->port.ops = &ethdev_ops;
 	ethdev->port.name = ethdev->name.text;
+	ethdev->leader = ethdev->views[0] = ethdev;
+	ethdev->queues_count = ethdev->open_count = 1;
 	err = ethdev_device_plan(ethdev, config, why, why_bytes);
+	if (err == 0)
+		err = create_views(ethdev, queues, why, why_bytes);
 	/* Whether net_memif may share the buffers must be known before there is a device. */
 	if (err == 0 && ethdev->is_memif)
 		err = create_memory(ethdev, why, why_bytes);
 	if (err == 0)
 		err = ethdev_device_attach(ethdev, config, why, why_bytes);
+	ethdev_queues_adopt(ethdev);
 	if (err == 0 && ethdev->rx_pool == NULL)
 		err = create_memory(ethdev, why, why_bytes);
 	if (err == 0)
 		err = ethdev_device_configure(ethdev, why, why_bytes);
 	if (err == 0) {
 		set_address(ethdev, config);
-		err = start(ethdev, why, why_bytes);
+		err = share(ethdev, why, why_bytes);
 	}
+	if (err == 0)
+		err = start(ethdev, why, why_bytes);
 	if (err != 0) {
-		ethdev_close(&ethdev->port);
+		close_device(ethdev);
 		return err;
 	}
-	*port = &ethdev->port;
+	for (uint16_t i = 0; i < queues; i++)
+		ports[i] = &ethdev->views[i]->port;
 	return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Ethdev port: a DPDK device with one queue pair as a port (drivers/port.h). Bodies go out without
- * a copy where the device reads them itself; ARP, neighbour discovery and echo requests are
- * answered inside.
+ * Ethdev port: a queue pair of a DPDK device as a port (drivers/port.h), one for each lane. Bodies
+ * go out without a copy where the device reads them itself; ARP, neighbour discovery and echo
+ * requests are answered inside. A packet that comes to another queue than its lane's, which its
+ * connection id names, is handed over through a ring, without a lock or a copy.
  */
 #pragma once
 #include "drivers/ethdev/port_name.h"
@@ -10,6 +11,8 @@
 
 enum dps_ethdev_limits {
 	DPS_ETHDEV_REMOTES_MAX = 256,
+	DPS_ETHDEV_QUEUES_MAX = 16,
+	DPS_ETHDEV_UDP_PORTS = 256, /* with several queues: from udp_port on, all are ours */
 	DPS_ETHDEV_MEMIF_MTU = 9000,
 	DPS_ETHDEV_MTU_MIN = 1280, /* of IPv6, RFC 8200 section 5 */
 	DPS_ETHDEV_MTU_MAX = 16500,
@@ -26,11 +29,14 @@ struct dps_ethdev_config {
 	uint32_t mtu;	      /* 0: the device's own; memif 9000 */
 	uint16_t udp_port;    /* ours */
 	uint16_t descriptors; /* of each ring; 0: 256, or what the device needs */
+	uint16_t queues;      /* pairs, one for each lane; 0: 1 */
 };
 
 /*
- * Opens and starts a port. EAL is up (drivers/ethdev/eal.h). A memif client's port opens without
- * its server and comes up during poll(). Main thread; the port then belongs to its lane.
+ * Opens and starts a device, one port for each of its queue pairs; port i is lane i's, and each is
+ * closed. EAL is up (drivers/ethdev/eal.h). A memif client's port opens without
+ * its server and comes up during poll(). Main thread; a port then belongs to its lane.
+ * The device stops when its last port is closed: no lane runs any more when the first is.
  *
  * Returns 0, or -errno and a sentence in why: which device, what failed, what to do.
  *
@@ -41,7 +47,7 @@ struct dps_ethdev_config {
  * A lane should be an EAL lcore or rte_thread_register()ed, so that its buffers are recycled
  * through its own cache.
  */
-int dps_ethdev_open(struct dps_port **port, const struct dps_ethdev_config *config, char *why,
+int dps_ethdev_open(struct dps_port **ports, const struct dps_ethdev_config *config, char *why,
 		    size_t why_bytes);
 
 /* Whether the MAC of a remote is known, so that datagrams to it are sent. The lane's thread. */

@@ -8,10 +8,13 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_memzone.h>
+#include <rte_ring.h>
+#include <stdatomic.h>
 
 enum {
 	ETHDEV_DESCRIPTORS = 256,
 	ETHDEV_AREAS_MAX = 16,
+	ETHDEV_INBOX_COUNT = 256, /* what one lane may have for another */
 	ETHDEV_FRAME_MAX = DPS_ETHDEV_MTU_MAX + DPS_FRAME_MAC_BYTES + DPS_FRAME_VLAN_BYTES,
 	/* memif reports no descriptor limits, and its ring is given by its logarithm. */
 	ETHDEV_MEMIF_RING_LOG2_MAX = 14,
@@ -41,8 +44,15 @@ enum ethdev_search {
 	ETHDEV_SEARCH_ROUND, /* stopped; waits until the interrupt thread has gone round */
 	ETHDEV_SEARCH_HELLO, /* connected; the link must come up before search_at_ns */
 	ETHDEV_SEARCH_FOUND,
+	ETHDEV_SEARCH_QUIET, /* its server is lost; stops when the other lanes keep out */
 };
 
+/*
+ * What one lane has of a device: a queue pair and all that belongs to it. The first lane's leads:
+ * it alone starts, stops and looks after the device (ethdev_queues.c).
+ *
+ * Owner: its lane, but for what is atomic and the leader's views, which are set before lanes run.
+ */
 struct ethdev {
 	struct dps_port port;
 	struct dps_gate_side gate;
@@ -107,6 +117,19 @@ struct ethdev {
 	struct ethdev_remote remotes[DPS_ETHDEV_REMOTES_MAX];
 	uint32_t remotes_end; /* none is used from here on */
 	uint8_t scratch[ETHDEV_FRAME_MAX];
+
+	struct ethdev *leader;			     /* itself, if it leads */
+	struct ethdev *views[DPS_ETHDEV_QUEUES_MAX]; /* the leader's, by queue */
+	uint16_t queue;
+	uint16_t queues_count;
+	uint16_t open_count; /* the leader's: views that are not closed */
+	struct rte_ring
+		*inboxes[DPS_ETHDEV_QUEUES_MAX]; /* from each other queue: datagrams of ours */
+	/* The leader's: odd while the others have to keep out. writer: leader; readers: the others
+	 */
+	atomic_uint phase;
+	atomic_uint phase_seen; /* writer: its lane; reader: the leader */
+	atomic_bool is_link_up; /* the leader's. writer: leader; readers: the others */
 };
 
 static inline struct ethdev *ethdev_of(struct dps_port *port)
@@ -144,6 +167,32 @@ unsigned int ethdev_receive(struct dps_port *port, struct dps_incoming *incoming
 			    unsigned int room);
 void ethdev_release(struct dps_port *port, struct dps_incoming *incoming, unsigned int count);
 
+/* ethdev_queues.c */
+/* Makes the views of the other queues, as far as a plan goes. Returns 0 or -ENOMEM. */
+int ethdev_queues_create(struct ethdev *leader, uint16_t count);
+/* What the leader has learned of the device is every view's. */
+void ethdev_queues_adopt(struct ethdev *leader);
+/* Makes the rings between lanes. Returns 0 or -errno. */
+int ethdev_queues_connect(struct ethdev *leader);
+/* The rings between lanes; nobody is in them. */
+void ethdev_queues_free(struct ethdev *leader);
+/* Passes a frame on to the lane that its datagram is for; takes it. */
+void ethdev_hand_over(struct ethdev *ethdev, uint16_t queue, struct rte_mbuf *frame);
+/* Takes what other lanes received for this one. */
+unsigned int ethdev_take_handed(struct ethdev *ethdev, struct rte_mbuf **frames, unsigned int room);
+/* Tells every other lane what a control frame claimed: only one of them sees an answer. */
+void ethdev_share_claim(struct ethdev *ethdev, const uint8_t *frame, uint32_t bytes,
+			int vlan_stripped);
+/* Asks the other lanes to keep out of the device; lets them in again. */
+void ethdev_ask_out(struct ethdev *leader);
+void ethdev_let_in(struct ethdev *leader);
+/* Whether they do, and hold nothing of it. */
+bool ethdev_are_others_out(const struct ethdev *leader);
+/* Frees what lanes have handed each other. While all keep out. */
+void ethdev_empty_inboxes(struct ethdev *leader);
+/* In a lane that does not lead, once a turn: follows what the leader asks. */
+void ethdev_follow(struct ethdev *ethdev);
+
 /* ethdev_pools.c */
 int ethdev_pools_create(struct ethdev *ethdev, int socket);
 void ethdev_pools_free(struct ethdev *ethdev);
@@ -170,7 +219,7 @@ int ethdev_device_attach(struct ethdev *ethdev, const struct dps_ethdev_config *
 			 size_t why_bytes);
 /* What one frame takes of af_packet's ring; net_af_packet wants as much room in a buffer. */
 uint32_t ethdev_af_packet_frame(const struct ethdev *ethdev);
-/* Sets up one queue pair over the pools. After attach. */
+/* Sets up the queue pairs over their pools. After attach. */
 int ethdev_device_configure(struct ethdev *ethdev, char *why, size_t why_bytes);
 /* Stops, closes and removes it, as far as it came; what it holds is freed. */
 void ethdev_device_detach(struct ethdev *ethdev);

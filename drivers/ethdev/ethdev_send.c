@@ -129,8 +129,8 @@ static unsigned int transmit(struct ethdev *ethdev, struct rte_mbuf **frames, un
 		return 0;
 	ethdev_enter(ethdev);
 	if ((ethdev->tx_flags_ipv4 | ethdev->tx_flags_ipv6) != 0)
-		ready = rte_eth_tx_prepare(ethdev->id, 0, frames, (uint16_t)count);
-	sent = rte_eth_tx_burst(ethdev->id, 0, frames, (uint16_t)ready);
+		ready = rte_eth_tx_prepare(ethdev->id, ethdev->queue, frames, (uint16_t)count);
+	sent = rte_eth_tx_burst(ethdev->id, ethdev->queue, frames, (uint16_t)ready);
 	ethdev_leave(ethdev);
 	return sent;
 }

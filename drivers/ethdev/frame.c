@@ -94,6 +94,7 @@ void dps_frame_template_init(struct dps_frame_template *template, const struct d
 {
 	uint8_t *at = template->bytes;
 	bool is_ipv6 = remote->family == DPS_ADDRESS_IPV6;
+	uint16_t from_port;
 
 	DPS_ASSERT(self->address.family == remote->family);
 	DPS_ASSERT(is_ipv6 || remote->family == DPS_ADDRESS_IPV4);
@@ -116,9 +117,10 @@ void dps_frame_template_init(struct dps_frame_template *template, const struct d
 	else
 		write_ipv4(template, &self->address, remote);
 	at += is_ipv6 ? DPS_FRAME_IPV6_BYTES : DPS_FRAME_IPV4_BYTES;
-	dps_store_be16(at, self->address.udp_port);
+	from_port = remote->from_udp_port != 0 ? remote->from_udp_port : self->address.udp_port;
+	dps_store_be16(at, from_port);
 	dps_store_be16(at + 2, remote->udp_port);
-	template->udp_sum += fold((uint64_t)self->address.udp_port + remote->udp_port);
+	template->udp_sum += fold((uint64_t)from_port + remote->udp_port);
 	at += DPS_FRAME_UDP_BYTES;
 	template->bytes_count = (uint8_t)(at - template->bytes);
 }
@@ -214,7 +216,8 @@ static enum dps_frame_verdict parse_udp(const struct dps_frame_self *self, const
 
 	if (ip_payload_bytes < DPS_FRAME_UDP_BYTES || dps_load_be16(udp + 4) != ip_payload_bytes)
 		return DPS_FRAME_BROKEN;
-	if (dps_load_be16(udp + 2) != self->address.udp_port)
+	if ((uint16_t)(dps_load_be16(udp + 2) - self->address.udp_port) >=
+	    (self->udp_ports != 0 ? self->udp_ports : 1))
 		return DPS_FRAME_FOREIGN;
 	view->payload_at = udp_at + DPS_FRAME_UDP_BYTES;
 	view->payload_bytes = ip_payload_bytes - DPS_FRAME_UDP_BYTES;

@@ -26,6 +26,7 @@ enum dps_frame_sizes {
 struct dps_frame_self {
 	struct dps_address address; /* family, MAC, IP and UDP port are all set */
 	uint16_t vlan;		    /* tag of every frame; 0: untagged */
+	uint16_t udp_ports;	    /* from udp_port on, all are ours; 0: 1 */
 };
 
 enum dps_frame_checksum {
@@ -45,7 +46,10 @@ struct dps_frame_template {
 	uint32_t udp_sum; /* pseudo header and UDP header without both lengths */
 };
 
-/* self and remote are of one family; the MAC of remote may be set later. */
+/*
+ * self and remote are of one family; the MAC of remote may be set later. Sent from our port, or the
+ * one that remote names.
+ */
 void dps_frame_template_init(struct dps_frame_template *template, const struct dps_frame_self *self,
 			     const struct dps_address *remote, enum dps_frame_checksum checksum);
 void dps_frame_template_set_mac(struct dps_frame_template *template, const uint8_t mac[6]);
@@ -60,7 +64,7 @@ unsigned int dps_frame_write(const struct dps_frame_template *template, uint8_t 
 			     uint32_t body_bytes);
 
 enum dps_frame_verdict {
-	DPS_FRAME_OURS,	   /* a datagram to our UDP port */
+	DPS_FRAME_OURS,	   /* a datagram to a UDP port of ours */
 	DPS_FRAME_CONTROL, /* ARP, ICMP or ICMPv6, perhaps for us */
 	DPS_FRAME_FOREIGN, /* for someone else */
 	DPS_FRAME_BROKEN,  /* lengths or a header checksum do not agree, or a fragment */

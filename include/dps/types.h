@@ -41,7 +41,8 @@ struct dps_address {
 	uint8_t mac[6];
 	uint8_t ip[16]; /* IPv4 in the first four bytes */
 	uint16_t udp_port;
-	uint16_t mtu;	/* IP MTU of this end, 0 when not known */
+	uint16_t mtu;		/* IP MTU of this end, 0 when not known */
+	uint16_t from_udp_port; /* ours, to send there from; 0: the port's own */
 	uint32_t scope; /* interface index of a link-local IPv6 address, kernel sockets only */
 };
 
