@@ -172,8 +172,8 @@ static void try_path(struct dps_collect_session *session, uint64_t now_ns)
 	session->has_path = true;
 	session->state = DPS_COLLECT_SESSION_OPEN;
 	session->deadline_ns = DPS_NEVER_NS;
-	dps_node_fill_hello(context->node, &answer.hello, DPS_ROLE_COLLECT, connection_id,
-			    session->hello.epoch);
+	dps_node_fill_hello(context->node, session->path, &answer.hello, DPS_ROLE_COLLECT,
+			    connection_id, session->hello.epoch);
 	if (!context->staging) {
 		answer.hello.features = discard_feature;
 		answer.hello.features_count = 1;
@@ -195,7 +195,8 @@ static void on_hello(struct dps_collect_session *session, const struct dps_messa
 	};
 	char text[TEXT_BYTES];
 	enum dps_control_code code =
-		dps_collect_judge_hello(hello, session->context->chunk_bytes, text);
+		dps_collect_judge_hello(hello, session->context->chunk_bytes,
+					dps_node_queues(session->context->node), text);
 
 	if (code != DPS_CODE_NONE) {
 		refuse(session, code, text, now_ns);

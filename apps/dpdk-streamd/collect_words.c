@@ -4,8 +4,9 @@
 #include <string.h>
 
 enum dps_control_code dps_collect_judge_hello(const struct dps_message_hello *hello,
-					      uint32_t chunk_bytes, char *text)
+					      uint32_t chunk_bytes, uint32_t queues, char *text)
 {
+	const uint32_t theirs = hello->queues == DPS_MESSAGE_QUEUES_NONE ? 1 : hello->queues;
 	const size_t room = DPS_MESSAGE_TEXT_BYTES_MAX;
 
 	if (hello->version_min > DPS_MESSAGE_VERSION || hello->version_max < DPS_MESSAGE_VERSION) {
@@ -30,6 +31,13 @@ enum dps_control_code dps_collect_judge_hello(const struct dps_message_hello *he
 			 "the collector works in chunks of %u KiB and the exporter of %u KiB; give "
 			 "both the same --chunk",
 			 chunk_bytes >> 10, hello->chunk_bytes >> 10);
+		return DPS_CODE_LIMIT;
+	}
+	if (queues != DPS_MESSAGE_QUEUES_NONE && queues != theirs) {
+		snprintf(text, room,
+			 "the collector has %u lanes and the exporter %u; over memif give both the "
+			 "same --lanes",
+			 queues, theirs);
 		return DPS_CODE_LIMIT;
 	}
 	return DPS_CODE_NONE;

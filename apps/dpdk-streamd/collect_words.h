@@ -3,9 +3,12 @@
 #pragma once
 #include "drivers/control/message.h"
 
-/* DPS_CODE_NONE, or the code to refuse with and why, in text (DPS_MESSAGE_TEXT_BYTES_MAX). */
+/*
+ * DPS_CODE_NONE, or the code to refuse with and why, in text (DPS_MESSAGE_TEXT_BYTES_MAX).
+ * queues: our own, as hello has them.
+ */
 enum dps_control_code dps_collect_judge_hello(const struct dps_message_hello *hello,
-					      uint32_t chunk_bytes, char *text);
+					      uint32_t chunk_bytes, uint32_t queues, char *text);
 
 /* One sentence for an enum dps_close_reason. */
 const char *dps_collect_explain_loss(uint32_t reason);

@@ -26,16 +26,12 @@ void dps_export_start(struct dps_export *export, uint32_t path)
 /* How far the lane had come; what is sent below that once more is sent again. */
 static void note_sent(struct dps_export *export)
 {
-	struct dps_lane_snapshot snapshot;
+	struct dps_channel_state channel;
 
-	if (!export->has_channel)
-		return;
-	dps_node_read_snapshot(export->node, &snapshot);
-	if (!snapshot.channel.is_sender || snapshot.channel.generation != export->generation)
-		return;
-	export->bytes_held += snapshot.channel.bytes_done;
-	if (snapshot.channel.posted > export->sent_end)
-		export->sent_end = snapshot.channel.posted;
+	dps_export_read_channel(export, &channel);
+	export->bytes_held += channel.bytes_done;
+	if (channel.posted > export->sent_end)
+		export->sent_end = channel.posted;
 }
 
 /* The file is to be opened again; what is open still comes back and is closed. */

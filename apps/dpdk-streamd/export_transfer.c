@@ -350,17 +350,19 @@ void dps_export_step(struct dps_export *export)
 	dps_export_announce_last(export);
 }
 
+void dps_export_read_channel(const struct dps_export *export, struct dps_channel_state *state)
+{
+	if (!export->has_channel ||
+	    !dps_node_read_channel(export->node, export->channel, export->generation, state))
+		*state = (struct dps_channel_state){ 0 };
+}
+
 uint64_t dps_export_bytes_done(const struct dps_export *export)
 {
-	struct dps_lane_snapshot snapshot;
-	uint64_t bytes = export->bytes_held + export->bytes_same;
+	struct dps_channel_state channel;
 
-	if (!export->has_channel)
-		return bytes;
-	dps_node_read_snapshot(export->node, &snapshot);
-	if (snapshot.channel.is_sender && snapshot.channel.generation == export->generation)
-		bytes += snapshot.channel.bytes_done;
-	return bytes;
+	dps_export_read_channel(export, &channel);
+	return export->bytes_held + export->bytes_same + channel.bytes_done;
 }
 
 uint64_t dps_export_deadline_ns(const struct dps_export *export)

@@ -177,6 +177,9 @@ void dps_export_on_lane_event(struct dps_export *export, const struct dps_lane_e
 uint64_t dps_export_deadline_ns(const struct dps_export *export);
 void dps_export_on_time(struct dps_export *export, uint64_t now_ns);
 
+/* How far it is on this connection, as far as the lane has told; else nothing. */
+void dps_export_read_channel(const struct dps_export *export, struct dps_channel_state *state);
+
 /* Bytes of files that need not be sent any more, as far as the lane has told. */
 uint64_t dps_export_bytes_done(const struct dps_export *export);
 

@@ -20,7 +20,8 @@ void dps_exporter_say_hello(struct dps_exporter *exporter)
 
 	if (getrandom(&epoch, sizeof(epoch), 0) != sizeof(epoch))
 		epoch = dps_node_now_ns(exporter->node);
-	dps_node_fill_hello(exporter->node, &message.hello, DPS_ROLE_EXPORT,
+	dps_node_fill_hello(exporter->node, is_detached ? exporter->spare.path : exporter->path,
+			    &message.hello, DPS_ROLE_EXPORT,
 			    is_detached ? exporter->spare.connection_id : exporter->connection_id,
 			    epoch >> 1);
 	dps_peer_link_say(&exporter->link, &message);
@@ -48,6 +49,8 @@ static enum dps_control_code judge(const struct dps_exporter *exporter,
 				   char text[DPS_EXPORTER_SENTENCE_BYTES])
 {
 	uint32_t chunk_bytes = dps_node_chunk_bytes(exporter->node);
+	uint32_t queues = dps_node_queues(exporter->node);
+	uint32_t theirs = hello->queues == DPS_MESSAGE_QUEUES_NONE ? 1 : hello->queues;
 
 	if (hello->version_min > DPS_MESSAGE_VERSION || hello->version_max < DPS_MESSAGE_VERSION) {
 		snprintf(text, DPS_EXPORTER_SENTENCE_BYTES,
@@ -75,6 +78,13 @@ static enum dps_control_code judge(const struct dps_exporter *exporter,
 			 "%s works in chunks of %u KiB and this exporter of %u KiB; give both the "
 			 "same --chunk",
 			 exporter->peer_name, hello->chunk_bytes >> 10, chunk_bytes >> 10);
+		return DPS_CODE_LIMIT;
+	}
+	if (queues != DPS_MESSAGE_QUEUES_NONE && queues != theirs) {
+		snprintf(text, DPS_EXPORTER_SENTENCE_BYTES,
+			 "%s has %u lanes and this exporter %u; over memif give both the same "
+			 "--lanes",
+			 exporter->peer_name, theirs, queues);
 		return DPS_CODE_LIMIT;
 	}
 	return DPS_CODE_NONE;

@@ -9,11 +9,11 @@
 static uint64_t measure(const struct dps_exporter *exporter)
 {
 	const struct dps_export *export = &exporter->export;
-	struct dps_lane_snapshot snapshot;
+	struct dps_channel_state channel;
 
-	dps_node_read_snapshot(exporter->node, &snapshot);
-	return snapshot.channel.bytes_done + snapshot.channel.contiguous + snapshot.channel.stored +
-	       export->settled_count + export->accepted_end;
+	dps_export_read_channel(export, &channel);
+	return channel.bytes_done + channel.contiguous + channel.stored + export->settled_count +
+	       export->accepted_end;
 }
 
 /* Parked, it has a time of its own, which is that state's (exporter_park.c). */

@@ -1,28 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/node.h"
+#include "apps/dpdk-streamd/node_lane.h"
 #include "apps/dpdk-streamd/node_port.h"
+#include "apps/dpdk-streamd/node_snapshot.h"
 #include "apps/dpdk-streamd/statistics.h"
 #include "apps/version.h"
-#include "drivers/discard/discard.h"
-#include "drivers/ethdev/eal_lane.h"
-#include "drivers/file_disk/file_disk.h"
-#include "drivers/generate/generate.h"
-#include "drivers/lane_loop.h"
 #include "drivers/log/log.h"
 #include "drivers/udp/sockaddr.h"
+#include <dps/assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum {
-	DISK_DEPTH = 512,
-	DISK_FILES = 4096,
-	COMMANDS = 1024,
-	EVENTS = 4096,
 	EVENTS_TURN = 64,
 	SHARED_CORE_PROBE_FLOOR_MS = 5,
 	OWN_CORE_PROBE_FLOOR_MS = 1,
@@ -38,26 +31,15 @@ struct dps_node {
 	struct dps_clock clock;
 	struct dps_loop loop;
 	struct dps_node_port port;
-	struct dps_disk *disk;
-	struct dps_live *live; /* what the disk reads from; NULL but for a live source */
-	struct dps_seal seal;
-	struct dps_lane *lane;
-	struct dps_lane_loop lane_loop;
-	pthread_t lane_thread;
-	bool has_lane_thread;
+	struct dps_node_lane lanes[DPS_NODE_LANES_MAX];
+	uint32_t lanes_count;
 	struct dps_worker worker;
 	uint32_t chunk_bytes;
 	int signals_count;
-	bool is_stopped;
 
 	struct dps_statistics_file statistics; /* --stats-file */
 	struct dps_loop_timer statistics_timer;
 	uint64_t statistics_at_ns;
-
-	struct dps_lane_command *backlog; /* what the mailbox had no room for, in order */
-	size_t backlog_first;
-	size_t backlog_count;
-	size_t backlog_room;
 };
 
 static void print_statistics(struct dps_node *node)
@@ -66,7 +48,7 @@ static void print_statistics(struct dps_node *node)
 	char text[DPS_STATISTICS_BYTES];
 	char *line, *rest = text;
 
-	dps_lane_read_snapshot(node->lane, &snapshot);
+	dps_node_read_snapshot(node, &snapshot);
 	dps_statistics_print(&snapshot, text);
 	while ((line = strsep(&rest, "\n")) && line[0])
 		dps_log("statistics", DPS_LOG_NOTICE, "%s", line);
@@ -87,7 +69,7 @@ static void write_statistics(void *context, uint64_t now_ns)
 	if (now_ns < node->statistics_at_ns)
 		return;
 	node->statistics_at_ns = now_ns + STATISTICS_MS * DPS_NS_PER_MS;
-	dps_lane_read_snapshot(node->lane, &snapshot);
+	dps_node_read_snapshot(node, &snapshot);
 	dps_statistics_write(&node->statistics, &snapshot);
 }
 
@@ -133,20 +115,30 @@ static void on_signal(void *context, int signal, uint64_t now_ns)
 		node->listener.on_stop(node->listener.context, signal, now_ns);
 }
 
-static void take_events(struct dps_node *node, uint64_t now_ns)
+static void on_event(struct dps_node *node, struct dps_node_lane *lane,
+		     struct dps_lane_event *event, uint64_t now_ns)
+{
+	if (event->type == DPS_LANE_STOPPED) {
+		lane->is_stopped = true;
+		return;
+	}
+	if (event->type == DPS_LANE_PATH_FAILED ||
+	    (event->type == DPS_LANE_ENGINE && event->engine.type == DPS_EVENT_PATH_LOST))
+		dps_node_lane_forget_path(lane, event->engine.path);
+	dps_node_lane_name_event(lane, event);
+	if (node->listener.on_lane_event)
+		node->listener.on_lane_event(node->listener.context, event, now_ns);
+}
+
+static void take_events(struct dps_node *node, struct dps_node_lane *lane, uint64_t now_ns)
 {
 	struct dps_lane_event events[EVENTS_TURN];
 	unsigned int count;
 
 	do {
-		count = dps_lane_take_events(node->lane, events, EVENTS_TURN);
-		for (unsigned int i = 0; i < count; i++) {
-			if (events[i].type == DPS_LANE_STOPPED)
-				node->is_stopped = true;
-			else if (node->listener.on_lane_event)
-				node->listener.on_lane_event(node->listener.context, &events[i],
-							     now_ns);
-		}
+		count = dps_lane_take_events(lane->lane, events, EVENTS_TURN);
+		for (unsigned int i = 0; i < count; i++)
+			on_event(node, lane, &events[i], now_ns);
 	} while (count == EVENTS_TURN);
 }
 
@@ -155,7 +147,8 @@ static void on_wake(void *context, uint64_t now_ns)
 	struct dps_node *node = context;
 
 	dps_worker_reap(&node->worker, now_ns);
-	take_events(node, now_ns);
+	for (uint32_t i = 0; i < node->lanes_count; i++)
+		take_events(node, &node->lanes[i], now_ns);
 }
 
 static void ring(void *context)
@@ -165,139 +158,59 @@ static void ring(void *context)
 	dps_loop_wake(&node->loop);
 }
 
-static void run_lane(void *context)
+static void destroy_lanes(struct dps_node *node)
 {
-	struct dps_node *node = context;
-
-	dps_lane_loop_run(&node->lane_loop);
+	while (node->lanes_count > 0)
+		dps_node_lane_destroy(&node->lanes[--node->lanes_count]);
 }
 
-static void *run_lane_thread(void *context)
+static int create_lanes(struct dps_node *node, const struct dps_live_input *input,
+			const struct dps_limits *limits, char *why)
 {
-	run_lane(context);
-	return NULL;
-}
-
-static int open_live(struct dps_node *node, const struct dps_live_input *input)
-{
-	const struct dps_live_config config = {
-		.input = *input,
-		.ring_bytes = node->options->live_ring_bytes,
-		.chunk_bytes = node->chunk_bytes,
-		.depth = DISK_DEPTH,
-		.on_more = ring,
-		.context = node,
-	};
-	int result = dps_live_open(&config, &node->live);
-
-	if (result == 0)
-		node->disk = dps_live_disk(node->live);
-	return result;
-}
-
-static int open_disk(struct dps_node *node, const struct dps_live_input *input, uint8_t *slots,
-		     size_t slots_bytes, char *why)
-{
-	const struct dps_options *options = node->options;
-	const struct dps_file_disk_config files = {
-		.memory = slots,
-		.memory_bytes = slots_bytes,
-		.depth = DISK_DEPTH,
-		.files_max = DISK_FILES,
-	};
-	const struct dps_generate_config generate = {
-		.memory = slots,
-		.memory_bytes = slots_bytes,
-		.depth = DISK_DEPTH,
-		.seed = options->generate_seed,
-	};
-	char text[DPS_FILE_DISK_SENTENCE_BYTES] = "";
-	int result;
-
-	if (options->is_discard)
-		result = dps_discard_open(DISK_DEPTH, &node->disk);
-	else if (input->fd >= 0)
-		result = open_live(node, input);
-	else if (options->has_generate)
-		result = dps_generate_open(&generate, &node->disk);
-	else
-		result = dps_file_disk_open(&files, &node->disk, text);
-	if (result < 0)
-		snprintf(why, DPS_NODE_WHY_BYTES, "reading and writing files cannot be set up: %s",
-			 strerror(-result));
-	else if (text[0])
-		dps_log("disk", DPS_LOG_NOTICE, "%s", text);
-	return result;
-}
-
-/* The lane does not use it any more. */
-static void close_disk(struct dps_node *node)
-{
-	node->disk->ops->close(node->disk);
-	if (node->live)
-		dps_live_close(node->live);
-}
-
-static int create_lane(struct dps_node *node, const struct dps_live_input *input,
-		       const struct dps_limits *limits, char *why)
-{
-	size_t slots_bytes = (size_t)limits->slots * limits->chunk_bytes;
-	struct dps_port *port = node->port.port;
-	struct dps_lane_config config = {
+	struct dps_node_lane_config config = {
+		.options = node->options,
 		.limits = *limits,
-		.port = port,
 		.clock = &node->clock,
-		.seal = &node->seal,
-		.commands = COMMANDS,
-		.events = EVENTS,
+		.input = input,
+		.ring = ring,
+		.ring_context = node,
 	};
-	int result;
+	int result = 0;
 
-	config.slots = port->ops->allocate(port, slots_bytes);
-	if (!config.slots) {
-		snprintf(why, DPS_NODE_WHY_BYTES,
-			 "not enough memory for %zu MiB of slots; lower --ring and --window",
-			 slots_bytes >> 20);
-		return -ENOMEM;
+	for (uint32_t i = 0; i < node->port.count; i++) {
+		config.index = i;
+		config.port = node->port.ports[i];
+		result = dps_node_lane_create(&node->lanes[i], &config, why, DPS_NODE_WHY_BYTES);
+		if (result < 0)
+			break;
+		node->lanes_count = i + 1;
 	}
-	result = open_disk(node, input, config.slots, slots_bytes, why);
+	return result;
+}
+
+static void join_lanes(struct dps_node *node)
+{
+	for (uint32_t i = 0; i < node->lanes_count; i++)
+		dps_node_lane_ask_stop(&node->lanes[i]);
+	for (uint32_t i = 0; i < node->lanes_count; i++)
+		dps_node_lane_join(&node->lanes[i]);
+}
+
+static int launch_lanes(struct dps_node *node)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < node->lanes_count && result == 0; i++)
+		result = dps_node_lane_launch(&node->lanes[i], node->port.has_eal);
 	if (result < 0)
-		return result;
-	config.disk = node->disk;
-	dps_seal_init_clear(&node->seal);
-	if (getrandom(&config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
-		config.seed = dps_node_now_ns(node);
-	node->lane = dps_lane_create(&config);
-	if (!node->lane) {
-		snprintf(why, DPS_NODE_WHY_BYTES, "not enough memory for the lane");
-		close_disk(node);
-		return -ENOMEM;
-	}
-	dps_lane_set_bell(node->lane, ring, node);
-	return 0;
+		join_lanes(node);
+	return result;
 }
 
-static int launch_lane(struct dps_node *node)
+static void close_disks(struct dps_node *node)
 {
-	int result;
-
-	node->lane_loop.lane = node->lane;
-	node->lane_loop.clock = &node->clock;
-	atomic_init(&node->lane_loop.must_stop, false);
-	if (node->port.has_eal)
-		return dps_eal_launch(0, run_lane, node);
-	result = pthread_create(&node->lane_thread, NULL, run_lane_thread, node);
-	node->has_lane_thread = result == 0;
-	return -result;
-}
-
-static void join_lane(struct dps_node *node)
-{
-	atomic_store_explicit(&node->lane_loop.must_stop, true, memory_order_relaxed);
-	if (node->port.has_eal)
-		dps_eal_join();
-	else if (node->has_lane_thread)
-		pthread_join(node->lane_thread, NULL);
+	for (uint32_t i = 0; i < node->lanes_count; i++)
+		dps_node_lane_close_disk(&node->lanes[i]);
 }
 
 int dps_node_start(struct dps_node **made, const struct dps_options *options,
@@ -326,15 +239,15 @@ int dps_node_start(struct dps_node **made, const struct dps_options *options,
 				    dps_node_now_ns(node), why, DPS_NODE_WHY_BYTES);
 	if (result < 0)
 		goto err_loop;
-	result = create_lane(node, input, &limits, why);
+	result = create_lanes(node, input, &limits, why);
 	if (result < 0)
-		goto err_port;
+		goto err_disk;
 	result = open_statistics(node, why);
 	if (result < 0)
 		goto err_disk;
 	result = dps_worker_start(&node->worker, &node->loop);
 	if (result == 0)
-		result = launch_lane(node);
+		result = launch_lanes(node);
 	if (result < 0) {
 		snprintf(why, DPS_NODE_WHY_BYTES, "a thread cannot be started: %s",
 			 strerror(-result));
@@ -348,10 +261,10 @@ err_lane:
 	dps_worker_stop(&node->worker);
 	dps_statistics_close(&node->statistics);
 err_disk:
-	close_disk(node);
-	dps_lane_destroy(node->lane);
-err_port:
+	close_disks(node);
+	/* The ports give back what they hold to the lanes' engines: they go before the lanes. */
 	dps_node_port_close(&node->port);
+	destroy_lanes(node);
 err_loop:
 	dps_loop_fini(&node->loop);
 err_free:
@@ -364,6 +277,15 @@ void dps_node_set_listener(struct dps_node *node, const struct dps_node_listener
 	node->listener = *listener;
 }
 
+static bool are_stopped(const struct dps_node *node)
+{
+	uint32_t i = 0;
+
+	while (i < node->lanes_count && node->lanes[i].is_stopped)
+		i++;
+	return i == node->lanes_count;
+}
+
 void dps_node_stop(struct dps_node *node, uint32_t reason)
 {
 	uint64_t until_ns = dps_node_now_ns(node) + STOP_MS * DPS_NS_PER_MS;
@@ -373,65 +295,67 @@ void dps_node_stop(struct dps_node *node, uint32_t reason)
 				       .type = DPS_COMMAND_STOP,
 				       .value = reason,
 			       });
-	while (!node->is_stopped && dps_node_now_ns(node) < until_ns)
+	while (!are_stopped(node) && dps_node_now_ns(node) < until_ns)
 		if (dps_node_turn(node, until_ns) < 0)
 			break;
-	join_lane(node);
+	join_lanes(node);
 	write_statistics(node, DPS_NEVER_NS - DPS_NS_PER_S);
 	dps_statistics_close(&node->statistics);
 	dps_worker_stop(&node->worker);
-	close_disk(node);
-	/* The port gives back what it holds to the lane's engine: it goes before the lane. */
+	close_disks(node);
 	dps_node_port_close(&node->port);
-	dps_lane_destroy(node->lane);
+	destroy_lanes(node);
 	dps_loop_fini(&node->loop);
-	free(node->backlog);
 	free(node);
-}
-
-static void flush_backlog(struct dps_node *node)
-{
-	while (node->backlog_count > 0 &&
-	       dps_lane_command(node->lane, &node->backlog[node->backlog_first])) {
-		node->backlog_first++;
-		node->backlog_count--;
-	}
-	if (node->backlog_count == 0)
-		node->backlog_first = 0;
 }
 
 int dps_node_turn(struct dps_node *node, uint64_t until_ns)
 {
 	uint64_t soon_ns = dps_node_now_ns(node) + DPS_NS_PER_MS;
 
-	flush_backlog(node);
-	if (node->backlog_count > 0 && until_ns > soon_ns)
-		until_ns = soon_ns;
+	for (uint32_t i = 0; i < node->lanes_count; i++)
+		if (!dps_node_lane_flush(&node->lanes[i]) && until_ns > soon_ns)
+			until_ns = soon_ns;
 	return dps_loop_turn(&node->loop, until_ns);
 }
 
 void dps_node_command(struct dps_node *node, const struct dps_lane_command *command)
 {
-	flush_backlog(node);
-	if (node->backlog_count == 0 && dps_lane_command(node->lane, command))
-		return;
-	if (node->backlog_first + node->backlog_count == node->backlog_room) {
-		size_t room = node->backlog_room ? node->backlog_room * 2 : 256;
-		void *backlog = realloc(node->backlog, room * sizeof(*node->backlog));
+	uint32_t index = dps_node_lane_of_command(command);
+	struct dps_lane_command own = *command;
 
-		if (!backlog) {
-			dps_log("control", DPS_LOG_ERROR, "out of memory");
-			abort();
-		}
-		node->backlog = backlog;
-		node->backlog_room = room;
+	dps_node_lane_unname(&own);
+	if (command->type == DPS_COMMAND_STOP) {
+		for (uint32_t i = 0; i < node->lanes_count; i++)
+			dps_node_lane_command(&node->lanes[i], &own);
+		return;
 	}
-	node->backlog[node->backlog_first + node->backlog_count++] = *command;
+	DPS_ASSERT(index < node->lanes_count);
+	if (command->type == DPS_COMMAND_CLOSE_PATH)
+		dps_node_lane_forget_path(&node->lanes[index], command->path);
+	dps_node_lane_command(&node->lanes[index], &own);
+}
+
+/* Where the fewest paths are. A live source is one lane's. */
+static struct dps_node_lane *least_loaded(struct dps_node *node)
+{
+	struct dps_node_lane *best = &node->lanes[0];
+
+	for (uint32_t i = 1; i < node->lanes_count && !best->live; i++)
+		if (node->lanes[i].paths_count < best->paths_count)
+			best = &node->lanes[i];
+	return best;
 }
 
 int dps_node_reserve_path(struct dps_node *node, uint64_t *connection_id)
 {
-	return dps_lane_reserve_path(node->lane, connection_id);
+	struct dps_node_lane *lane = least_loaded(node);
+	int path = dps_node_lane_reserve_path(lane, connection_id);
+
+	if (path >= 0 && node->lanes_count > 1)
+		dps_log("lane", DPS_LOG_INFO, "lane %u has a path more, %u now", lane->index,
+			lane->paths_count);
+	return path;
 }
 
 struct dps_loop *dps_node_loop(struct dps_node *node)
@@ -456,12 +380,30 @@ uint64_t dps_node_now_ns(struct dps_node *node)
 
 struct dps_live *dps_node_live(struct dps_node *node)
 {
-	return node->live;
+	return node->lanes[0].live;
 }
 
 void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *snapshot)
 {
-	dps_lane_read_snapshot(node->lane, snapshot);
+	struct dps_lane_snapshot one;
+
+	dps_lane_read_snapshot(node->lanes[0].lane, snapshot);
+	for (uint32_t i = 1; i < node->lanes_count; i++) {
+		dps_lane_read_snapshot(node->lanes[i].lane, &one);
+		dps_node_snapshot_add(snapshot, &one);
+	}
+}
+
+bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t generation,
+			   struct dps_channel_state *state)
+{
+	uint32_t index = dps_node_lane_of_channel(channel);
+	struct dps_lane_snapshot snapshot;
+
+	DPS_ASSERT(index < node->lanes_count);
+	dps_lane_read_snapshot(node->lanes[index].lane, &snapshot);
+	*state = snapshot.channel;
+	return state->generation == generation;
 }
 
 uint32_t dps_node_chunk_bytes(const struct dps_node *node)
@@ -469,11 +411,24 @@ uint32_t dps_node_chunk_bytes(const struct dps_node *node)
 	return node->chunk_bytes;
 }
 
-void dps_node_fill_hello(struct dps_node *node, struct dps_message_hello *hello, enum dps_role role,
-			 uint64_t connection_id, uint64_t epoch)
+uint32_t dps_node_queues(const struct dps_node *node)
+{
+	return node->port.faces_peer ? node->port.count : DPS_MESSAGE_QUEUES_NONE;
+}
+
+static const struct dps_port *port_of(const struct dps_node *node, uint32_t path)
+{
+	uint32_t index = dps_node_lane_of_path(path);
+
+	DPS_ASSERT(index < node->lanes_count);
+	return node->lanes[index].port;
+}
+
+void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_message_hello *hello,
+			 enum dps_role role, uint64_t connection_id, uint64_t epoch)
 {
 	static const char *const discards[] = { "discard" };
-	const struct dps_port *port = node->port.port;
+	const struct dps_port *port = port_of(node, path);
 
 	*hello = (struct dps_message_hello){
 		.version_min = DPS_MESSAGE_VERSION,
@@ -487,6 +442,7 @@ void dps_node_fill_hello(struct dps_node *node, struct dps_message_hello *hello,
 		.address = port->local,
 		.chunk_bytes = node->chunk_bytes,
 		.payload_bytes = DPS_PAYLOAD_BYTES_MAX,
+		.queues = dps_node_queues(node),
 	};
 	if (node->options->is_discard) {
 		hello->features = discards;
@@ -535,7 +491,7 @@ void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_m
 	}
 	command.open_path.config = (struct dps_path_config){
 		.remote_connection_id = hello->connection_id,
-		.datagram_bytes = datagram_bytes(node->port.port, hello, address->family),
+		.datagram_bytes = datagram_bytes(port_of(node, path), hello, address->family),
 		.congestion_mode = options->cc == DPS_CC_FIXED,
 		.rate_bytes_per_s =
 			options->rate_bits_per_s ? options->rate_bits_per_s / 8 : UINT64_MAX,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Node: what one process runs on: the control core's loop, one lane with its port and disk on a
- * thread of its own, and the worker. Made once, by main; export and collect compose on it.
+ * Node: what one process runs on: the control core's loop, its lanes, each with port and disk on a
+ * thread of its own, and the worker. Made once, by main; export and collect compose on it. Paths
+ * and channels have names of their own here, which no two lanes share.
  *
  * Owner: the control core.
  */
@@ -36,7 +37,7 @@ int dps_node_start(struct dps_node **node, const struct dps_options *options,
 		   const struct dps_live_input *input, const char *program, char *why);
 void dps_node_set_listener(struct dps_node *node, const struct dps_node_listener *listener);
 
-/* Stops worker and lane, closes port and disk. Sends CLOSE on open paths first. */
+/* Stops worker and lanes, closes ports and disks. Sends CLOSE on open paths first. */
 void dps_node_stop(struct dps_node *node, uint32_t reason);
 
 /* One turn of the loop, until something happens or the moment comes. 0 or -errno. */
@@ -47,24 +48,39 @@ struct dps_worker *dps_node_worker(struct dps_node *node);
 const struct dps_options *dps_node_options(const struct dps_node *node);
 uint64_t dps_node_now_ns(struct dps_node *node);
 
-/* Sends a command to the lane; never refused: what the mailbox does not take waits in order. */
+/* Sends a command to the lane that its path or channel is of; never refused: what the mailbox does
+ * not take waits in order. */
 void dps_node_command(struct dps_node *node, const struct dps_lane_command *command);
 
-/* A path index and the connection id for the peer. -EAGAIN: none just now, try next turn. */
+/*
+ * A path on the lane that has the fewest, and the connection id for the peer. -EAGAIN: none just
+ * now, try next turn.
+ */
 int dps_node_reserve_path(struct dps_node *node, uint64_t *connection_id);
 
 /* The live source, whose news wake the loop; NULL for none. */
 struct dps_live *dps_node_live(struct dps_node *node);
 
+/* All lanes together; path and channel are the first lane's. */
 void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *snapshot);
 
+/*
+ * How far a channel is that is the only one of its lane, as an exporter's are. False when the lane
+ * has not told.
+ */
+bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t generation,
+			   struct dps_channel_state *state);
+
 /* Our side's hello: address, connection id, sizes. Strings are lent. */
-void dps_node_fill_hello(struct dps_node *node, struct dps_message_hello *hello, enum dps_role role,
-			 uint64_t connection_id, uint64_t epoch);
+void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_message_hello *hello,
+			 enum dps_role role, uint64_t connection_id, uint64_t epoch);
 
 /* Opens a reserved path towards what a peer's hello said; peer is its control socket's address. */
 void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_message_hello *hello,
 			const struct dps_socket_address *peer);
+
+/* How many queue pairs the port has, if they face the peer's one by one; else as hello has NONE. */
+uint32_t dps_node_queues(const struct dps_node *node);
 
 /* The lanes' chunk size, what a window and the channels' reads and writes go by. */
 uint32_t dps_node_chunk_bytes(const struct dps_node *node);

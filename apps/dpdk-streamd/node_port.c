@@ -11,7 +11,10 @@
 #include <string.h>
 #include <syslog.h>
 
-enum { EAL_SPARE_BYTES = 48 << 20 /* packet pools, rings and EAL's own */ };
+enum {
+	EAL_SPARE_BYTES = 48 << 20, /* packet pools, rings and EAL's own */
+	EAL_LANE_BYTES = 16 << 20,  /* ... of each lane more */
+};
 
 static void on_dpdk_log(void *context, int level, const char *line)
 {
@@ -35,8 +38,9 @@ static int start_eal(const struct dps_options *options, const char *program,
 		.user_count = options->eal_count,
 		.ports = name,
 		.ports_count = 1,
-		.memory_bytes = memory_bytes + EAL_SPARE_BYTES,
-		.lanes_count = 1,
+		.memory_bytes = memory_bytes * options->lanes + EAL_SPARE_BYTES +
+				EAL_LANE_BYTES * (options->lanes - 1),
+		.lanes_count = (unsigned int)options->lanes,
 		.cores = options->cores,
 		.on_log = on_dpdk_log,
 	};
@@ -60,6 +64,7 @@ static int open_ethdev(struct dps_node_port *port, const struct dps_options *opt
 		.vlan = (uint16_t)options->vlan,
 		.mtu = (uint32_t)options->mtu,
 		.udp_port = DPS_UDP_PORT_DEFAULT,
+		.queues = (uint16_t)options->lanes,
 	};
 	int result = 0;
 
@@ -70,9 +75,9 @@ static int open_ethdev(struct dps_node_port *port, const struct dps_options *opt
 	if (result < 0)
 		return result;
 	port->has_eal = true;
-	result = dps_ethdev_open(&port->port, &config, why, why_bytes);
-	if (result < 0)
-		dps_eal_stop();
+	result = dps_ethdev_open(port->ports, &config, why, why_bytes);
+	if (result == 0)
+		port->count = config.queues;
 	return result;
 }
 
@@ -88,15 +93,30 @@ static bool parse_bind(const char *text, struct dps_address *address)
 	return address->family != DPS_ADDRESS_NONE;
 }
 
+/*
+ * Each lane has a port of its own, so that the kernel sorts its packets. Two processes on one
+ * machine: whoever comes second takes any port; hello says which.
+ */
+static int open_socket(struct dps_udp_options *udp, uint32_t lane, struct dps_port **port)
+{
+	int result;
+
+	udp->udp_port = (uint16_t)(DPS_UDP_PORT_DEFAULT + lane);
+	result = dps_udp_open(udp, port);
+	if (result != -EADDRINUSE)
+		return result;
+	udp->udp_port = 0;
+	return dps_udp_open(udp, port);
+}
+
 static int open_udp(struct dps_node_port *port, const struct dps_options *options,
 		    const struct dps_port_name *name, char *why, size_t why_bytes)
 {
 	struct dps_udp_options udp = {
 		.name = name->text,
-		.udp_port = DPS_UDP_PORT_DEFAULT,
 		.mtu = (uint32_t)options->mtu,
 	};
-	int result;
+	int result = 0;
 
 	if (!parse_bind(name->what, &udp.bind)) {
 		snprintf(why, why_bytes,
@@ -104,11 +124,10 @@ static int open_udp(struct dps_node_port *port, const struct dps_options *option
 			 name->text, name->what);
 		return -EINVAL;
 	}
-	/* Two processes on one machine: whoever comes second takes any port; hello says which. */
-	result = dps_udp_open(&udp, &port->port);
-	if (result == -EADDRINUSE) {
-		udp.udp_port = 0;
-		result = dps_udp_open(&udp, &port->port);
+	for (; port->count < options->lanes; port->count++) {
+		result = open_socket(&udp, port->count, &port->ports[port->count]);
+		if (result < 0)
+			break;
 	}
 	if (result == -EADDRNOTAVAIL)
 		snprintf(why, why_bytes,
@@ -130,12 +149,15 @@ static int impair(struct dps_node_port *port, const struct dps_options *options,
 
 	if (result < 0)
 		return result;
-	result = dps_impair_open(port->port, &impairment, now_ns, &outer);
-	if (result < 0) {
-		snprintf(why, why_bytes, "--impair %s: not enough memory", options->impair);
-		return result;
+	for (uint32_t i = 0; i < port->count; i++) {
+		result = dps_impair_open(port->ports[i], &impairment, now_ns, &outer);
+		if (result < 0) {
+			snprintf(why, why_bytes, "--impair %s: not enough memory", options->impair);
+			return result;
+		}
+		port->ports[i] = outer;
+		impairment.seed++; /* each lane has its own luck */
 	}
-	port->port = outer;
 	port->is_impaired = true;
 	dps_log("impair", DPS_LOG_NOTICE, "faults are injected: %s", options->impair);
 	return 0;
@@ -156,9 +178,9 @@ int dps_node_port_open(struct dps_node_port *port, const struct dps_options *opt
 		result = open_udp(port, options, &name, why, why_bytes);
 	else
 		result = open_ethdev(port, options, program, &name, memory_bytes, why, why_bytes);
-	if (result < 0 || !options->impair)
-		return result;
-	result = impair(port, options, now_ns, why, why_bytes);
+	port->faces_peer = name.kind == DPS_PORT_MEMIF;
+	if (result == 0 && options->impair)
+		result = impair(port, options, now_ns, why, why_bytes);
 	if (result < 0)
 		dps_node_port_close(port);
 	return result;
@@ -166,7 +188,10 @@ int dps_node_port_open(struct dps_node_port *port, const struct dps_options *opt
 
 void dps_node_port_close(struct dps_node_port *port)
 {
-	port->port->ops->close(port->port);
+	while (port->count > 0) {
+		port->count--;
+		port->ports[port->count]->ops->close(port->ports[port->count]);
+	}
 	if (port->has_eal)
 		dps_eal_stop();
 }

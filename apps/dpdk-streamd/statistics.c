@@ -61,6 +61,8 @@ static const struct statistic statistics[] = {
 	OF(port.sent_bytes),
 	OF(port.dropped_no_buffer),
 	OF(port.dropped_malformed),
+	OF(port.handed_datagrams),
+	OF(port.dropped_handed),
 	OF(port.refused_sends),
 	OF(port.impaired_datagrams),
 	OF(port.send_errors),

@@ -45,6 +45,7 @@ static const struct dps_field hello_fields[] = {
 	{ "payload_bytes", DPS_FIELD_U32, AT(hello.payload_bytes),
 	  BETWEEN(1, DPS_PAYLOAD_BYTES_MAX) },
 	{ "window_bytes", DPS_FIELD_U64, AT(hello.window_bytes), OFFSET },
+	{ "queues", DPS_FIELD_U32, OPTIONAL, AT(hello.queues), BETWEEN(1, DPS_MESSAGE_QUEUES_MAX) },
 	{ .name = NULL },
 };
 

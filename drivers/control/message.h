@@ -12,6 +12,7 @@ enum dps_message_limits {
 	DPS_MESSAGE_VERSION = 1,      /* of this protocol; the only one spoken so far */
 	DPS_MESSAGE_ITEMS_MAX = 8192, /* files, ranges or digests of one message */
 	DPS_MESSAGE_FEATURES_MAX = 32,
+	DPS_MESSAGE_QUEUES_MAX = 256,
 	DPS_MESSAGE_CHUNK_BYTES_MAX = 1 << 20,
 	DPS_MESSAGE_WORD_BYTES_MAX = 64,   /* a feature, a seal */
 	DPS_MESSAGE_TEXT_BYTES_MAX = 1024, /* a sentence for people */
@@ -20,6 +21,7 @@ enum dps_message_limits {
 };
 
 #define DPS_NUMBER_NONE UINT64_MAX	    /* an optional number that is not there */
+#define DPS_MESSAGE_QUEUES_NONE UINT32_MAX  /* the port's queues are nobody's affair */
 #define DPS_MESSAGE_CHANNEL_NONE UINT32_MAX /* a refusal that is about no channel */
 #define DPS_FILES_MAX (UINT32_C(1) << 30)   /* of one transfer; every file index is below */
 
@@ -91,6 +93,7 @@ struct dps_message_hello {
 	struct dps_address address; /* where packets to this side go; family may be NONE */
 	uint32_t chunk_bytes;	    /* a power of two */
 	uint32_t payload_bytes;	    /* most payload of one packet that this side takes */
+	uint32_t queues; /* pairs of a port that faces the other's queue by queue, or NONE */
 };
 
 /* The answer instead of hello or accept. */

@@ -33,6 +33,15 @@ void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *sna
 	*snapshot = lane;
 }
 
+bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t generation,
+			   struct dps_channel_state *state)
+{
+	(void)node;
+	(void)channel;
+	*state = lane.channel;
+	return state->is_sender && state->generation == generation;
+}
+
 uint32_t dps_node_chunk_bytes(const struct dps_node *node)
 {
 	(void)node;

@@ -27,6 +27,22 @@ void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *sna
 	memset(snapshot, 0, sizeof(*snapshot));
 }
 
+bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t generation,
+			   struct dps_channel_state *state)
+{
+	(void)node;
+	(void)channel;
+	(void)generation;
+	(void)state;
+	return false;
+}
+
+uint32_t dps_node_queues(const struct dps_node *node)
+{
+	(void)node;
+	return DPS_MESSAGE_QUEUES_NONE;
+}
+
 uint32_t dps_node_chunk_bytes(const struct dps_node *node)
 {
 	(void)node;
@@ -79,10 +95,11 @@ void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_m
 	opened_path = path;
 }
 
-void dps_node_fill_hello(struct dps_node *node, struct dps_message_hello *hello, enum dps_role role,
-			 uint64_t connection_id, uint64_t epoch)
+void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_message_hello *hello,
+			 enum dps_role role, uint64_t connection_id, uint64_t epoch)
 {
 	(void)node;
+	(void)path;
 	(void)hello;
 	(void)role;
 	(void)connection_id;

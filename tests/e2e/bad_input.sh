@@ -134,7 +134,7 @@ words_that_make_no_sense() {
 	refuses_to_export 2 '--chunk.*power' --chunk 300K "$scratch/from"
 	refuses_to_export 2 '--window' --window 99999999G "$scratch/from"
 	refuses_to_export 2 '--connect-timeout.*soon' --connect-timeout soon "$scratch/from"
-	refuses_to_export 2 '--lanes' --lanes 2 "$scratch/from"
+	refuses_to_export 2 '--lanes' --lanes 17 "$scratch/from"
 	refuses_to_export 2 '--to.*65535' --to 127.0.0.1:99999 "$scratch/from"
 	refuses_to_export 2 '--to.*bracket' --to '[::1' "$scratch/from"
 	refuses_to_export 2 '--overwrite' --overwrite "$scratch/from"

@@ -52,7 +52,8 @@ static void hello__survives_the_round_trip(void **state)
 					.mtu = 9000 },
 			   .chunk_bytes = 262144,
 			   .payload_bytes = 8192,
-			   .window_bytes = 67108864 },
+			   .window_bytes = 67108864,
+			   .queues = 3 },
 	};
 	struct dps_message again;
 
@@ -64,7 +65,8 @@ static void hello__survives_the_round_trip(void **state)
 		"\"connection_id\":\"fedcba9876543210\",\"address\":{"
 		"\"mac\":\"02:00:00:aa:bb:cc\",\"ip\":\"192.0.2.1\",\"udp_port\":7420,\"mtu\":9000}"
 		","
-		"\"chunk_bytes\":262144,\"payload_bytes\":8192,\"window_bytes\":67108864}",
+		"\"chunk_bytes\":262144,\"payload_bytes\":8192,\"window_bytes\":67108864,"
+		"\"queues\":3}",
 		&again);
 	assert_int_equal(again.hello.version_min, 1);
 	assert_int_equal(again.hello.version_max, 3);
@@ -80,6 +82,7 @@ static void hello__survives_the_round_trip(void **state)
 	assert_int_equal(again.hello.chunk_bytes, 262144);
 	assert_int_equal(again.hello.payload_bytes, 8192);
 	assert_int_equal(again.hello.window_bytes, 67108864);
+	assert_int_equal(again.hello.queues, 3);
 	dps_message_fini(&again);
 }
 
@@ -97,6 +100,7 @@ static void hello__may_have_an_address_without_mac_or_ip(void **state)
 	decode_text(&message, json);
 	assert_int_equal(message.hello.address.family, DPS_ADDRESS_NONE);
 	assert_int_equal(message.hello.address.has_mac, 0);
+	assert_true(message.hello.queues == DPS_MESSAGE_QUEUES_NONE);
 	through(&message, json, &again);
 	dps_message_fini(&message);
 	dps_message_fini(&again);

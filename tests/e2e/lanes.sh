@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Several lanes in a process, each with a queue of its own: transfers are spread over them, and what
+# interrupts one is made good as with a single lane.
+# seconds: 150 400
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/e2e/survive_lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/survive_lib.sh"
+
+# lanes NUMBER: of both.
+lanes() {
+	collector+=(--lanes "$1")
+	exporter+=(--lanes "$1")
+}
+
+# statistic NAME COUNTER: in its --stats-file.
+statistic() {
+	tr -d '\0' <"$scratch/$1.stats" | awk -v name="$2" '$1 == name { print $2 }'
+}
+
+two_lanes() {
+	prepare "$1"
+	make_tree
+	compose "${@:2}"
+	lanes 2
+	begin_both
+	ends_well
+}
+
+killed() {
+	prepare memif
+	make_tree
+	compose "${slow[@]}"
+	lanes 2
+	begin_both
+	wait_midway
+	kill_off collector
+	begin collector
+	wait_event exporter resumed
+	wait_midway
+	kill_off exporter collector
+	begin_both
+	ends_well
+	expect_resumed
+}
+
+# Each exporter is a peer of its own: the collector puts them on lanes of their own.
+several_exporters() {
+	local i
+
+	prepare udp
+	make_tree
+	compose_serving "${slow[@]}"
+	collector+=(--lanes 3 --log-level info)
+	begin collector
+	for i in 1 2 3; do
+		mkdir "$scratch/from$i"
+		cp -r "$scratch/from/tree" "$scratch/from$i/tree$i"
+		start "exporter$i" "$streamd" export --to "$control" "${exporter_port[@]}" --json \
+			--state "$scratch/state$i" "${slow[@]}" "$scratch/from$i/tree$i"
+	done
+	for i in 1 2 3; do
+		ends "exporter$i" "$patience" 0
+		diff -r "$scratch/from$i/tree$i" "$scratch/into/tree$i" || fail "tree$i differs"
+	done
+	for i in 0 1 2; do
+		said collector "lane $i has a path more" || fail_with "nothing is on lane $i"
+	done
+	kill -INT "${process_ids[collector]}"
+	ends collector 15 0
+}
+
+# net_memif would mix up the packets of queues that one side does not have.
+memif_with_other_lanes() {
+	prepare memif
+	make_tree
+	compose --connect-timeout 2s
+	collector+=(--lanes 2)
+	begin_both
+	ends exporter 20 4 'lanes'
+	nothing_under "$scratch/into"
+	kill -INT "${process_ids[collector]}"
+	ends collector 15 '130'
+}
+
+run_case two_lanes memif
+run_case two_lanes udp
+run_case two_lanes memif --impair loss=0.01,reorder=0.01,dup=0.01,hold=2ms,seed=3
+run_case killed
+run_case several_exporters
+run_case memif_with_other_lanes
+finish_cases
