@@ -172,6 +172,7 @@ static void try_path(struct dps_collect_session *session, uint64_t now_ns)
 	session->has_path = true;
 	session->state = DPS_COLLECT_SESSION_OPEN;
 	session->deadline_ns = DPS_NEVER_NS;
+	dps_node_steer_path(context->node, session->path, &session->hello);
 	dps_node_fill_hello(context->node, session->path, &answer.hello, DPS_ROLE_COLLECT,
 			    connection_id, session->hello.epoch);
 	if (!context->staging) {

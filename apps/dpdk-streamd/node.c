@@ -5,6 +5,7 @@
 #include "apps/dpdk-streamd/node_snapshot.h"
 #include "apps/dpdk-streamd/statistics.h"
 #include "apps/version.h"
+#include "drivers/ethdev/ethdev_port.h"
 #include "drivers/log/log.h"
 #include "drivers/udp/sockaddr.h"
 #include <dps/assert.h>
@@ -429,6 +430,7 @@ void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_messag
 {
 	static const char *const discards[] = { "discard" };
 	const struct dps_port *port = port_of(node, path);
+	const struct dps_node_path *own;
 
 	*hello = (struct dps_message_hello){
 		.version_min = DPS_MESSAGE_VERSION,
@@ -448,7 +450,21 @@ void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_messag
 		hello->features = discards;
 		hello->features_count = 1;
 	}
+	own = dps_node_lane_find_path(&node->lanes[dps_node_lane_of_path(path)], path);
+	if (own)
+		hello->address.udp_port = own->udp_port;
 	hello->address.mtu = (uint16_t)(port->mtu < UINT16_MAX ? port->mtu : UINT16_MAX);
+}
+
+void dps_node_steer_path(struct dps_node *node, uint32_t path,
+			 const struct dps_message_hello *hello)
+{
+	struct dps_node_lane *lane = &node->lanes[dps_node_lane_of_path(path)];
+	struct dps_node_path *own = dps_node_lane_find_path(lane, path);
+	const struct dps_port *bare = node->port.bare[lane->index];
+
+	if (own && bare && hello->address.family != DPS_ADDRESS_NONE)
+		own->udp_port = dps_ethdev_choose_port(bare, &hello->address);
 }
 
 static uint32_t datagram_bytes(const struct dps_port *port, const struct dps_message_hello *hello,
@@ -480,6 +496,8 @@ void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_m
 	const struct dps_options *options = node->options;
 	struct dps_lane_command command = { .type = DPS_COMMAND_OPEN_PATH, .path = path };
 	struct dps_address *address = &command.open_path.address;
+	const struct dps_node_path *own =
+		dps_node_lane_find_path(&node->lanes[dps_node_lane_of_path(path)], path);
 
 	*address = hello->address;
 	if (address->family == DPS_ADDRESS_NONE) {
@@ -489,6 +507,7 @@ void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_m
 		address->udp_port = hello->address.udp_port;
 		address->has_mac = hello->address.has_mac;
 	}
+	address->from_udp_port = own ? own->udp_port : 0;
 	command.open_path.config = (struct dps_path_config){
 		.remote_connection_id = hello->connection_id,
 		.datagram_bytes = datagram_bytes(port_of(node, path), hello, address->family),

@@ -71,6 +71,13 @@ void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *sna
 bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t generation,
 			   struct dps_channel_state *state);
 
+/*
+ * Sees to it that packets of a reserved path, which come from the address in a peer's hello, will
+ * come to its lane's queue, by the UDP port that our hello will name. Before that.
+ */
+void dps_node_steer_path(struct dps_node *node, uint32_t path,
+			 const struct dps_message_hello *hello);
+
 /* Our side's hello: address, connection id, sizes. Strings are lent. */
 void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_message_hello *hello,
 			 enum dps_role role, uint64_t connection_id, uint64_t epoch);

@@ -78,6 +78,7 @@ static int open_ethdev(struct dps_node_port *port, const struct dps_options *opt
 	result = dps_ethdev_open(port->ports, &config, why, why_bytes);
 	if (result == 0)
 		port->count = config.queues;
+	memcpy(port->bare, port->ports, sizeof(port->bare));
 	return result;
 }
 

@@ -10,6 +10,7 @@ enum { DPS_NODE_PORTS_MAX = 16 };
 struct dps_node_port {
 	/* Of each lane the one to use: with --impair it wraps the real one. */
 	struct dps_port *ports[DPS_NODE_PORTS_MAX];
+	struct dps_port *bare[DPS_NODE_PORTS_MAX]; /* DPDK\'s own within it, or NULL */
 	uint32_t count;
 	bool faces_peer; /* its queues meet the peer's, one by one: both have as many */
 	bool has_eal;	 /* EAL was started: the lanes run on lcores of it */

@@ -320,6 +320,11 @@ static int setup_queues(struct ethdev *ethdev, int socket)
 	/* memif and af_packet 22.11 call 1518 their largest frame, but carry what fits a buffer. */
 	if (!ethdev->is_memif && ethdev->name.kind != DPS_PORT_AF_PACKET)
 		conf.rxmode.mtu = ethdev->port.mtu;
+	if (ethdev->queues_count > 1 && rte_eth_dev_info_get(ethdev->id, &info) == 0 &&
+	    ethdev_steering_hash(&info) != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf = ethdev_steering_hash(&info);
+	}
 	err = rte_eth_dev_configure(ethdev->id, ethdev->queues_count, ethdev->queues_count, &conf);
 	if (err == 0)
 		err = rte_eth_dev_adjust_nb_rx_tx_desc(ethdev->id, &rx, &tx);

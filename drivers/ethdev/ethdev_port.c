@@ -359,6 +359,8 @@ static int start(struct ethdev *ethdev, char *why, size_t why_bytes)
 			 ethdev->name.text, strerror(-err));
 	else if (ethdev->is_server)
 		err = ethdev_memif_publish(ethdev, why, why_bytes);
+	if (err == 0)
+		ethdev_steering_setup(ethdev);
 	return err;
 }
 

@@ -50,5 +50,11 @@ struct dps_ethdev_config {
 int dps_ethdev_open(struct dps_port **ports, const struct dps_ethdev_config *config, char *why,
 		    size_t why_bytes);
 
+/*
+ * The UDP port of ours, for a remote to send to, with which its packets come to this port's queue;
+ * where nobody can tell, the port's own. Any thread.
+ */
+uint16_t dps_ethdev_choose_port(const struct dps_port *port, const struct dps_address *remote);
+
 /* Whether the MAC of a remote is known, so that datagrams to it are sent. The lane's thread. */
 bool dps_ethdev_is_resolved(const struct dps_port *port, uint32_t remote);

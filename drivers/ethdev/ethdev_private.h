@@ -5,6 +5,7 @@
 #include "drivers/ethdev/frame.h"
 #include "drivers/ethdev/interrupt_gate.h"
 #include "drivers/ethdev/neighbour.h"
+#include "engine/steering.h"
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_memzone.h>
@@ -123,6 +124,8 @@ struct ethdev {
 	uint16_t queue;
 	uint16_t queues_count;
 	uint16_t open_count; /* the leader's: views that are not closed */
+	/* The leader\'s, if the NIC scales and takes no rules; not changed once lanes run. */
+	struct dps_steering steering;
 	struct rte_ring
 		*inboxes[DPS_ETHDEV_QUEUES_MAX]; /* from each other queue: datagrams of ours */
 	/* The leader's: odd while the others have to keep out. writer: leader; readers: the others
@@ -192,6 +195,12 @@ bool ethdev_are_others_out(const struct ethdev *leader);
 void ethdev_empty_inboxes(struct ethdev *leader);
 /* In a lane that does not lead, once a turn: follows what the leader asks. */
 void ethdev_follow(struct ethdev *ethdev);
+
+/* ethdev_steering.c */
+/* What of its hashes, where a device has any, is over the ports of UDP. */
+uint64_t ethdev_steering_hash(const struct rte_eth_dev_info *info);
+/* Makes rules, or asks how the device scales. After start. */
+void ethdev_steering_setup(struct ethdev *leader);
 
 /* ethdev_pools.c */
 int ethdev_pools_create(struct ethdev *ethdev, int socket);

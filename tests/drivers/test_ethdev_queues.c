@@ -5,6 +5,7 @@
 #include "drivers/ethdev/frame.h"
 #include "drivers/ethdev/neighbour.h"
 #include "engine/bits.h"
+#include "engine/steering.h"
 #include "tests/support/cmocka.h"
 #include <errno.h>
 #include <rte_ethdev.h>
@@ -323,6 +324,53 @@ static void open__refuses_more_lanes_than_it_serves(void **state)
 	assert_non_null(strstr(why, "17"));
 }
 
+/* net_null scales, and tells how; net_ring does neither. */
+static void choose_port__asks_the_device_how_it_scales(void **state)
+{
+	struct dps_ethdev_config config = { .udp_port = 7420, .queues = LANES };
+	struct dps_address remote = address_of("192.0.2.2/24", true);
+	struct dps_steering steering = { .has_ipv4_ports = true };
+	struct rte_eth_rss_conf conf = { .rss_key = steering.key, .rss_key_len = 40 };
+	struct rte_eth_rss_reta_entry64 groups[2] = { { .mask = UINT64_MAX },
+						      { .mask = UINT64_MAX } };
+	struct dps_port *ports[LANES];
+	struct dps_port_name name;
+	uint16_t device;
+	char why[512];
+
+	(void)state;
+	assert_int_equal(dps_port_name_parse(&name, "vdev:net_null0,no-rx=1", why, sizeof(why)), 0);
+	config.name = &name;
+	assert_int_equal(dps_subnet_parse(&config.subnet, "192.0.2.1/24", why, sizeof(why)), 0);
+	if (dps_ethdev_open(ports, &config, why, sizeof(why)) != 0)
+		fail_msg("%s", why);
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &device), 0);
+	assert_int_equal(rte_eth_dev_rss_hash_conf_get(device, &conf), 0);
+	assert_int_equal(rte_eth_dev_rss_reta_query(device, groups, 128), 0);
+	steering.key_bytes = 40;
+	steering.entries = 128;
+	for (unsigned int i = 0; i < 128; i++)
+		steering.queues[i] = groups[i / 64].reta[i % 64];
+	for (unsigned int i = 0; i < LANES; i++) {
+		struct dps_address to = ports[i]->local;
+
+		to.udp_port = dps_ethdev_choose_port(ports[i], &remote);
+		assert_in_range(to.udp_port, 7420, 7420 + DPS_ETHDEV_UDP_PORTS - 1);
+		assert_int_equal(dps_steering_queue_of(&steering, &remote, &to), i);
+	}
+	for (unsigned int i = 0; i < LANES; i++)
+		ports[i]->ops->close(ports[i]);
+}
+
+static void choose_port__is_the_lanes_own_where_nothing_steers(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_address remote = address_of("192.0.2.2/24", true);
+
+	for (unsigned int i = 0; i < LANES; i++)
+		assert_int_equal(dps_ethdev_choose_port(fixture->ports[i], &remote), 7420 + i);
+}
+
 static int start(void **state)
 {
 	struct dps_eal_config config = {
@@ -359,6 +407,8 @@ int main(void)
 		WITH_PORTS(receive__serves_the_inbox_and_the_queue_in_one_burst),
 		WITH_PORTS(send__goes_out_on_the_lanes_own_queue),
 		WITH_PORTS(resolve__what_one_lane_hears_all_know),
+		WITH_PORTS(choose_port__is_the_lanes_own_where_nothing_steers),
+		cmocka_unit_test(choose_port__asks_the_device_how_it_scales),
 		cmocka_unit_test_setup(close__the_last_one_stops_the_device, open_ports),
 		cmocka_unit_test(open__refuses_more_lanes_than_it_serves),
 	};
