@@ -219,6 +219,8 @@ static unsigned int take_run(struct dps_lane *lane, const struct dps_incoming *i
 		return 0;
 	good = dps_seal_open_run(lane->config.seal, &run, incoming);
 	dps_engine_commit_run(lane->engine, &run, good);
+	if (incoming->is_astray && good > 0)
+		dps_engine_on_astray(lane->engine, run.path, lane->now_ns);
 	return good < run.count ? good + 1 : good;
 }
 
@@ -235,6 +237,8 @@ static void take(struct dps_lane *lane, const struct dps_incoming *incoming)
 					  placement.header, bytes + DPS_HEADER_BYTES, placement.to,
 					  bytes + DPS_ENVELOPE_BYTES, placement.payload_bytes);
 	dps_engine_commit(lane->engine, &placement, is_good, lane->now_ns);
+	if (incoming->is_astray && is_good)
+		dps_engine_on_astray(lane->engine, placement.path, lane->now_ns);
 }
 
 static unsigned int receive(struct dps_lane *lane)
@@ -243,6 +247,7 @@ static unsigned int receive(struct dps_lane *lane)
 	struct dps_incoming incoming[DPS_PORT_BURST];
 	unsigned int count = port->ops->receive(port, incoming, DPS_PORT_BURST);
 	unsigned int done = 0;
+	uint32_t remote;
 
 	if (count == 0)
 		return 0;
@@ -256,6 +261,8 @@ static unsigned int receive(struct dps_lane *lane)
 	}
 	dps_engine_end_burst(lane->engine);
 	port->ops->release(port, incoming, count);
+	if (dps_engine_take_turn(lane->engine, &remote) && port->ops->turn_remote)
+		port->ops->turn_remote(port, remote);
 	return count;
 }
 

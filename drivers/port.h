@@ -49,6 +49,8 @@ struct dps_port_ops {
 	/* Names a destination. Returns its index >= 0, or -errno (-ENOSPC: too many). */
 	int (*add_remote)(struct dps_port *port, const struct dps_address *address);
 	void (*remove_remote)(struct dps_port *port, uint32_t remote);
+	/* Sends to it from another UDP port from now on. NULL where there is no choice. */
+	void (*turn_remote)(struct dps_port *port, uint32_t remote);
 	/*
 	 * Memory that bodies may lie in, for the life of the port: page-aligned, registered with
 	 * the device, in hugepages where there are any. NULL when there is not enough. Before the

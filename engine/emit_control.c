@@ -23,6 +23,9 @@ static void emit_probe(struct dps_engine *engine, struct dps_path *path, struct 
 	struct dps_sent_packet sent = { .flags = DPS_SENT_PROBE };
 	uint8_t *body;
 
+	if (path->is_astray_owed)
+		header.flags |= DPS_PACKET_ASTRAY;
+	path->is_astray_owed = false;
 	if (dps_rtt_is_measured(&path->rtt))
 		probe.smoothed_rtt_us = (uint32_t)dps_clamp_u64(
 			path->rtt.smoothed_ns / DPS_NS_PER_US, 1, UINT32_MAX);

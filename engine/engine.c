@@ -143,7 +143,7 @@ struct dps_engine *dps_engine_init(void *memory, const struct dps_limits *limits
 	engine->now_ns = now_ns;
 	engine->limit_since_ns = now_ns;
 	engine->limit = DPS_LIMIT_SOURCE;
-	engine->first_touched = engine->last_touched = DPS_PATH_NONE;
+	engine->first_touched = engine->last_touched = engine->turn_path = DPS_PATH_NONE;
 	engine->first_hungry = engine->last_hungry = DPS_CHANNEL_NONE;
 	engine->first_starved = engine->last_starved = DPS_CHANNEL_NONE;
 	engine->first_io = engine->last_io = DPS_CHUNK_NONE;

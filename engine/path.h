@@ -71,6 +71,9 @@ struct dps_path {
 	uint32_t datagram_bytes;    /* validated */
 	uint32_t payload_bytes_max; /* of one packet, digest included */
 	uint32_t data_bytes_max;    /* of one packet */
+	bool is_astray_owed;	    /* the peer is to hear that its packets come astray */
+	uint8_t astray_count;	    /* how often it was told */
+	uint64_t astray_at_ns;	    /* not before is it told again */
 	uint64_t opened_at_ns;
 	uint64_t last_received_ns;
 	uint64_t alone_at_ns; /* while is_alone: since when */

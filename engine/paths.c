@@ -122,6 +122,9 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 	path->blocked_at_ns = DPS_NEVER_NS;
 	path->blocked_count = 0;
 	path->is_ping_owed = path->is_validated_small = path->resend_turn = false;
+	path->is_astray_owed = false;
+	path->astray_count = 0;
+	path->astray_at_ns = 0;
 	path->resends_head = path->resends_tail = 0;
 	path->first_channel = DPS_CHANNEL_NONE;
 	path->first_sendable = path->last_sendable = DPS_CHANNEL_NONE;

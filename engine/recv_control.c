@@ -23,6 +23,8 @@ void dps_recv_probe(struct dps_engine *engine, struct dps_path *path,
 						       ACK_DELAY_MAX_US) *
 					 DPS_NS_PER_US;
 	path->ack.is_now = true;
+	if (placement->flags & DPS_PACKET_ASTRAY)
+		engine->turn_path = path->index; /* of several one; the others ask again */
 	index = dps_channel_table_find(&engine->table, engine->channels, path->index, false,
 				       placement->channel);
 	if (index != DPS_CHANNEL_NONE)

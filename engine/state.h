@@ -53,6 +53,7 @@ struct dps_engine {
 
 	/* Queues through the records. */
 	uint32_t first_touched, last_touched; /* paths that may have something to emit */
+	uint32_t turn_path;		      /* whose peer asks for another port; DPS_PATH_NONE */
 	uint32_t first_hungry, last_hungry;   /* channels that want chunks made */
 	uint32_t first_starved, last_starved; /* ... and found no slot: wait for one to be free */
 	uint32_t first_io, last_io;	      /* chunks with reads or writes to emit */

@@ -35,6 +35,8 @@ enum dps_packet_flag {
 	DPS_PACKET_RESENT = 0x04,  /* carries bytes that were sent before; statistics only */
 	DPS_PACKET_DIGEST = 0x08, /* DATA: ends a piece, whose digest stands in front of the data */
 	DPS_PACKET_BLOCKED = 0x10, /* DATA: uses up the credit, and more is to be sent */
+	DPS_PACKET_ASTRAY =
+		0x20, /* PROBE, PING: yours come to the wrong queue here; use another port */
 	DPS_PACKET_OPTIONS = 0x80, /* the payload starts with a chain of options */
 };
 

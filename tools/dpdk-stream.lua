@@ -18,7 +18,7 @@ local types = {
 }
 local flag_names = {
 	{ 0x01, "ACK_NOW" }, { 0x02, "FIN" }, { 0x04, "RESENT" }, { 0x08, "DIGEST" },
-	{ 0x10, "BLOCKED" }, { 0x80, "OPTIONS" },
+	{ 0x10, "BLOCKED" }, { 0x20, "ASTRAY" }, { 0x80, "OPTIONS" },
 }
 local reasons = {
 	[0] = "NONE", "DONE", "CANCELLED", "PROTOCOL", "IDLE", "UNREACHABLE", "SHUTDOWN",
@@ -35,7 +35,8 @@ local field = {
 	resent = ProtoField.bool("dps.flags.resent", "Sent before", 8, nil, 0x04),
 	has_digest = ProtoField.bool("dps.flags.digest", "Ends a piece, brings its digest", 8, nil, 0x08),
 	blocked = ProtoField.bool("dps.flags.blocked", "Uses up the credit", 8, nil, 0x10),
-	reserved_flags = ProtoField.uint8("dps.flags.reserved", "Reserved", base.HEX, nil, 0x60),
+	astray = ProtoField.bool("dps.flags.astray", "Yours come to the wrong queue", 8, nil, 0x20),
+	reserved_flags = ProtoField.uint8("dps.flags.reserved", "Reserved", base.HEX, nil, 0x40),
 	has_options = ProtoField.bool("dps.flags.options", "Starts with options", 8, nil, 0x80),
 	payload_bytes = ProtoField.uint16("dps.payload_bytes", "Payload bytes"),
 	sent_at = ProtoField.uint32("dps.sent_at", "Sent at (us)"),
@@ -144,7 +145,7 @@ end
 local function show_flags(tvb, tree)
 	local flags = tvb(1, 1)
 	local item = tree:add(field.flags, flags)
-	for _, name in ipairs({ "ack_now", "fin", "resent", "has_digest", "blocked", "reserved_flags",
+	for _, name in ipairs({ "ack_now", "fin", "resent", "has_digest", "blocked", "astray", "reserved_flags",
 		"has_options" }) do
 		item:add(field[name], flags)
 	end

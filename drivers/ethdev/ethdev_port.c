@@ -67,6 +67,21 @@ static void ethdev_remove_remote(struct dps_port *port, uint32_t remote)
 		ethdev->remotes_end--;
 }
 
+static void ethdev_turn_remote(struct dps_port *port, uint32_t index)
+{
+	struct ethdev *ethdev = ethdev_of(port);
+	struct ethdev_remote *remote = &ethdev->remotes[index];
+	uint16_t first = ethdev->self.address.udp_port;
+	uint16_t now = remote->address.from_udp_port != 0 ? remote->address.from_udp_port : first;
+
+	DPS_ASSERT(index < DPS_ETHDEV_REMOTES_MAX && remote->is_used);
+	remote->address.from_udp_port =
+		(uint16_t)(first + (uint16_t)(now - first + 1) % DPS_ETHDEV_UDP_PORTS);
+	dps_frame_template_init(&remote->template, &ethdev->self, &remote->address,
+				remote->address.family == DPS_ADDRESS_IPV6 ? ethdev->checksum_ipv6
+									   : ethdev->checksum_ipv4);
+}
+
 bool dps_ethdev_is_resolved(const struct dps_port *port, uint32_t remote)
 {
 	const struct ethdev *ethdev = (const struct ethdev *)port;
@@ -221,6 +236,7 @@ static const struct dps_port_ops ethdev_ops = {
 	.is_up = ethdev_is_up,
 	.add_remote = ethdev_add_remote,
 	.remove_remote = ethdev_remove_remote,
+	.turn_remote = ethdev_turn_remote,
 	.allocate = ethdev_allocate,
 	.close = ethdev_close,
 };

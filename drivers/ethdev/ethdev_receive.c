@@ -120,6 +120,7 @@ static enum fate take(struct ethdev *ethdev, struct rte_mbuf *mbuf, bool is_hand
 	incoming->bytes = frame + view.payload_at;
 	incoming->length = view.payload_bytes;
 	incoming->ecn = view.ecn;
+	incoming->is_astray = is_handed && !ethdev->is_memif; /* memif's queues are pairs */
 	incoming->owner = mbuf;
 	incoming->from = view.from;
 	ethdev->port.counters.received_datagrams++;

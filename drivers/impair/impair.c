@@ -40,6 +40,14 @@ static void impair_remove_remote(struct dps_port *port, uint32_t remote)
 	impair->inner->ops->remove_remote(impair->inner, remote);
 }
 
+static void impair_turn_remote(struct dps_port *port, uint32_t remote)
+{
+	struct dps_port *inner = dps_impair_of(port)->inner;
+
+	if (inner->ops->turn_remote)
+		inner->ops->turn_remote(inner, remote);
+}
+
 static void *impair_allocate(struct dps_port *port, size_t bytes)
 {
 	struct dps_port *inner = dps_impair_of(port)->inner;
@@ -74,6 +82,7 @@ static const struct dps_port_ops impair_ops = {
 	.is_up = impair_is_up,
 	.add_remote = impair_add_remote,
 	.remove_remote = impair_remove_remote,
+	.turn_remote = impair_turn_remote,
 	.allocate = impair_allocate,
 	.close = impair_close,
 };

@@ -21,6 +21,7 @@ struct dps_line_copy {
 	uint32_t body_bytes;
 	uint32_t remote; /* sent ones; UINT32_MAX when it was removed */
 	uint8_t ecn;	 /* received ones */
+	bool is_astray;	 /* ... that came to another queue */
 	uint8_t behind;	 /* how many others are to pass it */
 	struct dps_address from;
 	uint64_t due_ns;   /* end of the delay; once held, when it is let go at the latest */

@@ -17,6 +17,7 @@ static int copy_incoming(struct dps_impair *impair, const struct dps_incoming *i
 	copy->head_bytes = incoming->length;
 	copy->behind = 0;
 	copy->ecn = incoming->ecn;
+	copy->is_astray = incoming->is_astray;
 	copy->from = incoming->from;
 	memcpy(copy->bytes, incoming->bytes, incoming->length);
 	return index;
@@ -37,6 +38,7 @@ static unsigned int lend_ready(struct dps_impair *impair, struct dps_incoming *i
 			.bytes = copy->bytes,
 			.length = copy->head_bytes,
 			.ecn = copy->ecn,
+			.is_astray = copy->is_astray,
 			.from = copy->from,
 		};
 		impair->copies_lent[impair->copies_lent_count++] = index;

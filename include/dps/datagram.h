@@ -2,14 +2,16 @@
 /* Datagrams as an engine and a port hand them to each other: UDP payloads, in bursts. */
 #pragma once
 #include <dps/types.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A datagram received. Lent by the port until it is released. */
 struct dps_incoming {
 	const uint8_t *bytes;
 	uint32_t length;
-	uint8_t ecn; /* two bits of the IP header; 0 when the port cannot tell */
-	void *owner; /* the port's, not to be touched */
+	bool is_astray; /* came to another lane's queue, and another source port may mend that */
+	uint8_t ecn;	/* two bits of the IP header; 0 when the port cannot tell */
+	void *owner;	/* the port's, not to be touched */
 	struct dps_address from;
 };
 

@@ -195,6 +195,15 @@ unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_in
 void dps_engine_commit_run(struct dps_engine *engine, const struct dps_run_placement *run,
 			   unsigned int good_count);
 
+/*
+ * A good packet of this path (placement->path) came to another lane's queue. The peer is asked, now
+ * and then and not for ever, to send from another UDP port, which NICs choose the queue by.
+ */
+void dps_engine_on_astray(struct dps_engine *engine, uint32_t path, uint64_t now_ns);
+
+/* Whether a peer asked us to: the destination to which packets are to leave from another port. */
+bool dps_engine_take_turn(struct dps_engine *engine, uint32_t *remote);
+
 /* ---- What else happens. ---- */
 
 /* The port is done with the body of one packet that lies in this slot. */

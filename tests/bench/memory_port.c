@@ -26,6 +26,7 @@ static unsigned int memory_receive(struct dps_port *base, struct dps_incoming *i
 		incoming[i].bytes = place_of(port, port->tail + i);
 		incoming[i].length = port->lengths[(port->tail + i) & (MEMORY_PORT_PLACES - 1)];
 		incoming[i].ecn = 0;
+		incoming[i].is_astray = false;
 	}
 	return count;
 }

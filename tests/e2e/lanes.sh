@@ -45,6 +45,32 @@ killed() {
 	expect_resumed
 }
 
+# The kernel spreads packets over the queues by a hash that nobody here knows: packets of most paths
+# come to the wrong queue, until their sender has found a port that is right.
+astray() {
+	local name handed received
+
+	need_streamd
+	need_scratch $((256 << 20))
+	mkdir "$scratch/from"
+	user_folder into
+	link_wire 1500 4 af_packet af_packet
+	make_tree
+	make_capture "$scratch/from/tree/more.pcap" $((60 << 20)) 4
+	compose --rate 200M
+	collector+=(--stats-file "$scratch/collector.stats")
+	lanes 4
+	begin_both
+	ends_well
+	for name in exporter collector; do
+		handed=$(statistic "$name" port.handed_datagrams)
+		received=$(statistic "$name" port.received_datagrams)
+		echo "note: astray: $handed of $received datagrams came to another queue of the $name"
+		((5 * handed < received)) || fail_with "the $name goes on to hand over"
+		(($(statistic "$name" port.dropped_handed) == 0)) || fail_with "the $name drops"
+	done
+}
+
 # Each exporter is a peer of its own: the collector puts them on lanes of their own.
 several_exporters() {
 	local i
@@ -88,6 +114,7 @@ run_case two_lanes memif
 run_case two_lanes udp
 run_case two_lanes memif --impair loss=0.01,reorder=0.01,dup=0.01,hold=2ms,seed=3
 run_case killed
+run_case astray
 run_case several_exporters
 run_case memif_with_other_lanes
 finish_cases
