@@ -25,6 +25,8 @@ struct dps_channel {
 	bool is_last;	       /* no extent follows */
 	bool is_reported;      /* CHANNEL_DONE was said */
 	uint64_t window_bytes; /* receiver: the most that may be held at once */
+	uint16_t stripe;       /* has the chunks whose number modulo stripes is this */
+	uint16_t stripes;      /* at least 1 */
 
 	/* The transfer's files that are announced and not done, in order of their offsets. */
 	uint32_t first_extent;
@@ -64,6 +66,17 @@ struct dps_channel {
 	bool is_starved;
 	bool is_fed; /* a slot is kept for it until it is served */
 };
+
+/* The first chunk from this number on that the channel has. */
+static inline uint64_t dps_channel_next_own(const struct dps_channel *channel, uint64_t number)
+{
+	uint64_t behind;
+
+	if (channel->stripes == 1)
+		return number;
+	behind = (number + channel->stripes - channel->stripe) % channel->stripes;
+	return behind == 0 ? number : number + channel->stripes - behind;
+}
 
 /* Finds channels; open addressing, linear probing, in memory for twice as many places. */
 struct dps_channel_table {

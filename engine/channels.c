@@ -104,7 +104,8 @@ int dps_engine_open_channel(struct dps_engine *engine, const struct dps_channel_
 	uint32_t index = 0, generation;
 	uint32_t *ring;
 
-	if (config->path >= engine->limits.paths || config->window_bytes == 0)
+	if (config->path >= engine->limits.paths || config->window_bytes == 0 ||
+	    (config->stripe > 0 && config->stripe >= config->stripes))
 		return -EINVAL;
 	if (engine->paths[config->path].state != DPS_PATH_PROBING &&
 	    engine->paths[config->path].state != DPS_PATH_OPEN)
@@ -126,6 +127,8 @@ int dps_engine_open_channel(struct dps_engine *engine, const struct dps_channel_
 	channel->number = config->number;
 	channel->is_sender = config->is_sender;
 	channel->window_bytes = config->window_bytes;
+	channel->stripe = config->stripe;
+	channel->stripes = config->stripes > 0 ? config->stripes : 1;
 	channel->first_extent = channel->last_extent = DPS_EXTENT_NONE;
 	channel->make_extent = channel->send_extent = DPS_EXTENT_NONE;
 	channel->extra_chunk = DPS_CHUNK_NONE;

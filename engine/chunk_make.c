@@ -51,8 +51,9 @@ static void note_gap(struct dps_channel *channel, uint64_t start, uint64_t end)
 
 static uint64_t unstored_bytes(const struct dps_channel *channel)
 {
-	return channel->made_offset - dps_min_u64(channel->stored, channel->made_offset) -
-	       gap_bytes(channel);
+	return (channel->made_offset - dps_min_u64(channel->stored, channel->made_offset) -
+		gap_bytes(channel)) /
+	       channel->stripes; /* the others hold the rest */
 }
 
 static bool may_make(const struct dps_engine *engine, const struct dps_channel *channel)
@@ -168,7 +169,15 @@ static bool make_one(struct dps_engine *engine, struct dps_channel *channel)
 	if (step_over_skipped(engine, channel, extent))
 		return true;
 	start = dps_max_u64(channel->made_offset, extent->start);
-	number = dps_chunk_number(engine, start);
+	number = dps_channel_next_own(channel, dps_chunk_number(engine, start));
+	if (dps_chunk_base(engine, number) > start) {
+		start = dps_chunk_base(engine, number);
+		if (start >= extent->end) { /* what is left of it is all of other stripes */
+			note_gap(channel, channel->made_offset, extent->end);
+			channel->made_offset = extent->end;
+			return true;
+		}
+	}
 	end = dps_chunk_base(engine, number + 1);
 	if (channel->announced_end < end) {
 		if (!channel->is_last)

@@ -169,13 +169,16 @@ static void post(struct dps_engine *engine, struct dps_path *path, const struct 
 }
 
 /* Whether the receiver's credit ends with this packet, and is what keeps us from going on. */
-static bool uses_up_credit(const struct dps_choice *choice)
+static bool uses_up_credit(const struct dps_engine *engine, const struct dps_choice *choice)
 {
 	const struct dps_channel *channel = choice->channel;
 	uint64_t end = choice->offset + choice->bytes;
 
 	if (end >= choice->chunk->data_end)
 		end = choice->chunk->end;
+	if (channel->stripes > 1 && end % engine->limits.chunk_bytes == 0)
+		end = dps_chunk_base(engine,
+				     dps_channel_next_own(channel, dps_chunk_number(engine, end)));
 	return end >= channel->credit && channel->credit < channel->announced_end;
 }
 
@@ -186,7 +189,7 @@ static void build(struct dps_engine *engine, struct dps_path *path, const struct
 		.type = DPS_PACKET_DATA,
 		.flags = (uint8_t)((choice->is_resend ? DPS_PACKET_RESENT : 0) |
 				   (choice->has_digest ? DPS_PACKET_DIGEST : 0) |
-				   (uses_up_credit(choice) ? DPS_PACKET_BLOCKED : 0)),
+				   (uses_up_credit(engine, choice) ? DPS_PACKET_BLOCKED : 0)),
 		.offset = choice->offset,
 		.channel = choice->channel->number,
 	};

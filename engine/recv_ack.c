@@ -196,7 +196,7 @@ static void finish_below(struct dps_engine *engine, struct dps_channel *channel)
 
 /*
  * How far the other side may have come: it counts padding, up to the end of the chunk that was
- * posted last, and what is skipped.
+ * posted last, and what is skipped or of another stripe.
  */
 static uint64_t posted_end(const struct dps_engine *engine, const struct dps_channel *channel)
 {
@@ -219,11 +219,15 @@ static uint64_t posted_end(const struct dps_engine *engine, const struct dps_cha
 	     i = engine->extents.items[i].next) {
 		const struct dps_extent *extent = &engine->extents.items[i];
 
-		if (extent->skip_from > dps_max_u64(at, extent->start))
+		if (extent->skip_from > dps_max_u64(at, extent->start)) {
+			/* What is in front of it was done by an earlier connection. */
+			at = dps_max_u64(at, extent->start);
 			break;
+		}
 		at = dps_max_u64(at, extent->end);
 	}
-	return dps_round_up(at, engine->limits.chunk_bytes);
+	at = dps_chunk_number(engine, dps_round_up(at, engine->limits.chunk_bytes));
+	return dps_chunk_base(engine, dps_channel_next_own(channel, at));
 }
 
 static void on_channel(struct dps_engine *engine, struct dps_path *path,

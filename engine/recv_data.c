@@ -38,6 +38,15 @@ static bool fits_piece(const struct dps_engine *engine, const struct dps_chunk *
 	       (end == piece.end) == ((placement->flags & DPS_PACKET_DIGEST) != 0);
 }
 
+/* Not another stripe's. */
+static bool is_own(const struct dps_engine *engine, const struct dps_channel *channel,
+		   uint64_t offset)
+{
+	uint64_t number = dps_chunk_number(engine, offset);
+
+	return dps_channel_next_own(channel, number) == number;
+}
+
 static void use_scratch(struct dps_engine *engine, struct dps_placement *placement)
 {
 	placement->to = engine->scratch;
@@ -66,6 +75,10 @@ bool dps_place_data(struct dps_engine *engine, struct dps_path *path,
 	placement->chunk =
 		dps_replay_ring_at(&channel->ring, dps_chunk_number(engine, placement->offset));
 	use_scratch(engine, placement);
+	if (placement->chunk == DPS_CHUNK_NONE && !is_own(engine, channel, placement->offset)) {
+		engine->counters.dropped_layout++;
+		return false;
+	}
 	if (placement->chunk == DPS_CHUNK_NONE)
 		return true; /* had and written long ago: only its number is news */
 	chunk = &engine->chunks.items[placement->chunk];

@@ -67,6 +67,13 @@ struct dps_channel_config {
 	bool is_sender;
 	uint64_t window_bytes; /* receiver: the most that may be granted and not done; credit
 				  follows what the way can hold up to it. Sender: any but 0 */
+	/*
+	 * A transfer over several paths is a channel on each, announced the same extents: of
+	 * chunks, the channel has those whose number modulo stripes is stripe, and the rest counts
+	 * as padding. stripes 0 is 1.
+	 */
+	uint16_t stripe;
+	uint16_t stripes;
 };
 
 /* Returns the channel's index. Errors: -ENOSPC, -EEXIST, -ENOENT (path), -EINVAL. */

@@ -50,7 +50,8 @@ struct pair_file {
 
 struct pair_transfer {
 	uint32_t number;
-	unsigned int from; /* the sending side */
+	unsigned int from;	  /* the sending side */
+	uint16_t stripe, stripes; /* of its channels; 0, 0: all chunks are theirs */
 	uint32_t channel[2];
 	bool is_open[2];
 	bool is_done[2];
