@@ -126,6 +126,30 @@ static void live__goes_on_behind_what_is_held(void **state)
 	next_command(fixture, DPS_COMMAND_ANNOUNCE_LAST);
 }
 
+/* The word that it is held was lost with the connection: what it resumes behind is. */
+static void live__resumed_has_room_for_more(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct dps_message_hold hold = { 0, RING_CHUNKS * CHUNK };
+	uint8_t bytes[CHUNK];
+
+	begin_pipe(fixture);
+	memset(bytes, 'a', sizeof(bytes));
+	for (unsigned int i = 0; i < RING_CHUNKS; i++)
+		assert_int_equal(write(to, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_true(wait_for(fixture, RING_CHUNKS * CHUNK, false).is_full);
+	turn_some(fixture);
+	lose(fixture);
+	ask_to_resume(fixture);
+	say_resumed(fixture, 1, &hold, 1);
+	open_channel(fixture);
+	turn_some(fixture);
+	fixture->commands_seen = commands_count;
+	put_chunk(fixture, RING_CHUNKS);
+	close(to);
+	assert_true(fixture->made_sense);
+}
+
 static void live__says_when_the_collector_needs_what_is_gone(void **state)
 {
 	struct fixture *fixture = *state;
@@ -280,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(live__goes_on_behind_what_is_held),
+		CASE(live__resumed_has_room_for_more),
 		CASE(live__says_when_the_collector_needs_what_is_gone),
 		CASE(live__no_more_is_held_than_was_announced),
 		CASE(live__what_was_held_stays_held),

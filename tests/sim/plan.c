@@ -20,6 +20,7 @@ struct plan {
 	bool is_cut_short;
 	bool has_cancels;
 	bool has_disk_errors; /* any file may fail, so there are more and smaller ones */
+	bool is_live;	      /* one source that is read once, in place of files */
 };
 
 static uint64_t between(struct plan *plan, uint64_t low, uint64_t high)
@@ -229,6 +230,23 @@ static void draw_transfers(struct plan *plan, struct rig *rig)
 	}
 }
 
+/* As slow as a capture, or faster than the way; with a ring as small as it may be, or larger. */
+static void draw_source(struct plan *plan, struct rig *rig)
+{
+	const struct rig_transfer_config transfer = {
+		.path = (unsigned int)dps_random_below(&plan->random, rig->paths_count),
+		.sender = is_one_in(plan, 4),
+		.number = 1,
+		.window_bytes = plan->window_bytes,
+		.content_seed = rig->config.seed,
+	};
+	uint64_t bytes = (uint64_t)DATA_PACKETS * plan->mtu + between(plan, 0, 1 << 20);
+	uint64_t ring_bytes = plan->window_bytes + plan->chunk_bytes * between(plan, 1, 64);
+
+	rig_add_source(rig, rig_add_transfer(rig, &transfer), bytes, ring_bytes,
+		       between(plan, 1, between(plan, 2, 200)) << 20);
+}
+
 /* A few files are given up by one end or the other, at any moment, from anywhere in them on. */
 static void draw_skips(struct plan *plan, struct rig *rig)
 {
@@ -278,6 +296,13 @@ static void draw_cuts(struct plan *plan, struct rig *rig)
 	}
 }
 
+static unsigned int collector_of(const struct rig *rig)
+{
+	const struct rig_transfer_config *config = &rig->transfers[0].config;
+
+	return rig->paths[config->path].hosts[!config->sender];
+}
+
 /* Connections that go, cables that are out, hosts that die: one to three of them, at any moment. */
 static void draw_misfortunes(struct plan *plan, struct rig *rig)
 {
@@ -292,9 +317,13 @@ static void draw_misfortunes(struct plan *plan, struct rig *rig)
 
 		if (is_one_in(plan, 2)) /* hosts die oftenest */
 			fault.type = RIG_FAULT_KILL;
+		if (plan->is_live && fault.type == RIG_FAULT_KILL_ALL)
+			fault.type = RIG_FAULT_KILL;
 		fault.index = (unsigned int)dps_random_below(
 			&plan->random,
 			fault.type == RIG_FAULT_KILL ? rig->hosts_count : rig->paths_count);
+		if (plan->is_live && fault.type == RIG_FAULT_KILL)
+			fault.index = collector_of(rig);
 		rig_add_fault(rig, &fault);
 		/* Soon after, while the transfers are about to go on. */
 		if (rig->faults_count < RIG_FAULTS && is_one_in(plan, 4)) {
@@ -317,6 +346,9 @@ struct rig *plan_create(uint64_t seed)
 	plan.has_cancels = !plan.is_calm && is_one_in(&plan, 6);
 	plan.is_cut_short = !plan.is_calm && is_one_in(&plan, 8);
 	plan.has_disk_errors = !plan.is_calm && is_one_in(&plan, 8);
+	plan.is_live = seed >= PLAN_LIVE_SEEDS;
+	if (plan.is_live)
+		plan.has_bad_files = plan.has_cancels = plan.has_disk_errors = false;
 	/* sent_at_us wraps after 71 minutes: one run in four crosses it. */
 	plan.config.start_ns = is_one_in(&plan, 4) ? ((UINT64_C(1) << 32) - 50000) * 1000
 						   : between(&plan, 1, UINT64_C(1) << 50);
@@ -342,12 +374,15 @@ struct rig *plan_create(uint64_t seed)
 		rig_add_path(rig, 2, 1);
 	else if (is_one_in(&plan, 4))
 		rig_add_path(rig, 0, 1);
-	draw_transfers(&plan, rig);
+	if (plan.is_live)
+		draw_source(&plan, rig);
+	else
+		draw_transfers(&plan, rig);
 	if (plan.is_cut_short)
 		rig->config.stop_after_packets = between(&plan, DATA_PACKETS, 2 * DATA_PACKETS);
 	if (plan.has_cancels)
 		draw_cancels(&plan, rig);
-	if (!plan.is_calm && is_one_in(&plan, 4))
+	if (!plan.is_live && !plan.is_calm && is_one_in(&plan, 4))
 		draw_skips(&plan, rig);
 	if (!plan.is_calm && is_one_in(&plan, 6))
 		draw_cuts(&plan, rig);

@@ -3,6 +3,9 @@
 #pragma once
 #include "tests/sim/rig.h"
 
+/* Seeds from this one on have a source that is read once, in place of files. */
+#define PLAN_LIVE_SEEDS (UINT64_C(1) << 32)
+
 /* A world ready to run, with at least 2000 packets of data to move. */
 struct rig *plan_create(uint64_t seed);
 

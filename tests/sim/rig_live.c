@@ -42,6 +42,13 @@ static uint64_t held(const struct rig_transfer *transfer)
 	return dps_min_u64((uint64_t)file->journalled * transfer->layout.chunk_bytes, file->bytes);
 }
 
+static void release(struct rig_transfer *transfer, uint64_t offset)
+{
+	struct rig_live *live = &transfer->live;
+
+	live->lowest = dps_max_u64(live->lowest, offset - offset % transfer->layout.chunk_bytes);
+}
+
 /* ---- announced as it comes ---- */
 
 static void announce(struct rig *rig, struct rig_transfer *transfer, unsigned int end,
@@ -100,7 +107,10 @@ static void begin(struct rig *rig, struct rig_transfer *transfer, unsigned int e
 	if (live->is_out_of_window) {
 		file->is_skipped = true;
 		say(rig, transfer, end, RIG_MESSAGE_OUT, live->lowest);
+		return;
 	}
+	/* What the collector goes on behind it has, though the word of it may be lost. */
+	release(transfer, live->announced[end]);
 }
 
 void rig_live_announce(struct rig *rig, struct rig_transfer *transfer, unsigned int end)
@@ -207,9 +217,7 @@ void rig_live_on_message(struct rig *rig, const struct rig_message *message)
 	case RIG_MESSAGE_HELD:
 		if (message->offset > live->filled)
 			dps_sim_fail(&rig->sim, "more is held than there is");
-		live->lowest = dps_max_u64(live->lowest,
-					   message->offset -
-						   message->offset % transfer->layout.chunk_bytes);
+		release(transfer, message->offset);
 		break;
 	case RIG_MESSAGE_OUT:
 		on_out(rig, transfer, message->offset);
