@@ -26,11 +26,13 @@ static struct dps_budget_member *find(const struct dps_budget *budget,
 
 static void set_window(const struct dps_budget_member *member, uint64_t window_bytes)
 {
+	int error;
+
 	/* What changes nothing would wake who waits all the same. */
 	if (window_bytes == dps_own(&member->transfer->lane.window_bytes))
 		return;
-	if (dps_transfer_set_window(member->transfer, window_bytes) != 0)
-		DPS_ASSERT(!"a share is no larger than the configured window");
+	error = dps_transfer_set_window(member->transfer, window_bytes);
+	DPS_ASSERT(error == 0); /* a share is no larger than the configured window */
 }
 
 int dps_budget_add(struct dps_budget *budget, struct dps_transfer *transfer, uint64_t epoch)
