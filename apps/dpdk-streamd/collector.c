@@ -166,8 +166,11 @@ static void report_progress(struct dps_collector *collector, uint64_t now_ns)
 {
 	const struct dps_intake *intake = choose_shown(collector);
 
-	if (intake && intake != collector->shown)
+	if (intake && intake != collector->shown) {
 		dps_report_start(&collector->report, now_ns);
+		dps_report_go_on_from(&collector->report,
+				      intake->was_resumed ? dps_intake_kept_bytes(intake) : 0);
+	}
 	collector->shown = intake;
 	if (intake)
 		dps_collect_report_progress(intake, now_ns);

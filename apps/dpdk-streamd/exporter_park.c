@@ -193,6 +193,7 @@ void dps_exporter_go_on(struct dps_exporter *exporter, uint64_t now_ns)
 	dps_log("export", DPS_LOG_NOTICE, "goes on with %s after %" PRIu64 " ms",
 		exporter->peer_name, resumed.parked_ns / DPS_NS_PER_MS);
 	dps_report_on_resumed(&exporter->report, &resumed);
+	dps_report_go_on_from(&exporter->report, resumed.from_bytes);
 	dps_exporter_enter(exporter, DPS_EXPORTER_MOVING, DPS_NEVER_NS);
 }
 

@@ -251,10 +251,16 @@ void dps_report_start(struct dps_report *report, uint64_t now_ns)
 {
 	report->started_at_ns = now_ns;
 	report->sampled_at_ns = now_ns;
-	report->sampled_bytes = 0;
+	report->sampled_bytes = report->before_bytes = 0;
 	report->rate_bytes_per_s = -1;
 	if (report->is_json || shows_line(report))
 		report->due_at_ns = now_ns + DPS_REPORT_INTERVAL_NS;
+}
+
+void dps_report_go_on_from(struct dps_report *report, uint64_t bytes)
+{
+	report->before_bytes += bytes - report->sampled_bytes;
+	report->sampled_bytes = bytes;
 }
 
 uint64_t dps_report_deadline_ns(const struct dps_report *report)
@@ -272,8 +278,10 @@ static struct dps_report_rates measure(struct dps_report *report,
 	struct dps_report_rates rates = { .eta_seconds = -1 };
 	double rest;
 
-	if (progress->bytes < report->sampled_bytes) /* a resume may begin again further back */
+	if (progress->bytes < report->sampled_bytes) { /* what came turned out not to count */
 		sample = 0;
+		dps_report_go_on_from(report, progress->bytes);
+	}
 	report->rate_bytes_per_s = report->rate_bytes_per_s < 0
 					   ? sample
 					   : 0.5 * report->rate_bytes_per_s + 0.5 * sample;
@@ -281,7 +289,8 @@ static struct dps_report_rates measure(struct dps_report *report,
 	report->sampled_bytes = progress->bytes;
 	rates.seconds = (double)(now_ns - report->started_at_ns) / 1e9;
 	rates.now_gbps = sample * 8 / 1e9;
-	rates.mean_gbps = dps_report_gbps(progress->bytes, now_ns - report->started_at_ns);
+	rates.mean_gbps = dps_report_gbps(progress->bytes - report->before_bytes,
+					  now_ns - report->started_at_ns);
 	if (progress->bytes_total != DPS_REPORT_UNKNOWN && report->rate_bytes_per_s >= 1) {
 		rest = progress->bytes < progress->bytes_total
 			       ? (double)(progress->bytes_total - progress->bytes)

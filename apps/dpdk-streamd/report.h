@@ -129,6 +129,8 @@ struct dps_report {
 	uint64_t due_at_ns; /* the next report of progress */
 	uint64_t sampled_at_ns;
 	uint64_t sampled_bytes;
+	uint64_t
+		before_bytes; /* that no rate has in it; modulo 2^64, as it may be less than none */
 	double rate_bytes_per_s; /* now, smoothed over a few samples */
 };
 
@@ -148,6 +150,9 @@ void dps_report_on_attached(struct dps_report *report, const struct dps_report_a
 
 /* Bytes begin to move: rates count from here, progress is due one interval later. */
 void dps_report_start(struct dps_report *report, uint64_t now_ns);
+
+/* It goes on from there: what is below was moved before, or comes again, and is in no rate. */
+void dps_report_go_on_from(struct dps_report *report, uint64_t bytes);
 
 /* When progress is due; DPS_NEVER_NS before start and when nobody wants it. */
 uint64_t dps_report_deadline_ns(const struct dps_report *report);

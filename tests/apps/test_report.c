@@ -197,6 +197,41 @@ static void on_progress__reports_once_a_second(void **state)
 	close_bench(&bench);
 }
 
+static void expect_gbps(struct bench *bench, double now, double mean)
+{
+	json_t *object;
+
+	fflush(bench->out);
+	object = json_loads(bench->out_text + bench->seen_bytes, 0, NULL);
+	bench->seen_bytes = bench->out_bytes;
+	assert_non_null(object);
+	assert_true(json_real_value(json_object_get(object, "gbps")) == now);
+	assert_true(json_real_value(json_object_get(object, "mean_gbps")) == mean);
+	json_decref(object);
+}
+
+/* 125 MB are a Gb. */
+static void go_on_from__leaves_out_what_was_there(void **state)
+{
+	const uint64_t gb = 125000000;
+	struct dps_report_progress progress = { .bytes_total = 100 * gb };
+	struct bench bench;
+
+	(void)state;
+	open_bench(&bench, true, true);
+	dps_report_start(&bench.report, 0);
+	dps_report_go_on_from(&bench.report, 40 * gb);
+	progress.bytes = 42 * gb;
+	dps_report_on_progress(&bench.report, &progress, S);
+	expect_gbps(&bench, 2, 2);
+	/* A gigabit of it did not count, and comes again. */
+	dps_report_go_on_from(&bench.report, 41 * gb);
+	progress.bytes = 43 * gb;
+	dps_report_on_progress(&bench.report, &progress, 2 * S);
+	expect_gbps(&bench, 2, 2);
+	close_bench(&bench);
+}
+
 static void finish__has_every_field_of_the_interface(void **state)
 {
 	struct dps_report_summary summary = summary_of_test();
@@ -453,6 +488,7 @@ int main(void)
 		cmocka_unit_test(events__are_one_json_object_a_line),
 		cmocka_unit_test(events__are_silent_without_json),
 		cmocka_unit_test(on_progress__reports_once_a_second),
+		cmocka_unit_test(go_on_from__leaves_out_what_was_there),
 		cmocka_unit_test(finish__has_every_field_of_the_interface),
 		cmocka_unit_test(finish__tells_people_the_same),
 		cmocka_unit_test(line__is_updated_in_place_on_a_terminal),
