@@ -308,6 +308,30 @@ static void on_tick__ends_a_blocked_sink_that_fell_silent(void **state)
 	kennel_close(&kennel);
 }
 
+/* E23: what it said of its sink ended with its connection: on the next one it may be stalled. */
+static void on_tick__a_blocked_sink_is_not_believed_after_a_park(void **state)
+{
+	struct dps_transfer_resume request = { .epoch = 2 };
+	struct dps_transfer_resumed answer;
+	struct kennel kennel;
+
+	(void)state;
+	kennel_open(&kennel);
+	assert_int_equal(rig_post(&kennel.rig, 100), 0);
+	rig_send(&kennel.rig, 1);
+	dps_transfer_on_blocked(kennel.rig.transfer, 1, true, 5 * S);
+	dps_transfer_park(kennel.rig.transfer, 1, 10 * S);
+	assert_false(rig_read(&kennel.rig).is_blocked);
+	assert_int_equal(dps_transfer_resume(kennel.rig.transfer, &request, &answer, 12 * S),
+			 DPS_RESUME_OK);
+	for (uint64_t now = 13; now < 60 && reason(&kennel) == NULL; now++) {
+		rig_ack_at(&kennel.rig, 0, now * S);
+		look_until(&kennel, now * S);
+	}
+	assert_string_equal(reason(&kennel), DPS_REASON_PEER_STALLED);
+	kennel_close(&kennel);
+}
+
 /* Received and not stored is outstanding where the ring waits for stored. */
 static void on_tick__waits_for_stored_where_the_ring_does(void **state)
 {
@@ -436,6 +460,7 @@ int main(void)
 		cmocka_unit_test(on_tick__ends_an_idle_source_by_config),
 		cmocka_unit_test(on_tick__tells_a_blocked_sink_from_a_stalled_peer),
 		cmocka_unit_test(on_tick__ends_a_blocked_sink_that_fell_silent),
+		cmocka_unit_test(on_tick__a_blocked_sink_is_not_believed_after_a_park),
 		cmocka_unit_test(on_tick__waits_for_stored_where_the_ring_does),
 		cmocka_unit_test(on_tick__watchdog_does_not_keep_registry_alive),
 		cmocka_unit_test(on_tick__leaves_out_what_was_unregistered),
