@@ -242,11 +242,11 @@ static void *turn(void *argument)
 /* Whatever comes and goes meanwhile: what a handle leads to is what was registered under its id. */
 static void look_at_all(struct stage *stage)
 {
-	struct dps_handle handles[5];
+	struct dps_handle handles[HANDLES];
 	uint32_t from = 0;
 	unsigned int count;
 
-	while ((count = dps_registry_snapshot(stage->registry, &from, handles, 5)) > 0) {
+	while ((count = dps_registry_snapshot(stage->registry, &from, handles, HANDLES)) > 0) {
 		for (unsigned int i = 0; i < count; i++) {
 			struct dps_transfer_id id;
 			void *owner = dps_registry_get(stage->registry, handles[i], &id);
