@@ -10,6 +10,7 @@
 #include "engine/ranges.h"
 #include "engine/rtt.h"
 #include "engine/sent.h"
+#include "engine/wire.h"
 #include <dps/engine.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -86,6 +87,10 @@ struct dps_path {
 	struct dps_pacer pacer;
 	struct dps_congestion congestion;
 	struct dps_path_ack ack;
+
+	/* What the last ACK named: of that, nothing is in flight or remembered as lost any more. */
+	struct dps_ack_range settled[DPS_WIRE_RANGES_MAX];
+	uint16_t settled_count;
 
 	/* Probing: of the way before it is open, of a silent peer, of one that gives no credit. */
 	uint64_t probe_at_ns;	    /* while PROBING */

@@ -115,6 +115,7 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 	};
 	dps_congestion_init(&path->congestion, &congestion, now_ns);
 	init_ack(&path->ack);
+	path->settled_count = 0;
 	path->probe_at_ns = now_ns;
 	path->probes_sent = 0;
 	path->full_probe_number = UINT64_MAX;

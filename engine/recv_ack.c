@@ -178,6 +178,30 @@ static void on_range(struct dps_engine *engine, struct dps_path *path, uint64_t 
 		on_spurious(engine, path, first, last);
 }
 
+/*
+ * An ACK repeats what those before it said, for they may be lost: most of its ranges, and most of
+ * the newest, were dealt with when the last one came.
+ */
+static void on_ranges(struct dps_engine *engine, struct dps_path *path, const struct dps_ack *ack,
+		      struct outcome *outcome)
+{
+	const struct dps_ack_range *settled = path->settled;
+	const struct dps_ack_range *end = settled + path->settled_count;
+
+	for (unsigned int i = 0; i < ack->ranges_count; i++) {
+		uint64_t first = ack->ranges[i].first, last = ack->ranges[i].last;
+
+		while (settled < end && settled->first > last)
+			settled++; /* newer */
+		if (settled < end && settled->first <= first && settled->last >= first)
+			first = settled->last + 1;
+		if (first <= last)
+			on_range(engine, path, first, last, outcome);
+	}
+	memcpy(path->settled, ack->ranges, ack->ranges_count * sizeof(ack->ranges[0]));
+	path->settled_count = ack->ranges_count;
+}
+
 /* Every byte below contiguous is at the far side, whatever became of single acknowledgements. */
 static void finish_below(struct dps_engine *engine, struct dps_channel *channel)
 {
@@ -316,8 +340,7 @@ void dps_recv_ack(struct dps_engine *engine, struct dps_path *path, const uint8_
 			dps_path_lose(engine, path, DPS_CLOSE_PROTOCOL);
 		return;
 	}
-	for (unsigned int i = 0; i < ack->ranges_count; i++)
-		on_range(engine, path, ack->ranges[i].first, ack->ranges[i].last, &outcome);
+	on_ranges(engine, path, ack, &outcome);
 	if (outcome.has_new)
 		dps_sent_raise_floors(&path->sent);
 	dps_loss_on_acked(&path->loss, ack->largest, outcome.has_new);
