@@ -15,11 +15,11 @@ enum {
 
 /* ---- life ---- */
 
-static void on_released(void *context, uint32_t token)
+static void on_released(void *context, uint32_t token, uint32_t count)
 {
 	struct dps_lane *lane = context;
 
-	dps_engine_on_released(lane->engine, token);
+	dps_engine_on_released(lane->engine, token, count);
 }
 
 static void *aligned(size_t bytes)
@@ -419,7 +419,7 @@ static void drop_unsent(struct dps_lane *lane)
 		const struct dps_outgoing *outgoing = &lane->outgoing[lane->outgoing_first];
 
 		if (outgoing->body)
-			dps_engine_on_released(lane->engine, outgoing->token);
+			dps_engine_on_released(lane->engine, outgoing->token, 1);
 	}
 }
 

@@ -37,7 +37,8 @@ struct dps_port_ops {
 	void (*release)(struct dps_port *port, struct dps_incoming *incoming, unsigned int count);
 	/*
 	 * Takes the first n of count datagrams and returns n; the caller offers the rest again.
-	 * The token of one that has a body is given back through on_released.
+	 * The token of each that has a body is given back through on_released, those that are the
+	 * same and come together perhaps at once.
 	 * A datagram to a remote that is not resolved yet counts as taken and is dropped.
 	 */
 	unsigned int (*send)(struct dps_port *port, const struct dps_outgoing *outgoing,
@@ -67,10 +68,26 @@ struct dps_port {
 	struct dps_address local; /* what peers send to; complete once the port is open */
 	uint32_t mtu;		  /* largest IP packet */
 	struct dps_port_counters counters;
-	/* Set by the lane: the port is done with the body of one datagram. */
-	void (*on_released)(void *context, uint32_t token);
+	/* Set by the lane: the port is done with the bodies of so many datagrams of this token. */
+	void (*on_released)(void *context, uint32_t token, uint32_t count);
 	void *released_context;
 };
+
+/* For ports that are done with bodies as soon as they are taken: gives back those of so many. */
+static inline void dps_port_release_bodies(struct dps_port *port, const struct dps_outgoing *taken,
+					   unsigned int count)
+{
+	unsigned int i = 0;
+
+	while (i < count) {
+		uint32_t token = taken[i].token, bodies = 0;
+
+		for (; i < count && taken[i].token == token; i++)
+			bodies += taken[i].body != NULL;
+		if (bodies > 0)
+			port->on_released(port->released_context, token, bodies);
+	}
+}
 
 /* UDP payload that fits one packet of the port to this family of address. */
 static inline uint32_t dps_port_datagram_bytes(uint32_t mtu, uint8_t family)

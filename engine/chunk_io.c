@@ -75,10 +75,7 @@ uint32_t dps_extent_find(const struct dps_engine *engine, const struct dps_chunk
 
 void dps_slot_drop(struct dps_engine *engine, uint32_t slot)
 {
-	uint32_t free_before = engine->slots.free_count;
-
-	dps_slots_drop(&engine->slots, slot);
-	if (engine->slots.free_count != free_before)
+	if (dps_slots_drop(&engine->slots, slot, 1))
 		dps_channel_feed_starved(engine);
 }
 

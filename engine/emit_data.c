@@ -126,7 +126,11 @@ static bool choose_new(struct dps_engine *engine, struct dps_path *path, struct 
 		struct dps_channel *channel = &engine->channels[index];
 
 		if (path->send_quantum == 0) {
-			end_turn(engine, path, true);
+			/* The only one that has something to send has the next turn too. */
+			if (path->first_sendable == path->last_sendable)
+				path->send_quantum = DPS_ENGINE_QUANTUM_BYTES;
+			else
+				end_turn(engine, path, true);
 			continue;
 		}
 		if (choose_from_channel(engine, path, channel, choice))
@@ -300,7 +304,7 @@ static void end_pause(struct dps_path *path, uint64_t now_ns)
 /* Repair takes turns with new data, probes are counted, and a pause ends: packet by packet. */
 static bool may_run(const struct dps_path *path, const struct dps_choice *choice, uint64_t now_ns)
 {
-	return choice->run_end > choice->offset && dps_repair_count(path) == 0 &&
+	return choice->run_end >= choice->offset + choice->bytes && dps_repair_count(path) == 0 &&
 	       path->probes_owed == 0 && !has_paused(path, now_ns);
 }
 

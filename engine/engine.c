@@ -183,9 +183,10 @@ bool dps_engine_is_choked(const struct dps_engine *engine)
 	return engine->events_head - engine->events_tail > DPS_ENGINE_EVENTS_SPARE / 2;
 }
 
-void dps_engine_on_released(struct dps_engine *engine, uint32_t slot)
+void dps_engine_on_released(struct dps_engine *engine, uint32_t slot, uint32_t count)
 {
-	dps_slot_drop(engine, slot);
+	if (dps_slots_drop(&engine->slots, slot, count))
+		dps_channel_feed_starved(engine);
 }
 
 void dps_engine_on_deadline(struct dps_engine *engine, uint64_t now_ns)

@@ -59,9 +59,12 @@ void dps_slots_hold(struct dps_slots *slots, uint32_t slot, uint32_t count)
 	slots->references[slot] += count;
 }
 
-void dps_slots_drop(struct dps_slots *slots, uint32_t slot)
+bool dps_slots_drop(struct dps_slots *slots, uint32_t slot, uint32_t count)
 {
-	DPS_ASSERT(slot < slots->count && slots->references[slot] > 0);
-	if (--slots->references[slot] == 0)
-		slots->stack[slots->free_count++] = slot;
+	DPS_ASSERT(slot < slots->count && slots->references[slot] >= count && count > 0);
+	slots->references[slot] -= count;
+	if (slots->references[slot] > 0)
+		return false;
+	slots->stack[slots->free_count++] = slot;
+	return true;
 }

@@ -2,6 +2,7 @@
 /* Slots: the lane's pool of chunk memory, last in first out so that it stays in the cache. */
 #pragma once
 #include <dps/assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,7 +48,8 @@ static inline uint32_t dps_slots_next(const struct dps_slots *slots)
 
 /* So many references more, of what lies in it. */
 void dps_slots_hold(struct dps_slots *slots, uint32_t slot, uint32_t count);
-void dps_slots_drop(struct dps_slots *slots, uint32_t slot);
+/* So many less; true when the slot is free with that. */
+bool dps_slots_drop(struct dps_slots *slots, uint32_t slot, uint32_t count);
 
 static inline uint8_t *dps_slots_at(const struct dps_slots *slots, uint32_t slot)
 {

@@ -7,7 +7,7 @@
 static void release_token(struct ethdev *ethdev, uint32_t token)
 {
 	if (ethdev->port.on_released != NULL)
-		ethdev->port.on_released(ethdev->port.released_context, token);
+		ethdev->port.on_released(ethdev->port.released_context, token, 1);
 }
 
 static void give_body(struct ethdev_body *body)

@@ -79,7 +79,7 @@ void dps_impair_send_ready(struct dps_impair *impair);
 void dps_impair_release_due(struct dps_impair *impair, uint64_t now_ns);
 
 /* The port beneath is done with a body; context is the struct dps_impair. */
-void dps_impair_on_released(void *context, uint32_t token);
+void dps_impair_on_released(void *context, uint32_t token, uint32_t count);
 
 /* receive.c */
 

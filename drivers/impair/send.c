@@ -8,21 +8,23 @@
 #define TOKEN_COPY UINT32_C(0x80000000)
 #define TOKEN_HOLD UINT32_C(0x40000000)
 
-static void give_back(struct dps_impair *impair, uint32_t token)
+static void give_back(struct dps_impair *impair, uint32_t token, uint32_t count)
 {
-	impair->port.on_released(impair->port.released_context, token);
+	impair->port.on_released(impair->port.released_context, token, count);
 }
 
-void dps_impair_on_released(void *context, uint32_t token)
+void dps_impair_on_released(void *context, uint32_t token, uint32_t count)
 {
 	struct dps_impair *impair = context;
 
+	/* Those with an index are each once. */
+	DPS_ASSERT(count == 1 || (token & (TOKEN_COPY | TOKEN_HOLD)) == 0);
 	if ((token & TOKEN_COPY) != 0)
 		dps_line_give(&impair->send_line, (int)(token & ~TOKEN_COPY));
 	else if ((token & TOKEN_HOLD) == 0)
-		give_back(impair, token);
+		give_back(impair, token, count);
 	else if (impair->is_closing)
-		give_back(impair, dps_holds_finish(&impair->holds, (int)(token & ~TOKEN_HOLD)));
+		give_back(impair, dps_holds_finish(&impair->holds, (int)(token & ~TOKEN_HOLD)), 1);
 	else
 		dps_holds_start(&impair->holds, (int)(token & ~TOKEN_HOLD), impair->now_ns);
 }
@@ -32,7 +34,7 @@ void dps_impair_release_due(struct dps_impair *impair, uint64_t now_ns)
 	uint32_t token;
 
 	while (dps_holds_take_due(&impair->holds, now_ns, &token))
-		give_back(impair, token);
+		give_back(impair, token, 1);
 }
 
 /* The body of a datagram that goes on as a copy. */
@@ -48,7 +50,7 @@ static void finish_body(struct dps_impair *impair, const struct dps_outgoing *ou
 	if (hold != DPS_HOLDS_NONE)
 		dps_holds_start(&impair->holds, hold, impair->now_ns);
 	else
-		give_back(impair, outgoing->token);
+		give_back(impair, outgoing->token, 1);
 	impair->counters.unimpaired += hold == DPS_HOLDS_NONE && impair->options.hold_ns != 0;
 }
 
@@ -227,7 +229,7 @@ static unsigned int send_some(struct dps_impair *impair, const struct dps_outgoi
 	if (dps_impair_is_blacked_out(impair) || fates[0].is_lost) {
 		impair->counters.sent_lost++;
 		if (outgoing->body != NULL)
-			give_back(impair, outgoing->token);
+			give_back(impair, outgoing->token, 1);
 		return 1;
 	}
 	if (dps_impair_needs_copy(&impair->options, &fates[0]) && outgoing->head_bytes != 0)

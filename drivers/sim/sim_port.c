@@ -100,7 +100,7 @@ static void give_back(struct dps_sim_port *self, uint32_t token)
 {
 	self->bodies_released++;
 	if (self->port.on_released != NULL)
-		self->port.on_released(self->port.released_context, token);
+		self->port.on_released(self->port.released_context, token, 1);
 }
 
 static void release_held(struct dps_sim_port *self, struct dps_sim_held *held)

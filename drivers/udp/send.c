@@ -9,7 +9,7 @@
 static void release_body(struct dps_port *port, const struct dps_outgoing *outgoing)
 {
 	if (outgoing->body != NULL)
-		port->on_released(port->released_context, outgoing->token);
+		port->on_released(port->released_context, outgoing->token, 1);
 }
 
 static uint32_t length_of(const struct dps_outgoing *outgoing)
@@ -109,9 +109,9 @@ static unsigned int finish(struct dps_udp *udp, const struct dps_outgoing *outgo
 
 	for (unsigned int i = 0; i < messages; i++) {
 		udp->port.counters.sent_bytes += udp->out.messages[i].msg_len;
-		for (unsigned int k = 0; k < udp->out.datagrams[i]; k++)
-			release_body(&udp->port, &outgoing[taken++]);
+		taken += udp->out.datagrams[i];
 	}
+	dps_port_release_bodies(&udp->port, outgoing, taken);
 	udp->port.counters.sent_datagrams += taken;
 	return taken;
 }

@@ -213,8 +213,8 @@ bool dps_engine_take_turn(struct dps_engine *engine, uint32_t *remote);
 
 /* ---- What else happens. ---- */
 
-/* The port is done with the body of one packet that lies in this slot. */
-void dps_engine_on_released(struct dps_engine *engine, uint32_t slot);
+/* The port is done with the bodies of so many packets that lie in this slot. */
+void dps_engine_on_released(struct dps_engine *engine, uint32_t slot, uint32_t count);
 
 /*
  * A read or write ended: bytes done or -errno. Reads bring the digest of what they read;

@@ -14,9 +14,9 @@
 
 static atomic_bool is_over;
 
-static void on_released(void *context, uint32_t token)
+static void on_released(void *context, uint32_t token, uint32_t count)
 {
-	(void)context, (void)token;
+	(void)context, (void)token, (void)count;
 }
 
 static void *receive(void *context)

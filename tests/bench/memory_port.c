@@ -49,13 +49,14 @@ static unsigned int memory_send(struct dps_port *base, const struct dps_outgoing
 				unsigned int count)
 {
 	struct memory_port *port = memory_of(base), *peer = port->peer;
+	unsigned int i;
 
-	for (unsigned int i = 0; i < count; i++) {
+	for (i = 0; i < count; i++) {
 		const struct dps_outgoing *out = &outgoing[i];
 		uint8_t *to = place_of(peer, peer->head);
 
 		if (peer->head - peer->tail == MEMORY_PORT_PLACES)
-			return i;
+			break;
 		if (!is_lost(port)) {
 			memcpy(to, out->head, out->head_bytes);
 			if (out->body_bytes > 0)
@@ -63,10 +64,9 @@ static unsigned int memory_send(struct dps_port *base, const struct dps_outgoing
 			peer->lengths[peer->head++ & (MEMORY_PORT_PLACES - 1)] =
 				out->head_bytes + out->body_bytes;
 		}
-		if (out->body)
-			base->on_released(base->released_context, out->token);
 	}
-	return count;
+	dps_port_release_bodies(base, outgoing, i);
+	return i;
 }
 
 static void memory_poll(struct dps_port *port, uint64_t now_ns)

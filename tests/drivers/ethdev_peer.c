@@ -70,11 +70,11 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * DPS_NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-static void on_released(void *context, uint32_t token)
+static void on_released(void *context, uint32_t token, uint32_t count)
 {
 	struct peer *peer = context;
 
-	if (token >= SLOTS_COUNT || !peer->is_held[token])
+	if (count != 1 || token >= SLOTS_COUNT || !peer->is_held[token])
 		fail("token %u came back without being out", token);
 	peer->is_held[token] = false;
 	peer->released++;

@@ -29,12 +29,12 @@ struct fixture {
 	unsigned int released_count;
 };
 
-static void on_released(void *context, uint32_t token)
+static void on_released(void *context, uint32_t token, uint32_t count)
 {
 	struct fixture *fixture = context;
 
-	fixture->released[token]++;
-	fixture->released_count++;
+	fixture->released[token] += count;
+	fixture->released_count += count;
 }
 
 static struct dps_address address_of(const char *text, bool has_mac)

@@ -61,7 +61,7 @@ static unsigned int fake_send(struct dps_port *port, const struct dps_outgoing *
 		if (fake->is_nic)
 			fake->queue[fake->queue_count++] = outgoing[i].token;
 		else
-			port->on_released(port->released_context, outgoing[i].token);
+			port->on_released(port->released_context, outgoing[i].token, 1);
 	}
 	port->counters.sent_datagrams += i;
 	return i;
@@ -70,7 +70,7 @@ static unsigned int fake_send(struct dps_port *port, const struct dps_outgoing *
 static void fake_drain(struct fake *fake)
 {
 	for (unsigned int i = 0; i < fake->queue_count; i++)
-		fake->port.on_released(fake->port.released_context, fake->queue[i]);
+		fake->port.on_released(fake->port.released_context, fake->queue[i], 1);
 	fake->queue_count = 0;
 }
 
@@ -167,15 +167,15 @@ struct bench {
 	uint32_t next; /* number of the next datagram */
 };
 
-static void on_released(void *context, uint32_t token)
+static void on_released(void *context, uint32_t token, uint32_t count)
 {
 	struct bench *bench = context;
 
 	assert_in_range(token, 0, SLOTS_MAX - 1);
-	assert_int_not_equal(bench->out[token], 0);
-	bench->out[token]--;
-	bench->released[token]++;
-	bench->total_released++;
+	assert_in_range(count, 1, bench->out[token]);
+	bench->out[token] -= count;
+	bench->released[token] += count;
+	bench->total_released += count;
 }
 
 static struct bench *begin(const char *text)

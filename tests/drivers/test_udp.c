@@ -18,13 +18,13 @@ struct tokens {
 	unsigned int total;
 };
 
-static void on_released(void *context, uint32_t token)
+static void on_released(void *context, uint32_t token, uint32_t count)
 {
 	struct tokens *tokens = context;
 
 	assert_in_range(token, 0, TOKENS_MAX - 1);
-	tokens->released[token]++;
-	tokens->total++;
+	tokens->released[token] += count;
+	tokens->total += count;
 }
 
 static struct dps_address address(const char *text, uint16_t udp_port)

@@ -51,8 +51,8 @@ static void slots__the_warmest_comes_back_first(void **state)
 	make(&pool);
 	first = take(&pool);
 	second = take(&pool);
-	dps_slots_drop(&pool.slots, first);
-	dps_slots_drop(&pool.slots, second);
+	dps_slots_drop(&pool.slots, first, 1);
+	dps_slots_drop(&pool.slots, second, 1);
 	assert_int_equal(take(&pool), second);
 	assert_int_equal(take(&pool), first);
 }
@@ -66,11 +66,11 @@ static void slots__are_free_when_the_last_reference_is_gone(void **state)
 	make(&pool);
 	slot = take(&pool);
 	dps_slots_hold(&pool.slots, slot, 1);
-	dps_slots_hold(&pool.slots, slot, 1);
-	dps_slots_drop(&pool.slots, slot);
-	dps_slots_drop(&pool.slots, slot);
+	dps_slots_hold(&pool.slots, slot, 3);
+	assert_false(dps_slots_drop(&pool.slots, slot, 1));
+	assert_false(dps_slots_drop(&pool.slots, slot, 3));
 	assert_int_equal(pool.slots.free_count, COUNT - 1);
-	dps_slots_drop(&pool.slots, slot);
+	assert_true(dps_slots_drop(&pool.slots, slot, 1));
 	assert_int_equal(pool.slots.free_count, COUNT);
 }
 
@@ -132,7 +132,7 @@ static void slots__a_random_life_loses_none(void **state)
 		default:
 			if (references[slot] == 0)
 				break;
-			dps_slots_drop(&pool.slots, slot);
+			dps_slots_drop(&pool.slots, slot, 1);
 			in_use -= --references[slot] == 0;
 			break;
 		}

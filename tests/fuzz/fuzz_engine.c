@@ -221,7 +221,7 @@ static void emit(struct world *world)
 		if (!packets[i].body)
 			continue;
 		if (world->held_count == PENDING)
-			dps_engine_on_released(world->engine, world->held[--world->held_count]);
+			dps_engine_on_released(world->engine, world->held[--world->held_count], 1);
 		world->held[world->held_count++] = packets[i].token;
 	}
 }
@@ -373,7 +373,7 @@ static void step(struct world *world)
 		break;
 	case 12:
 		if (world->held_count > 0)
-			dps_engine_on_released(world->engine, world->held[--world->held_count]);
+			dps_engine_on_released(world->engine, world->held[--world->held_count], 1);
 		break;
 	case 13:
 		world->now_ns += take(world, 2) << (what >> 4);
@@ -398,7 +398,7 @@ static void finish(struct world *world)
 		world->ios_count = dps_engine_emit_ios(world->engine, world->ios, 8);
 	} while (world->ios_count > 0);
 	while (world->held_count > 0)
-		dps_engine_on_released(world->engine, world->held[--world->held_count]);
+		dps_engine_on_released(world->engine, world->held[--world->held_count], 1);
 	DPS_ASSERT(engine_check_empty(world->engine) == NULL);
 }
 

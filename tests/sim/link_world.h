@@ -19,11 +19,11 @@ struct link_world {
 	uint32_t released_last;
 };
 
-static inline void link_world_on_released(void *context, uint32_t token)
+static inline void link_world_on_released(void *context, uint32_t token, uint32_t count)
 {
 	struct link_world *world = context;
 
-	world->released_count++;
+	world->released_count += count;
 	world->released_last = token;
 }
 

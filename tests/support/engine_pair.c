@@ -132,7 +132,8 @@ static void drain(struct pair *pair)
 				break;
 		}
 		while (side->holds_count > 0)
-			dps_engine_on_released(side->engine, side->holds[--side->holds_count].slot);
+			dps_engine_on_released(side->engine, side->holds[--side->holds_count].slot,
+					       1);
 	}
 }
 

@@ -105,7 +105,7 @@ static void release_later(struct pair *pair, unsigned int which, uint32_t slot)
 	struct pair_side *side = &pair->sides[which];
 
 	if (pair->options.hold_ns == 0 || side->holds_count == PAIR_PENDING_MAX) {
-		dps_engine_on_released(side->engine, slot);
+		dps_engine_on_released(side->engine, slot, 1);
 		return;
 	}
 	side->holds[side->holds_count++] = (struct pair_hold){
@@ -232,7 +232,7 @@ void pair_release(struct pair *pair, unsigned int which)
 			i++;
 			continue;
 		}
-		dps_engine_on_released(side->engine, side->holds[i].slot);
+		dps_engine_on_released(side->engine, side->holds[i].slot, 1);
 		side->holds[i] = side->holds[--side->holds_count];
 	}
 }
