@@ -154,12 +154,21 @@ static void on_violation(struct dps_collect_session *session, const char *what, 
 /* What comes is verified and not kept: the exporter is not to call it stored. */
 static const char *const discard_feature[] = { "discard" };
 
+/* As many as are asked for; --stripes 1 is what nobody said. */
+static uint32_t stripes_of(const struct dps_collect_session *session)
+{
+	uint32_t asked = 1 + session->hello.more_paths.count;
+	uint64_t most = session->context->options->stripes;
+
+	return most > 1 && asked > most ? (uint32_t)most : asked;
+}
+
 static void try_path(struct dps_collect_session *session, uint64_t now_ns)
 {
 	struct dps_collect_context *context = session->context;
 	struct dps_message answer = { .type = DPS_MESSAGE_HELLO };
 	uint64_t connection_id;
-	int path = dps_node_reserve_path(context->node, &connection_id);
+	int path = dps_node_reserve_path(context->node, stripes_of(session), &connection_id);
 
 	if (path < 0) {
 		session->retry_at_ns = now_ns + RETRY_MS * DPS_NS_PER_MS;

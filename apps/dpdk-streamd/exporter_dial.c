@@ -89,7 +89,8 @@ static bool reserve_spare(struct dps_exporter *exporter)
 
 	if (spare->is_there)
 		return true;
-	path = dps_node_reserve_path(exporter->node, &spare->connection_id);
+	path = dps_node_reserve_path(exporter->node, (uint32_t)exporter->options->stripes,
+				     &spare->connection_id);
 	spare->is_there = path >= 0;
 	spare->path = (uint32_t)path;
 	spare->is_said = false;
@@ -105,7 +106,8 @@ static bool reserve_path(struct dps_exporter *exporter)
 		return reserve_spare(exporter);
 	if (exporter->has_path)
 		return true;
-	path = dps_node_reserve_path(exporter->node, &exporter->connection_id);
+	path = dps_node_reserve_path(exporter->node, (uint32_t)exporter->options->stripes,
+				     &exporter->connection_id);
 	if (path < 0)
 		return false;
 	exporter->path = (uint32_t)path;

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/node.h"
-#include "apps/dpdk-streamd/node_lane.h"
-#include "apps/dpdk-streamd/node_port.h"
 #include "apps/dpdk-streamd/node_snapshot.h"
-#include "apps/dpdk-streamd/statistics.h"
-#include "apps/version.h"
-#include "drivers/ethdev/ethdev_port.h"
+#include "apps/dpdk-streamd/node_state.h"
 #include "drivers/log/log.h"
-#include "drivers/udp/sockaddr.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <signal.h>
@@ -18,29 +13,8 @@
 
 enum {
 	EVENTS_TURN = 64,
-	SHARED_CORE_PROBE_FLOOR_MS = 5,
-	OWN_CORE_PROBE_FLOOR_MS = 1,
 	STOP_MS = 1000,
 	STATISTICS_MS = 100,
-	SILENCE_S_MIN = 1,
-	SILENCE_S_MAX = 30,
-};
-
-struct dps_node {
-	const struct dps_options *options;
-	struct dps_node_listener listener;
-	struct dps_clock clock;
-	struct dps_loop loop;
-	struct dps_node_port port;
-	struct dps_node_lane lanes[DPS_NODE_LANES_MAX];
-	uint32_t lanes_count;
-	struct dps_worker worker;
-	uint32_t chunk_bytes;
-	int signals_count;
-
-	struct dps_statistics_file statistics; /* --stats-file */
-	struct dps_loop_timer statistics_timer;
-	uint64_t statistics_at_ns;
 };
 
 static void print_statistics(struct dps_node *node)
@@ -116,6 +90,22 @@ static void on_signal(void *context, int signal, uint64_t now_ns)
 		node->listener.on_stop(node->listener.context, signal, now_ns);
 }
 
+/* Paths and channels have their names here. */
+static void say(void *context, const struct dps_lane_event *event, uint64_t now_ns)
+{
+	struct dps_node *node = context;
+
+	if (node->listener.on_lane_event)
+		node->listener.on_lane_event(node->listener.context, event, now_ns);
+}
+
+static void command_one(void *context, const struct dps_lane_command *command)
+{
+	dps_node_command_one(context, command);
+}
+
+static const struct dps_stripes_ops stripes_ops = { .command = command_one, .say = say };
+
 static void on_event(struct dps_node *node, struct dps_node_lane *lane,
 		     struct dps_lane_event *event, uint64_t now_ns)
 {
@@ -127,8 +117,8 @@ static void on_event(struct dps_node *node, struct dps_node_lane *lane,
 	    (event->type == DPS_LANE_ENGINE && event->engine.type == DPS_EVENT_PATH_LOST))
 		dps_node_lane_forget_path(lane, event->engine.path);
 	dps_node_lane_name_event(lane, event);
-	if (node->listener.on_lane_event)
-		node->listener.on_lane_event(node->listener.context, event, now_ns);
+	if (!dps_stripes_on_event(&node->stripes, event, now_ns))
+		say(node, event, now_ns);
 }
 
 static void take_events(struct dps_node *node, struct dps_node_lane *lane, uint64_t now_ns)
@@ -227,6 +217,9 @@ int dps_node_start(struct dps_node **made, const struct dps_options *options,
 	node->options = options;
 	node->chunk_bytes = (uint32_t)options->chunk_bytes;
 	dps_limits_init(&limits, options->ring_bytes, node->chunk_bytes);
+	/* A stripe's chunks are as far apart as there are stripes. */
+	for (uint64_t stripes = 1; stripes < options->lanes; stripes *= 2)
+		limits.ring_chunks *= 2;
 	dps_clock_init_real(&node->clock);
 	signals.context = node;
 	result = dps_loop_init(&node->loop, &node->clock, &signals);
@@ -254,6 +247,7 @@ int dps_node_start(struct dps_node **made, const struct dps_options *options,
 			 strerror(-result));
 		goto err_lane;
 	}
+	dps_stripes_init(&node->stripes, &stripes_ops, node, node->chunk_bytes);
 	dps_loop_set_wake(&node->loop, on_wake, node);
 	*made = node;
 	return 0;
@@ -306,6 +300,7 @@ void dps_node_stop(struct dps_node *node, uint32_t reason)
 	close_disks(node);
 	dps_node_port_close(&node->port);
 	destroy_lanes(node);
+	dps_stripes_fini(&node->stripes);
 	dps_loop_fini(&node->loop);
 	free(node);
 }
@@ -320,43 +315,25 @@ int dps_node_turn(struct dps_node *node, uint64_t until_ns)
 	return dps_loop_turn(&node->loop, until_ns);
 }
 
-void dps_node_command(struct dps_node *node, const struct dps_lane_command *command)
+void dps_node_command_one(struct dps_node *node, const struct dps_lane_command *command)
 {
 	uint32_t index = dps_node_lane_of_command(command);
 	struct dps_lane_command own = *command;
 
-	dps_node_lane_unname(&own);
-	if (command->type == DPS_COMMAND_STOP) {
-		for (uint32_t i = 0; i < node->lanes_count; i++)
-			dps_node_lane_command(&node->lanes[i], &own);
-		return;
-	}
 	DPS_ASSERT(index < node->lanes_count);
+	dps_node_lane_unname(&own);
 	if (command->type == DPS_COMMAND_CLOSE_PATH)
 		dps_node_lane_forget_path(&node->lanes[index], command->path);
 	dps_node_lane_command(&node->lanes[index], &own);
 }
 
-/* Where the fewest paths are. A live source is one lane's. */
-static struct dps_node_lane *least_loaded(struct dps_node *node)
+void dps_node_command(struct dps_node *node, const struct dps_lane_command *command)
 {
-	struct dps_node_lane *best = &node->lanes[0];
-
-	for (uint32_t i = 1; i < node->lanes_count && !best->live; i++)
-		if (node->lanes[i].paths_count < best->paths_count)
-			best = &node->lanes[i];
-	return best;
-}
-
-int dps_node_reserve_path(struct dps_node *node, uint64_t *connection_id)
-{
-	struct dps_node_lane *lane = least_loaded(node);
-	int path = dps_node_lane_reserve_path(lane, connection_id);
-
-	if (path >= 0 && node->lanes_count > 1)
-		dps_log("lane", DPS_LOG_INFO, "lane %u has a path more, %u now", lane->index,
-			lane->paths_count);
-	return path;
+	if (command->type == DPS_COMMAND_STOP)
+		for (uint32_t i = 0; i < node->lanes_count; i++)
+			dps_node_lane_command(&node->lanes[i], command);
+	else if (!dps_stripes_on_command(&node->stripes, command))
+		dps_node_command_one(node, command);
 }
 
 struct dps_loop *dps_node_loop(struct dps_node *node)
@@ -395,8 +372,8 @@ void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *sna
 	}
 }
 
-bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t generation,
-			   struct dps_channel_state *state)
+static bool read_channel(struct dps_node *node, uint32_t channel, uint32_t generation,
+			 struct dps_channel_state *state)
 {
 	uint32_t index = dps_node_lane_of_channel(channel);
 	struct dps_lane_snapshot snapshot;
@@ -407,117 +384,30 @@ bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t gen
 	return state->generation == generation;
 }
 
+bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t generation,
+			   struct dps_channel_state *state)
+{
+	uint32_t names[DPS_STRIPES_MAX], generations[DPS_STRIPES_MAX];
+	uint32_t count = dps_stripes_channel_members(&node->stripes, channel, generation, names,
+						     generations);
+
+	if (!read_channel(node, names[0], generations[0], state))
+		return false;
+	for (uint32_t i = 1; i < count; i++) {
+		struct dps_channel_state more;
+
+		if (!read_channel(node, names[i], generations[i], &more))
+			return false;
+		state->bytes_done += more.bytes_done;
+		state->contiguous += more.contiguous;
+		state->stored += more.stored;
+		if (more.posted > state->posted)
+			state->posted = more.posted;
+	}
+	return true;
+}
+
 uint32_t dps_node_chunk_bytes(const struct dps_node *node)
 {
 	return node->chunk_bytes;
-}
-
-uint32_t dps_node_queues(const struct dps_node *node)
-{
-	return node->port.faces_peer ? node->port.count : DPS_MESSAGE_QUEUES_NONE;
-}
-
-static const struct dps_port *port_of(const struct dps_node *node, uint32_t path)
-{
-	uint32_t index = dps_node_lane_of_path(path);
-
-	DPS_ASSERT(index < node->lanes_count);
-	return node->lanes[index].port;
-}
-
-void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_message_hello *hello,
-			 enum dps_role role, uint64_t connection_id, uint64_t epoch)
-{
-	static const char *const discards[] = { "discard" };
-	const struct dps_port *port = port_of(node, path);
-	const struct dps_node_path *own;
-
-	*hello = (struct dps_message_hello){
-		.version_min = DPS_MESSAGE_VERSION,
-		.version_max = DPS_MESSAGE_VERSION,
-		.role = role,
-		.software = "dpdk-streamd " DPS_VERSION,
-		.seal = "clear",
-		.epoch = epoch,
-		.connection_id = connection_id,
-		.window_bytes = node->options->window_bytes,
-		.address = port->local,
-		.chunk_bytes = node->chunk_bytes,
-		.payload_bytes = DPS_PAYLOAD_BYTES_MAX,
-		.queues = dps_node_queues(node),
-	};
-	if (node->options->is_discard) {
-		hello->features = discards;
-		hello->features_count = 1;
-	}
-	own = dps_node_lane_find_path(&node->lanes[dps_node_lane_of_path(path)], path);
-	if (own)
-		hello->address.udp_port = own->udp_port;
-	hello->address.mtu = (uint16_t)(port->mtu < UINT16_MAX ? port->mtu : UINT16_MAX);
-}
-
-void dps_node_steer_path(struct dps_node *node, uint32_t path,
-			 const struct dps_message_hello *hello)
-{
-	struct dps_node_lane *lane = &node->lanes[dps_node_lane_of_path(path)];
-	struct dps_node_path *own = dps_node_lane_find_path(lane, path);
-	const struct dps_port *bare = node->port.bare[lane->index];
-
-	if (own && bare && hello->address.family != DPS_ADDRESS_NONE)
-		own->udp_port = dps_ethdev_choose_port(bare, &hello->address);
-}
-
-static uint32_t datagram_bytes(const struct dps_port *port, const struct dps_message_hello *hello,
-			       uint8_t family)
-{
-	uint32_t mtu = port->mtu, bytes;
-
-	if (hello->address.mtu != 0 && hello->address.mtu < mtu)
-		mtu = hello->address.mtu;
-	bytes = dps_port_datagram_bytes(mtu, family);
-	if (bytes > hello->payload_bytes + DPS_ENVELOPE_BYTES)
-		bytes = hello->payload_bytes + DPS_ENVELOPE_BYTES;
-	return bytes;
-}
-
-/* A way that is dead for so long is tried anew, however long the peer is waited for. */
-static uint64_t silence_ns(const struct dps_options *options)
-{
-	const uint64_t min_ns = SILENCE_S_MIN * DPS_NS_PER_S, max_ns = SILENCE_S_MAX * DPS_NS_PER_S;
-
-	if (options->reconnect_timeout_ns < min_ns)
-		return min_ns;
-	return options->reconnect_timeout_ns < max_ns ? options->reconnect_timeout_ns : max_ns;
-}
-
-void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_message_hello *hello,
-			const struct dps_socket_address *peer)
-{
-	const struct dps_options *options = node->options;
-	struct dps_lane_command command = { .type = DPS_COMMAND_OPEN_PATH, .path = path };
-	struct dps_address *address = &command.open_path.address;
-	const struct dps_node_path *own =
-		dps_node_lane_find_path(&node->lanes[dps_node_lane_of_path(path)], path);
-
-	*address = hello->address;
-	if (address->family == DPS_ADDRESS_NONE) {
-		/* It listens on all its addresses: one that works is where its control comes from.
-		 */
-		dps_sockaddr_decode(&peer->storage, address);
-		address->udp_port = hello->address.udp_port;
-		address->has_mac = hello->address.has_mac;
-	}
-	address->from_udp_port = own ? own->udp_port : 0;
-	command.open_path.config = (struct dps_path_config){
-		.remote_connection_id = hello->connection_id,
-		.datagram_bytes = datagram_bytes(port_of(node, path), hello, address->family),
-		.congestion_mode = options->cc == DPS_CC_FIXED,
-		.rate_bytes_per_s =
-			options->rate_bits_per_s ? options->rate_bits_per_s / 8 : UINT64_MAX,
-		.probe_floor_ns =
-			(options->cores ? OWN_CORE_PROBE_FLOOR_MS : SHARED_CORE_PROBE_FLOOR_MS) *
-			DPS_NS_PER_MS,
-		.silence_ns = silence_ns(options),
-	};
-	dps_node_command(node, &command);
 }

@@ -53,10 +53,11 @@ uint64_t dps_node_now_ns(struct dps_node *node);
 void dps_node_command(struct dps_node *node, const struct dps_lane_command *command);
 
 /*
- * A path on the lane that has the fewest, and the connection id for the peer. -EAGAIN: none just
- * now, try next turn.
+ * A path on the lane that has the fewest, and the connection id for the peer; with stripes, as many
+ * on as many lanes, which have one name and are opened, closed and lost as one. There are at most
+ * as many as there are lanes. -EAGAIN: none just now, try next turn.
  */
-int dps_node_reserve_path(struct dps_node *node, uint64_t *connection_id);
+int dps_node_reserve_path(struct dps_node *node, uint32_t stripes, uint64_t *connection_id);
 
 /* The live source, whose news wake the loop; NULL for none. */
 struct dps_live *dps_node_live(struct dps_node *node);

@@ -233,6 +233,7 @@ int dps_node_lane_reserve_path(struct dps_node_lane *self, uint64_t *connection_
 		self->paths = grow(self->paths, self->paths_room, sizeof(*self->paths));
 	}
 	self->paths[self->paths_count++] = (struct dps_node_path){
+		.connection_id = *connection_id,
 		.name = (uint32_t)path,
 		.udp_port = self->port->local.udp_port,
 	};

@@ -34,6 +34,7 @@ struct dps_node_lane_config {
 
 /* A path that was reserved, and not closed or lost. */
 struct dps_node_path {
+	uint64_t connection_id;
 	uint32_t name;	   /* the lane's */
 	uint16_t udp_port; /* ours, where its packets come to */
 };

@@ -282,6 +282,17 @@ static void split_eal(struct parser *parser, int argc, char *const *argv)
 	}
 }
 
+static bool check_stripes(struct parser *parser)
+{
+	const struct dps_options *options = parser->reader.options;
+
+	if (options->stripes > options->lanes)
+		return dps_option_fail(
+			&parser->reader, "--stripes %llu needs as many lanes: add --lanes %llu",
+			(unsigned long long)options->stripes, (unsigned long long)options->stripes);
+	return true;
+}
+
 /* EAL pins lanes with -l and --lcores; --cores does so without EAL arguments. */
 static bool check_cores(struct parser *parser)
 {
@@ -317,6 +328,7 @@ bool dps_options_parse(struct dps_options *options, int argc, char *const *argv,
 	if (read_words(&parser) &&
 	    (options->command == DPS_COMMAND_HELP ||
 	     (check_required(&parser) && check_both(&parser) && check_cores(&parser) &&
+	      check_stripes(&parser) &&
 	      (options->command == DPS_COMMAND_EXPORT ? check_export(&parser)
 						      : check_collect(&parser)))))
 		return true;

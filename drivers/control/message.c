@@ -46,6 +46,7 @@ static const struct dps_field hello_fields[] = {
 	  BETWEEN(1, DPS_PAYLOAD_BYTES_MAX) },
 	{ "window_bytes", DPS_FIELD_U64, AT(hello.window_bytes), OFFSET },
 	{ "queues", DPS_FIELD_U32, OPTIONAL, AT(hello.queues), BETWEEN(1, DPS_MESSAGE_QUEUES_MAX) },
+	{ "more_paths", DPS_FIELD_WAYS, OPTIONAL, AT(hello.more_paths) },
 	{ .name = NULL },
 };
 

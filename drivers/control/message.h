@@ -13,6 +13,7 @@ enum dps_message_limits {
 	DPS_MESSAGE_ITEMS_MAX = 8192, /* files, ranges or digests of one message */
 	DPS_MESSAGE_FEATURES_MAX = 32,
 	DPS_MESSAGE_QUEUES_MAX = 256,
+	DPS_MESSAGE_WAYS_MAX = 15,
 	DPS_MESSAGE_CHUNK_BYTES_MAX = 1 << 20,
 	DPS_MESSAGE_WORD_BYTES_MAX = 64,   /* a feature, a seal */
 	DPS_MESSAGE_TEXT_BYTES_MAX = 1024, /* a sentence for people */
@@ -78,6 +79,17 @@ enum dps_blocked_why {
 	DPS_BLOCKED_COUNT,
 };
 
+/* One more path beside the one of the hello, for a transfer over several. */
+struct dps_message_way {
+	uint64_t connection_id; /* what packets to this side carry over it */
+	uint16_t udp_port;	/* and where they go; the address is the hello's */
+};
+
+struct dps_message_ways {
+	uint32_t count;
+	struct dps_message_way items[DPS_MESSAGE_WAYS_MAX];
+};
+
 /* Both say it first, the exporter before the collector. */
 struct dps_message_hello {
 	uint32_t version_min;
@@ -94,6 +106,7 @@ struct dps_message_hello {
 	uint32_t chunk_bytes;	    /* a power of two */
 	uint32_t payload_bytes;	    /* most payload of one packet that this side takes */
 	uint32_t queues; /* pairs of a port that faces the other's queue by queue, or NONE */
+	struct dps_message_ways more_paths;
 };
 
 /* The answer instead of hello or accept. */

@@ -16,6 +16,7 @@ enum dps_field_kind {
 	DPS_FIELD_HEX64,    /* a u64 as 16 hexadecimal digits */
 	DPS_FIELD_VERSIONS, /* two u32, min and max; absent: 0 and 0 */
 	DPS_FIELD_ADDRESS,
+	DPS_FIELD_WAYS,	    /* absent: none */
 	DPS_FIELD_PATH,	    /* a pointer, and its u32 length at count_offset */
 	DPS_FIELD_FEATURES, /* lists: a pointer, and its u32 length at count_offset */
 	DPS_FIELD_FILES,

@@ -202,6 +202,30 @@ static bool read_address(struct dps_reader *reader, const struct dps_field *fiel
 	return true;
 }
 
+static bool read_ways(struct dps_reader *reader, const struct dps_field *field, const json_t *value,
+		      struct dps_message_ways *ways)
+{
+	int64_t udp_port;
+
+	memset(ways, 0, sizeof(*ways));
+	if (value && !json_is_array(value))
+		return dps_reader_fail(reader, field->name, "is not a list");
+	if (json_array_size(value) > DPS_MESSAGE_WAYS_MAX)
+		return dps_reader_fail(reader, field->name, "has too many entries");
+	for (; ways->count < json_array_size(value); ways->count++) {
+		const json_t *way = json_array_get(value, ways->count);
+		struct dps_message_way *item = &ways->items[ways->count];
+
+		if (!read_hex64(reader, dps_object_get(way, "connection_id"),
+				"more_paths.connection_id", &item->connection_id) ||
+		    !dps_read_integer(reader, dps_object_get(way, "udp_port"),
+				      "more_paths.udp_port", 1, UINT16_MAX, &udp_port))
+			return false;
+		item->udp_port = (uint16_t)udp_port;
+	}
+	return true;
+}
+
 static bool read_number(struct dps_reader *reader, const struct dps_field *field,
 			const json_t *value, void *to)
 {
@@ -245,6 +269,8 @@ bool dps_read_value(struct dps_reader *reader, const struct dps_field *field, co
 		return read_versions(reader, field, value, to);
 	case DPS_FIELD_ADDRESS:
 		return read_address(reader, field, value, to);
+	case DPS_FIELD_WAYS:
+		return read_ways(reader, field, value, to);
 	default:
 		DPS_ASSERT(false);
 	}
@@ -313,6 +339,25 @@ static json_t *write_address(const struct dps_address *address)
 			 (int)address->udp_port, "mtu", (int)address->mtu);
 }
 
+static json_t *write_ways(const struct dps_message_ways *ways)
+{
+	json_t *array = ways->count > 0 ? json_array() : json_null();
+
+	DPS_ASSERT(ways->count <= DPS_MESSAGE_WAYS_MAX);
+	for (uint32_t i = 0; array && i < ways->count; i++) {
+		json_t *way = json_object();
+
+		if (!way || json_array_append_new(array, way) != 0 ||
+		    !dps_object_add(way, "connection_id",
+				    write_hex64(ways->items[i].connection_id)) ||
+		    !dps_object_add(way, "udp_port", json_integer(ways->items[i].udp_port))) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
 static json_t *write_number(const struct dps_field *field, uint64_t number, uint64_t none)
 {
 	if (field->is_optional && number == none)
@@ -347,6 +392,8 @@ json_t *dps_write_value(const struct dps_field *field, const void *from)
 		return write_versions(from);
 	case DPS_FIELD_ADDRESS:
 		return write_address(from);
+	case DPS_FIELD_WAYS:
+		return write_ways(from);
 	default:
 		DPS_ASSERT(false);
 	}

@@ -79,9 +79,10 @@ uint64_t dps_node_now_ns(struct dps_node *node)
 	return DPS_NS_PER_S;
 }
 
-int dps_node_reserve_path(struct dps_node *node, uint64_t *connection_id)
+int dps_node_reserve_path(struct dps_node *node, uint32_t stripes, uint64_t *connection_id)
 {
 	(void)node;
+	(void)stripes;
 	(void)connection_id;
 	return -1;
 }

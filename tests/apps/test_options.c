@@ -95,7 +95,7 @@ static void parse__reads_every_option_of_export(void **state)
 	parse_good(
 		&parsed,
 		"export --to [::1]:99 --port memif:/tmp/s --ip 192.0.2.1/24 --cc fixed --rate 9.5G "
-		"--mtu 1500 --window 8M --ring 32M --chunk 64K --lanes 4 --stripes 1 --vlan 7 "
+		"--mtu 1500 --window 8M --ring 32M --chunk 64K --lanes 4 --stripes 4 --vlan 7 "
 		"--connect-timeout 100ms --reconnect-timeout forever --idle-timeout 1.5m --grace 0 "
 		"--state /s --clear --trust-on-first-use --json -q --log-level debug "
 		"--log-level lane:info --stats-file f --impair loss=0.01 --cores 2,4-6 --new "
@@ -311,7 +311,7 @@ static void parse__explains_every_bad_line(void **state)
 		{ EXPORT "a --chunk 2M", "--chunk 2M is too large" },
 		{ EXPORT "a --lanes 17", "--lanes 17 is too large" },
 		{ EXPORT "a --lanes 0", "--lanes 0 is too small" },
-		{ EXPORT "a --stripes 4", "--stripes 4 is not in this version" },
+		{ EXPORT "a --stripes 4", "--stripes 4 needs as many lanes: add --lanes 4" },
 		{ EXPORT "a --vlan 7", "--vlan is for DPDK ports" },
 		{ EXPORT "a --vlan 4095", "--vlan 4095 is too large" },
 		{ EXPORT "a --vlan 0", "--vlan 0 is too small" },

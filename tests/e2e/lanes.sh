@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Several lanes in a process, each with a queue of its own: transfers are spread over them, and what
 # interrupts one is made good as with a single lane.
-# seconds: 150 400
+# seconds: 240 600
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/survive_lib.sh
@@ -71,6 +71,68 @@ astray() {
 	done
 }
 
+# ---- one transfer over several lanes
+
+# carried_by NAME COUNT: its log tells of as many paths.
+carried_by() {
+	local paths
+
+	paths=$(grep -c 'has a path more' "$scratch/$1.err") || true
+	((paths == $2)) || fail_with "the $1 has $paths paths instead of $2"
+}
+
+striped() {
+	prepare "$1"
+	make_tree
+	make_captures "$scratch/from/tree/rotated" $((24 << 20)) $((3 << 20))
+	compose --stripes 2 --log-level info "${@:2}"
+	collector+=(--log-level info)
+	lanes 2
+	begin_both
+	ends_well
+	carried_by exporter 2
+	carried_by collector 2
+}
+
+# The side with fewer lanes says how many.
+stripes_of_the_smaller() {
+	prepare udp
+	make_tree
+	compose --stripes 4 --lanes 4 --log-level info
+	collector+=(--lanes 3 --log-level info)
+	begin_both
+	ends_well
+	carried_by collector 3
+}
+
+# Killed in the middle, and what goes on has other stripes than what was before.
+striped_and_killed() {
+	local i
+
+	prepare memif
+	make_tree
+	compose --stripes 2 "${slow[@]}"
+	lanes 2
+	begin_both
+	wait_midway
+	kill_off collector
+	begin collector
+	wait_event exporter resumed
+	wait_moved exporter $((8 << 20))
+	kill_off exporter collector
+	begin_both
+	wait_event exporter resumed
+	wait_moved exporter $((16 << 20))
+	expect_resumed
+	kill_off exporter
+	for i in "${!exporter[@]}"; do
+		[[ ${exporter[i]} != --stripes ]] || exporter[i + 1]=1
+	done
+	begin exporter
+	ends_well
+	expect_resumed
+}
+
 # Each exporter is a peer of its own: the collector puts them on lanes of their own.
 several_exporters() {
 	local i
@@ -115,6 +177,11 @@ run_case two_lanes udp
 run_case two_lanes memif --impair loss=0.01,reorder=0.01,dup=0.01,hold=2ms,seed=3
 run_case killed
 run_case astray
+run_case striped memif
+run_case striped udp
+run_case striped memif --impair loss=0.01,reorder=0.01,dup=0.01,corrupt=0.001,hold=2ms,seed=7
+run_case stripes_of_the_smaller
+run_case striped_and_killed
 run_case several_exporters
 run_case memif_with_other_lanes
 finish_cases

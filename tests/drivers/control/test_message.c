@@ -53,7 +53,9 @@ static void hello__survives_the_round_trip(void **state)
 			   .chunk_bytes = 262144,
 			   .payload_bytes = 8192,
 			   .window_bytes = 67108864,
-			   .queues = 3 },
+			   .queues = 3,
+			   .more_paths = { .count = 2,
+					   .items = { { 1, 7421 }, { UINT64_MAX, 65535 } } } },
 	};
 	struct dps_message again;
 
@@ -66,7 +68,9 @@ static void hello__survives_the_round_trip(void **state)
 		"\"mac\":\"02:00:00:aa:bb:cc\",\"ip\":\"192.0.2.1\",\"udp_port\":7420,\"mtu\":9000}"
 		","
 		"\"chunk_bytes\":262144,\"payload_bytes\":8192,\"window_bytes\":67108864,"
-		"\"queues\":3}",
+		"\"queues\":3,\"more_paths\":["
+		"{\"connection_id\":\"0000000000000001\",\"udp_port\":7421},"
+		"{\"connection_id\":\"ffffffffffffffff\",\"udp_port\":65535}]}",
 		&again);
 	assert_int_equal(again.hello.version_min, 1);
 	assert_int_equal(again.hello.version_max, 3);
@@ -83,6 +87,9 @@ static void hello__survives_the_round_trip(void **state)
 	assert_int_equal(again.hello.payload_bytes, 8192);
 	assert_int_equal(again.hello.window_bytes, 67108864);
 	assert_int_equal(again.hello.queues, 3);
+	assert_int_equal(again.hello.more_paths.count, 2);
+	assert_int_equal(again.hello.more_paths.items[0].udp_port, 7421);
+	assert_true(again.hello.more_paths.items[1].connection_id == UINT64_MAX);
 	dps_message_fini(&again);
 }
 
@@ -101,6 +108,7 @@ static void hello__may_have_an_address_without_mac_or_ip(void **state)
 	assert_int_equal(message.hello.address.family, DPS_ADDRESS_NONE);
 	assert_int_equal(message.hello.address.has_mac, 0);
 	assert_true(message.hello.queues == DPS_MESSAGE_QUEUES_NONE);
+	assert_int_equal(message.hello.more_paths.count, 0);
 	through(&message, json, &again);
 	dps_message_fini(&message);
 	dps_message_fini(&again);
