@@ -133,6 +133,26 @@ striped_and_killed() {
 	expect_resumed
 }
 
+# All its paths go on without the control connection, and the next one is attached to them.
+striped_and_detached() {
+	need_streamd
+	need_scratch $((256 << 20))
+	mkdir "$scratch/from"
+	user_folder into
+	link_wire 1500 4 udp udp
+	make_tree
+	compose --stripes 2 "${slow[@]}"
+	lanes 2
+	begin_both
+	wait_midway
+	cut reject with tcp reset
+	wait_event exporter control_lost
+	mend
+	wait_event exporter attached
+	ends_well
+	! has_event exporter parked || fail_with "it parked though data came through"
+}
+
 # Each exporter is a peer of its own: the collector puts them on lanes of their own.
 several_exporters() {
 	local i
@@ -182,6 +202,7 @@ run_case striped udp
 run_case striped memif --impair loss=0.01,reorder=0.01,dup=0.01,corrupt=0.001,hold=2ms,seed=7
 run_case stripes_of_the_smaller
 run_case striped_and_killed
+run_case striped_and_detached
 run_case several_exporters
 run_case memif_with_other_lanes
 finish_cases
