@@ -126,19 +126,6 @@ unsigned int dps_lane_take_events(struct dps_lane *lane, struct dps_lane_event *
 	return count;
 }
 
-void dps_lane_read_snapshot(struct dps_lane *lane, struct dps_lane_snapshot *snapshot)
-{
-	uint64_t words[sizeof(lane->published) / sizeof(lane->published[0])];
-	uint32_t begun;
-
-	do {
-		begun = dps_sequence_begin(&lane->published_sequence);
-		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-			words[i] = dps_sequence_get(&lane->published[i]);
-	} while (!dps_sequence_is_whole(&lane->published_sequence, begun));
-	memcpy(snapshot, words, sizeof(*snapshot));
-}
-
 /* ---- the lane's side ---- */
 
 void dps_lane_say(struct dps_lane *lane, const struct dps_lane_event *event)
@@ -157,31 +144,6 @@ static void ring_bell(struct dps_lane *lane)
 	lane->is_ring_due = false;
 	lane->rung_at_ns = lane->now_ns;
 	lane->ring(lane->ring_context);
-}
-
-static void publish(struct dps_lane *lane)
-{
-	struct dps_lane_snapshot *snapshot = &lane->snapshot;
-	uint64_t words[sizeof(lane->published) / sizeof(lane->published[0])] = { 0 };
-
-	lane->published_at_ns = lane->now_ns;
-	dps_engine_read_counters(lane->engine, &snapshot->engine);
-	snapshot->port = lane->config.port->counters;
-	snapshot->disk = lane->config.disk->counters;
-	snapshot->free_slots = dps_engine_free_slots(lane->engine);
-	snapshot->now_ns = lane->now_ns;
-	snapshot->is_link_up = lane->is_link_up;
-	for (uint32_t i = 0; i < lane->config.limits.paths; i++)
-		if (dps_engine_read_path(lane->engine, i, &snapshot->path) == 0)
-			break;
-	for (uint32_t i = 0; i < lane->config.limits.channels; i++)
-		if (dps_engine_read_channel(lane->engine, i, &snapshot->channel) == 0)
-			break;
-	memcpy(words, snapshot, sizeof(*snapshot));
-	dps_sequence_change(&lane->published_sequence);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		dps_sequence_put(&lane->published[i], words[i]);
-	dps_sequence_done(&lane->published_sequence);
 }
 
 /*
@@ -470,7 +432,7 @@ unsigned int dps_lane_turn(struct dps_lane *lane)
 	lane->snapshot.turns++;
 	lane->snapshot.idle_turns += work == 0;
 	if (lane->now_ns >= lane->published_at_ns + PUBLISH_US * DPS_NS_PER_US || lane->is_stopping)
-		publish(lane);
+		dps_lane_publish(lane);
 	ring_bell(lane);
 	return work;
 }

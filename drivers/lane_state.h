@@ -87,6 +87,9 @@ struct dps_lane {
 /* Puts an event into the outbox, for which there is room. */
 void dps_lane_say(struct dps_lane *lane, const struct dps_lane_event *event);
 
+/* Shows others how things are. */
+void dps_lane_publish(struct dps_lane *lane);
+
 /* The name of a path of the engine, as others call it. */
 uint32_t dps_lane_path_name(const struct dps_lane *lane, uint32_t index);
 
