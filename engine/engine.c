@@ -211,8 +211,18 @@ void dps_engine_read_counters(const struct dps_engine *engine, struct dps_engine
 	*counters = engine->counters;
 }
 
+uint64_t dps_engine_data_packets_received(const struct dps_engine *engine)
+{
+	return engine->counters.data_packets_received;
+}
+
 uint32_t dps_engine_free_slots(const struct dps_engine *engine)
 {
 	/* The zeros keep their own reference; it counts only while a probe is under way. */
 	return engine->slots.free_count + (engine->slots.references[engine->zero_slot] == 1);
+}
+
+uint32_t dps_engine_free_slots_low(const struct dps_engine *engine)
+{
+	return engine->slots.free_low + 1; /* that of the zeros, which was taken first of all */
 }

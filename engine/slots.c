@@ -16,7 +16,7 @@ void dps_slots_init(struct dps_slots *slots, void *memory, uint32_t count, uint8
 	slots->references = slots->stack + count;
 	slots->slot_bytes = slot_bytes;
 	slots->count = count;
-	slots->free_count = count;
+	slots->free_count = slots->free_low = count;
 	slots->reserved = 0;
 	memset(slots->references, 0, (size_t)count * sizeof(uint32_t));
 	for (uint32_t i = 0; i < count; i++)
@@ -48,6 +48,8 @@ uint32_t dps_slots_take_reserved(struct dps_slots *slots)
 	dps_slots_unreserve(slots);
 	DPS_ASSERT(slots->free_count > 0);
 	slot = slots->stack[--slots->free_count];
+	if (slots->free_count < slots->free_low)
+		slots->free_low = slots->free_count;
 	DPS_ASSERT(slots->references[slot] == 0);
 	slots->references[slot] = 1;
 	return slot;

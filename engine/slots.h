@@ -22,6 +22,7 @@ struct dps_slots {
 	uint32_t slot_bytes;
 	uint32_t count;
 	uint32_t free_count;
+	uint32_t free_low; /* free_count when it was least */
 	uint32_t reserved;
 };
 

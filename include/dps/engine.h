@@ -333,6 +333,8 @@ struct dps_engine_counters {
 
 void dps_engine_read_counters(const struct dps_engine *engine,
 			      struct dps_engine_counters *counters);
+/* One of them. */
+uint64_t dps_engine_data_packets_received(const struct dps_engine *engine);
 
 struct dps_path_state {
 	uint64_t smoothed_rtt_ns;
@@ -368,3 +370,5 @@ int dps_engine_read_channel(const struct dps_engine *engine, uint32_t channel,
 
 /* Slots that nobody holds: equals limits->slots when every channel is closed and the port idle. */
 uint32_t dps_engine_free_slots(const struct dps_engine *engine);
+/* When there were least. */
+uint32_t dps_engine_free_slots_low(const struct dps_engine *engine);

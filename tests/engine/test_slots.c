@@ -74,6 +74,25 @@ static void slots__are_free_when_the_last_reference_is_gone(void **state)
 	assert_int_equal(pool.slots.free_count, COUNT);
 }
 
+static void slots__the_least_that_was_free_is_known(void **state)
+{
+	struct pool pool;
+	uint32_t slot;
+
+	(void)state;
+	make(&pool);
+	assert_int_equal(pool.slots.free_low, COUNT);
+	dps_slots_reserve(&pool.slots); /* a promise takes none */
+	assert_int_equal(pool.slots.free_low, COUNT);
+	dps_slots_unreserve(&pool.slots);
+	slot = take(&pool);
+	take(&pool);
+	assert_int_equal(pool.slots.free_low, COUNT - 2);
+	dps_slots_drop(&pool.slots, slot);
+	take(&pool);
+	assert_int_equal(pool.slots.free_low, COUNT - 2);
+}
+
 static void slots__what_is_promised_is_not_available(void **state)
 {
 	struct pool pool;
@@ -147,6 +166,7 @@ int main(void)
 		cmocka_unit_test(slots__are_handed_out_once_each),
 		cmocka_unit_test(slots__the_warmest_comes_back_first),
 		cmocka_unit_test(slots__are_free_when_the_last_reference_is_gone),
+		cmocka_unit_test(slots__the_least_that_was_free_is_known),
 		cmocka_unit_test(slots__what_is_promised_is_not_available),
 		cmocka_unit_test(slots__a_random_life_loses_none),
 	};
