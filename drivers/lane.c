@@ -2,6 +2,7 @@
 #include "drivers/lane.h"
 #include "drivers/digest/digest.h"
 #include "drivers/lane_state.h"
+#include "drivers/ticks.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -75,6 +76,7 @@ struct dps_lane *dps_lane_create(const struct dps_lane_config *config)
 	init_ios(lane);
 	lane->now_ns = dps_clock_now_ns(config->clock);
 	lane->has_passed_all = true;
+	dps_lane_meter_start(&lane->meter, 0, dps_ticks_now());
 	lane->engine = dps_engine_init(memory, &config->limits, config->slots, config->index,
 				       config->seed, lane->now_ns);
 	config->port->on_released = on_released;
@@ -408,6 +410,14 @@ static void watch_link(struct dps_lane *lane)
 						     .engine = { .error = is_up } });
 }
 
+/* A step of the turn is over: whose time it was. Out of the way of turns that are not metered. */
+static inline unsigned int meter(struct dps_lane *lane, enum dps_lane_step step, unsigned int work)
+{
+	if (__builtin_expect(lane->meter.is_on, 0))
+		dps_lane_meter_step(lane, step, work);
+	return work;
+}
+
 unsigned int dps_lane_turn(struct dps_lane *lane)
 {
 	unsigned int work = 0;
@@ -416,21 +426,23 @@ unsigned int dps_lane_turn(struct dps_lane *lane)
 	lane->config.port->ops->poll(lane->config.port, lane->now_ns);
 	watch_link(lane);
 	reserve_paths(lane);
-	work += dps_lane_do_commands(lane);
+	meter(lane, DPS_LANE_BEGAN, 1);
+	work += meter(lane, DPS_LANE_COMMANDED, dps_lane_do_commands(lane));
 	if (!dps_engine_is_choked(lane->engine)) {
-		work += receive(lane);
-		work += reap(lane);
+		work += meter(lane, DPS_LANE_RECEIVED, receive(lane));
+		work += meter(lane, DPS_LANE_REAPED, reap(lane));
 	}
 	if (dps_engine_next_deadline_ns(lane->engine) <= lane->now_ns)
 		dps_engine_on_deadline(lane->engine, lane->now_ns);
-	work += send(lane);
-	work += submit(lane);
+	work += meter(lane, DPS_LANE_SENT, send(lane));
+	work += meter(lane, DPS_LANE_SUBMITTED, submit(lane));
 	work += pass_events(lane);
 	close_abandoned(lane);
 	if (lane->is_stopping)
 		finish_stop(lane);
 	lane->snapshot.turns++;
 	lane->snapshot.idle_turns += work == 0;
+	lane->meter.had_work = work > 0;
 	if (lane->now_ns >= lane->published_at_ns + PUBLISH_US * DPS_NS_PER_US || lane->is_stopping)
 		dps_lane_publish(lane);
 	ring_bell(lane);

@@ -9,6 +9,7 @@
 #pragma once
 #include "drivers/clock.h"
 #include "drivers/disk.h"
+#include "drivers/lane_cycles.h"
 #include "drivers/mailbox.h"
 #include "drivers/port.h"
 #include "drivers/seal/seal.h"
@@ -81,7 +82,11 @@ struct dps_lane_snapshot {
 	struct dps_disk_counters disk;
 	uint64_t turns;
 	uint64_t idle_turns;
+	struct dps_lane_cycles cycles; /* of the periods that were metered */
+	uint64_t metered_packets;      /* of data, sent or received in them */
+	uint64_t slots;
 	uint64_t free_slots;
+	uint64_t free_slots_low; /* when there were least */
 	uint64_t now_ns;
 	uint64_t is_link_up;
 	struct dps_path_state path;	  /* of the lowest open path */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Lane snapshot: what a lane shows of itself, and how others read it while it runs. */
 #include "drivers/lane_state.h"
+#include "drivers/ticks.h"
 #include <string.h>
 
 void dps_lane_publish(struct dps_lane *lane)
@@ -12,7 +13,11 @@ void dps_lane_publish(struct dps_lane *lane)
 	dps_engine_read_counters(lane->engine, &snapshot->engine);
 	snapshot->port = lane->config.port->counters;
 	snapshot->disk = lane->config.disk->counters;
+	snapshot->slots = lane->config.limits.slots;
 	snapshot->free_slots = dps_engine_free_slots(lane->engine);
+	snapshot->free_slots_low = dps_engine_free_slots_low(lane->engine);
+	snapshot->cycles = lane->meter.cycles;
+	snapshot->metered_packets = lane->meter.packets;
 	snapshot->now_ns = lane->now_ns;
 	snapshot->is_link_up = lane->is_link_up;
 	for (uint32_t i = 0; i < lane->config.limits.paths; i++)
@@ -26,6 +31,9 @@ void dps_lane_publish(struct dps_lane *lane)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		dps_sequence_put(&lane->published[i], words[i]);
 	dps_sequence_done(&lane->published_sequence);
+	dps_lane_meter_next(&lane->meter,
+			    snapshot->engine.data_packets + snapshot->engine.data_packets_received,
+			    dps_ticks_now());
 }
 
 void dps_lane_read_snapshot(struct dps_lane *lane, struct dps_lane_snapshot *snapshot)

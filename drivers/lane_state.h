@@ -78,6 +78,8 @@ struct dps_lane {
 	bool is_link_up;
 	bool is_stopping;
 
+	struct dps_lane_meter meter;
+	uint64_t metered_data_packets;	   /* received, at the last step that was metered */
 	struct dps_lane_snapshot snapshot; /* the lane's own */
 	uint64_t published_at_ns;
 	struct dps_sequence published_sequence;
@@ -86,6 +88,19 @@ struct dps_lane {
 
 /* Puts an event into the outbox, for which there is room. */
 void dps_lane_say(struct dps_lane *lane, const struct dps_lane_event *event);
+
+/* The steps of a turn after which the meter is read. */
+enum dps_lane_step {
+	DPS_LANE_BEGAN,
+	DPS_LANE_COMMANDED,
+	DPS_LANE_RECEIVED,
+	DPS_LANE_REAPED,
+	DPS_LANE_SENT,
+	DPS_LANE_SUBMITTED,
+};
+
+/* While it is metered: books the time since the last step that had work. */
+void dps_lane_meter_step(struct dps_lane *lane, enum dps_lane_step step, unsigned int work);
 
 /* Shows others how things are. */
 void dps_lane_publish(struct dps_lane *lane);
