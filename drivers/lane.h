@@ -87,6 +87,7 @@ struct dps_lane_snapshot {
 	uint64_t slots;
 	uint64_t free_slots;
 	uint64_t free_slots_low; /* when there were least */
+	struct dps_port_pool pools[DPS_PORT_POOLS_COUNT];
 	uint64_t now_ns;
 	uint64_t is_link_up;
 	struct dps_path_state path;	  /* of the lowest open path */

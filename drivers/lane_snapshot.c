@@ -18,6 +18,7 @@ void dps_lane_publish(struct dps_lane *lane)
 	snapshot->free_slots_low = dps_engine_free_slots_low(lane->engine);
 	snapshot->cycles = lane->meter.cycles;
 	snapshot->metered_packets = lane->meter.packets;
+	memcpy(snapshot->pools, lane->config.port->pools, sizeof(snapshot->pools));
 	snapshot->now_ns = lane->now_ns;
 	snapshot->is_link_up = lane->is_link_up;
 	for (uint32_t i = 0; i < lane->config.limits.paths; i++)

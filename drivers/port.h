@@ -26,6 +26,19 @@ struct dps_port_counters {
 	uint64_t send_errors;	     /* datagrams the kernel refused for good (e.g. unreachable) */
 };
 
+/* What a port takes its buffers from. */
+enum dps_port_pool_name {
+	DPS_PORT_POOL_RX,
+	DPS_PORT_POOL_HEAD, /* of datagrams to be sent */
+	DPS_PORT_POOL_BODY,
+	DPS_PORT_POOLS_COUNT,
+};
+
+struct dps_port_pool {
+	uint64_t count;	   /* 0: the port has no such pool */
+	uint64_t free_low; /* of them were free when there were least */
+};
+
 struct dps_port;
 
 /* Every function but allocate is called by the port's lane only. */
@@ -68,6 +81,7 @@ struct dps_port {
 	struct dps_address local; /* what peers send to; complete once the port is open */
 	uint32_t mtu;		  /* largest IP packet */
 	struct dps_port_counters counters;
+	struct dps_port_pool pools[DPS_PORT_POOLS_COUNT];
 	/* Set by the lane: the port is done with the bodies of so many datagrams of this token. */
 	void (*on_released)(void *context, uint32_t token, uint32_t count);
 	void *released_context;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/ethdev/ethdev_low.h"
 #include "drivers/ethdev/ethdev_private.h"
 #include <dps/assert.h>
 #include <errno.h>
@@ -59,6 +60,9 @@ int ethdev_pools_create(struct ethdev *ethdev, int socket)
 	if (ethdev->rx_pool == NULL || ethdev->head_pool == NULL || ethdev->control_pool == NULL ||
 	    (ethdev->body_pool == NULL && !ethdev->copies_bodies))
 		return rte_errno != 0 ? -rte_errno : -ENOMEM;
+	ethdev_low_init(&ethdev->port.pools[DPS_PORT_POOL_RX], ethdev->rx_pool);
+	ethdev_low_init(&ethdev->port.pools[DPS_PORT_POOL_HEAD], ethdev->head_pool);
+	ethdev_low_init(&ethdev->port.pools[DPS_PORT_POOL_BODY], ethdev->body_pool);
 	return 0;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/ethdev/ethdev_low.h"
 #include "drivers/ethdev/ethdev_private.h"
 #include "engine/bits.h"
 #include <dps/assert.h>
@@ -145,6 +146,8 @@ unsigned int ethdev_receive(struct dps_port *port, struct dps_incoming *incoming
 	received = handed + rte_eth_rx_burst(ethdev->id, ethdev->queue, mbufs + handed,
 					     (uint16_t)(room - handed));
 	ethdev_leave(ethdev);
+	if (received != 0)
+		ethdev_low_note(&port->pools[DPS_PORT_POOL_RX], ethdev->rx_pool);
 	for (unsigned int i = 0; i < received; i++) {
 		enum fate fate;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/ethdev/ethdev_low.h"
 #include "drivers/ethdev/ethdev_private.h"
 #include "engine/bits.h"
 #include <dps/assert.h>
@@ -166,9 +167,13 @@ static bool take_buffers(struct ethdev *ethdev, struct rte_mbuf **heads, struct 
 {
 	if (rte_pktmbuf_alloc_bulk(ethdev->head_pool, heads, count) != 0)
 		return false;
-	if (ethdev->copies_bodies ||
-	    rte_pktmbuf_alloc_bulk(ethdev->body_pool, segments, count) == 0)
+	ethdev_low_note(&ethdev->port.pools[DPS_PORT_POOL_HEAD], ethdev->head_pool);
+	if (ethdev->copies_bodies)
 		return true;
+	if (rte_pktmbuf_alloc_bulk(ethdev->body_pool, segments, count) == 0) {
+		ethdev_low_note(&ethdev->port.pools[DPS_PORT_POOL_BODY], ethdev->body_pool);
+		return true;
+	}
 	rte_pktmbuf_free_bulk(heads, count);
 	return false;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/impair/parts.h"
+#include <string.h>
 
 #define FLIPS_MAX 4
 
@@ -68,6 +69,7 @@ void dps_impair_mirror_counters(struct dps_impair *impair)
 	const struct dps_impair_counters *c = &impair->counters;
 
 	impair->port.counters = impair->inner->counters;
+	memcpy(impair->port.pools, impair->inner->pools, sizeof(impair->port.pools));
 	impair->port.counters.impaired_datagrams =
 		c->sent_lost + c->sent_damaged + c->received_lost + c->received_damaged;
 }

@@ -212,6 +212,30 @@ static void send__keeps_what_the_device_refuses(void **state)
 	close_port(fixture);
 }
 
+static void pools__tell_the_least_that_was_free(void **state)
+{
+	struct fixture *fixture = open_port(0);
+	const struct dps_port_pool *rx = &fixture->port->pools[DPS_PORT_POOL_RX];
+	const struct dps_port_pool *head = &fixture->port->pools[DPS_PORT_POOL_HEAD];
+	const struct dps_port_pool *body = &fixture->port->pools[DPS_PORT_POOL_BODY];
+
+	(void)state;
+	drain(fixture);
+	assert_true(rx->count > 0 && head->count > 0 && body->count > 0);
+	assert_int_equal(head->free_low, head->count);
+	assert_int_equal(offer_all(fixture, 0, 100), 100);
+	assert_int_equal(head->free_low, head->count - 100);
+	assert_int_equal(body->free_low, body->count - 100);
+	drain(fixture);
+	/* What came back does not undo it, and less than before does not change it. */
+	assert_int_equal(offer_all(fixture, 100, 50), 50);
+	assert_int_equal(head->free_low, head->count - 100);
+	assert_int_equal(body->free_low, body->count - 100);
+	drain(fixture);
+	assert_int_equal(rx->free_low, rx->count); /* net_ring gives out the sender's buffers */
+	close_port(fixture);
+}
+
 static void send__takes_and_drops_what_cannot_go(void **state)
 {
 	struct fixture *fixture = open_port(0);
@@ -349,6 +373,7 @@ int main(void)
 		cmocka_unit_test(send__copies_no_body),
 		cmocka_unit_test(send__stops_when_the_device_holds_all_and_goes_on),
 		cmocka_unit_test(send__keeps_what_the_device_refuses),
+		cmocka_unit_test(pools__tell_the_least_that_was_free),
 		cmocka_unit_test(send__takes_and_drops_what_cannot_go),
 		cmocka_unit_test(close__gives_every_body_back),
 		cmocka_unit_test(add_remote__says_why_not),
