@@ -5,6 +5,7 @@
  * Owner: the control core.
  */
 #pragma once
+#include "apps/dpdk-streamd/lane_report.h"
 #include "apps/dpdk-streamd/node.h"
 #include "apps/dpdk-streamd/report.h"
 #include "apps/dpdk-streamd/watch.h"
@@ -23,6 +24,7 @@ struct dps_collect_context {
 	struct dps_worker *store;    /* opens, syncs, publishes */
 	struct dps_worker *examiner; /* looks at offers, which may take long */
 	struct dps_report *report;
+	struct dps_lane_marks lanes_at_last; /* report of progress */
 	uint32_t chunk_bytes;
 	uint32_t channels_count; /* receiving */
 	uint32_t channels_max;

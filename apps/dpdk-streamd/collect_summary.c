@@ -26,8 +26,12 @@ void dps_collect_report_progress(const struct dps_intake *intake, uint64_t now_n
 		.files = intake->manifest.settled_count,
 		.files_total = intake->total_files,
 	};
+	struct dps_collect_context *context = intake->context;
+	struct dps_report_lane lanes[DPS_LANE_REPORT_MAX];
 	struct dps_lane_snapshot snapshot;
 
+	if (now_ns < dps_report_deadline_ns(context->report))
+		return;
 	if (intake->is_parked)
 		fill_parked(intake, &progress, now_ns);
 	progress.waits_for_source = intake->verdict == DPS_WATCHDOG_IDLE_SOURCE;
@@ -36,10 +40,12 @@ void dps_collect_report_progress(const struct dps_intake *intake, uint64_t now_n
 		progress.blocked_by = "the disk is full";
 		progress.blocked_ns = now_ns - intake->space.since_ns;
 	}
-	dps_node_read_snapshot(intake->context->node, &snapshot);
+	dps_node_read_snapshot(context->node, &snapshot);
 	progress.data_packets = snapshot.engine.data_packets_received;
 	progress.retransmitted_packets = snapshot.engine.duplicate_packets;
-	dps_report_on_progress(intake->context->report, &progress, now_ns);
+	progress.lanes = dps_lane_report(context->node, &context->lanes_at_last, lanes);
+	dps_report_on_progress(context->report, &progress, now_ns);
+	dps_lane_marks_set(&context->lanes_at_last, context->node);
 }
 
 void dps_collect_explain_end(const struct dps_intake *intake, char *text)
@@ -73,7 +79,9 @@ static void log_end(const struct dps_intake *intake)
 
 void dps_collect_report_end(struct dps_collect_context *context, const struct dps_intake *intake)
 {
+	static const struct dps_lane_marks from_the_start;
 	struct dps_report_summary summary = { 0 };
+	struct dps_report_lane lanes[DPS_LANE_REPORT_MAX];
 	struct dps_lane_snapshot snapshot;
 
 	dps_node_read_snapshot(context->node, &snapshot);
@@ -81,6 +89,8 @@ void dps_collect_report_end(struct dps_collect_context *context, const struct dp
 	summary.retransmitted_packets = snapshot.engine.duplicate_packets;
 	summary.impaired_packets = snapshot.port.impaired_datagrams;
 	summary.peak_rss_bytes = dps_report_peak_rss_bytes();
+	summary.lanes = dps_lane_report(context->node,
+					intake ? &intake->lanes_at_start : &from_the_start, lanes);
 	if (intake) {
 		bool is_stored = dps_intake_is_stored(intake);
 

@@ -170,6 +170,7 @@ static void report_progress(struct dps_collector *collector, uint64_t now_ns)
 		dps_report_start(&collector->report, now_ns);
 		dps_report_go_on_from(&collector->report,
 				      intake->was_resumed ? dps_intake_kept_bytes(intake) : 0);
+		dps_lane_marks_set(&collector->context.lanes_at_last, collector->context.node);
 	}
 	collector->shown = intake;
 	if (intake)

@@ -96,6 +96,8 @@ static void on_path_open(struct dps_exporter *exporter, uint32_t payload_bytes, 
 		dps_export_start(&exporter->export, exporter->path);
 	dps_report_on_offer(&exporter->report, &offer);
 	dps_report_start(&exporter->report, now_ns);
+	dps_lane_marks_set(&exporter->lanes_at_start, exporter->node);
+	exporter->lanes_at_last = exporter->lanes_at_start;
 	dps_vitals_start(&exporter->vitals, now_ns);
 	if (exporter->export.is_from_mirror) {
 		dps_exporter_continue(exporter, now_ns);

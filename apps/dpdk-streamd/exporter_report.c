@@ -11,6 +11,7 @@ void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns
 {
 	struct dps_export *export = &exporter->export;
 	struct dps_report_limit items[DPS_TRANSFER_LIMITS];
+	struct dps_report_lane lanes[DPS_LANE_REPORT_MAX];
 	struct dps_lane_snapshot snapshot;
 	struct dps_report_progress progress = { .transfer = export->id };
 
@@ -34,7 +35,9 @@ void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns
 	progress.data_packets = snapshot.engine.data_packets;
 	progress.retransmitted_packets = snapshot.engine.retransmitted_packets;
 	progress.limits = dps_transfer_limits(&snapshot, &exporter->last_snapshot, items);
+	progress.lanes = dps_lane_report(exporter->node, &exporter->lanes_at_last, lanes);
 	dps_report_on_progress(&exporter->report, &progress, now_ns);
+	dps_lane_marks_set(&exporter->lanes_at_last, exporter->node);
 	exporter->last_snapshot = snapshot;
 }
 
@@ -42,6 +45,7 @@ void dps_exporter_summarize(struct dps_exporter *exporter)
 {
 	struct dps_export *export = &exporter->export;
 	struct dps_report_limit items[DPS_TRANSFER_LIMITS];
+	struct dps_report_lane lanes[DPS_LANE_REPORT_MAX];
 	struct dps_lane_snapshot snapshot;
 	struct dps_report_summary summary;
 
@@ -65,6 +69,7 @@ void dps_exporter_summarize(struct dps_exporter *exporter)
 		.resent_bytes = export->bytes_resent,
 		.peak_rss_bytes = dps_report_peak_rss_bytes(),
 		.limits = dps_transfer_limits(&snapshot, NULL, items),
+		.lanes = dps_lane_report(exporter->node, &exporter->lanes_at_start, lanes),
 		.is_stored = exporter->status == 0 && exporter->is_done && exporter->peer_stores,
 		.is_verified = exporter->status == 0 && exporter->is_done,
 	};

@@ -4,6 +4,7 @@
 #include "apps/dpdk-streamd/export_transfer.h"
 #include "apps/dpdk-streamd/exporter.h"
 #include "apps/dpdk-streamd/exporter_blocked.h"
+#include "apps/dpdk-streamd/lane_report.h"
 #include "apps/dpdk-streamd/vitals.h"
 #include "apps/dpdk-streamd/watch.h"
 #include "drivers/control/dialer.h"
@@ -54,6 +55,8 @@ struct dps_exporter {
 	struct dps_socket_address peer_address;
 	char peer_name[DPS_ENDPOINT_TEXT_BYTES];
 	struct dps_lane_snapshot last_snapshot;
+	struct dps_lane_marks lanes_at_start; /* of the transfer */
+	struct dps_lane_marks lanes_at_last;  /* report of progress */
 	struct dps_watch watch;
 	struct dps_vitals vitals;
 	enum dps_watchdog_verdict verdict; /* as of the last tick */

@@ -37,6 +37,7 @@ struct dps_intake *dps_intake_make(struct dps_collect_context *context,
 	intake->total_files = intake->total_bytes = DPS_NUMBER_NONE;
 	intake->folder = (struct dps_staging_folder){ .id = *id, .fd = -1 };
 	intake->started_at_ns = intake->checkpoint_at_ns = intake->heard_at_ns = now_ns;
+	dps_lane_marks_set(&intake->lanes_at_start, context->node);
 	dps_vitals_start(&intake->vitals, now_ns);
 	intake->created_at_s = time(NULL);
 	intake->close_channel_at_ns = DPS_NEVER_NS;

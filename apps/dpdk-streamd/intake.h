@@ -219,6 +219,7 @@ struct dps_intake {
 	enum dps_watchdog_verdict verdict_before;
 	uint64_t started_at_ns;
 	uint64_t ended_at_ns;
+	struct dps_lane_marks lanes_at_start;
 	uint64_t files_stored;
 	uint64_t files_same;
 	uint64_t files_failed;

@@ -407,6 +407,17 @@ bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t gen
 	return true;
 }
 
+uint32_t dps_node_lanes_count(const struct dps_node *node)
+{
+	return node->lanes_count;
+}
+
+void dps_node_read_lane(struct dps_node *node, uint32_t index, struct dps_lane_snapshot *snapshot)
+{
+	DPS_ASSERT(index < node->lanes_count);
+	dps_lane_read_snapshot(node->lanes[index].lane, snapshot);
+}
+
 uint32_t dps_node_chunk_bytes(const struct dps_node *node)
 {
 	return node->chunk_bytes;

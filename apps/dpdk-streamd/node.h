@@ -65,6 +65,10 @@ struct dps_live *dps_node_live(struct dps_node *node);
 /* All lanes together; path and channel are the first lane's. */
 void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *snapshot);
 
+/* How many lanes there are, and what one of them has published. */
+uint32_t dps_node_lanes_count(const struct dps_node *node);
+void dps_node_read_lane(struct dps_node *node, uint32_t index, struct dps_lane_snapshot *snapshot);
+
 /*
  * How far a channel is that is the only one of its lane, as an exporter's are. False when the lane
  * has not told.

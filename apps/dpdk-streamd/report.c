@@ -90,6 +90,61 @@ static void add_limits(json_t *object, const struct dps_report_limits *limits)
 	add(object, "limited_by", shares);
 }
 
+static json_t *cycles_of(const struct dps_lane_cycles *cycles)
+{
+	json_t *object = json_object();
+
+	for (unsigned int i = 0; i < DPS_STAGES_COUNT; i++)
+		add(object, dps_lane_stage_name(i), number(cycles->spent[i]));
+	return object;
+}
+
+/* Nothing can be said of no packet. */
+static json_t *cycles_per_packet_of(const struct dps_report_lane *lane)
+{
+	json_t *object;
+
+	if (lane->packets == 0)
+		return json_null();
+	object = json_object();
+	for (unsigned int i = 0; i < DPS_STAGE_IDLE; i++)
+		add(object, dps_lane_stage_name(i),
+		    json_real(dps_report_share(lane->cycles.spent[i], lane->packets)));
+	return object;
+}
+
+static json_t *pools_of(const struct dps_report_lane *lane)
+{
+	json_t *object = json_object();
+
+	for (unsigned int i = 0; i < lane->pools_count; i++) {
+		json_t *pool = json_object();
+
+		add(pool, "count", number(lane->pools[i].count));
+		add(pool, "free_low", number(lane->pools[i].free_low));
+		add(object, lane->pools[i].name, pool);
+	}
+	return object;
+}
+
+static void add_lanes(json_t *object, const struct dps_report_lanes *lanes)
+{
+	json_t *array = json_array();
+
+	for (unsigned int i = 0; i < lanes->count; i++) {
+		const struct dps_report_lane *lane = &lanes->items[i];
+		json_t *item = json_object();
+
+		add(item, "busy", json_real(dps_report_busy(lane)));
+		add(item, "metered_packets", number(lane->packets));
+		add(item, "cycles", cycles_of(&lane->cycles));
+		add(item, "cycles_per_packet", cycles_per_packet_of(lane));
+		add(item, "pools", pools_of(lane));
+		json_array_append_new(array, item);
+	}
+	add(object, "lanes", array);
+}
+
 /* Writes and frees one line. */
 static void print(struct dps_report *report, json_t *object)
 {
@@ -338,6 +393,7 @@ static void print_progress(struct dps_report *report, const struct dps_report_pr
 	add(object, "data_packets", number(progress->data_packets));
 	add(object, "retransmitted_packets", number(progress->retransmitted_packets));
 	add_limits(object, &progress->limits);
+	add_lanes(object, &progress->lanes);
 	if (progress->is_parked) {
 		add(object, "parked_seconds", json_real((double)progress->parked_ns / 1e9));
 		add_until(object, progress);
@@ -408,6 +464,7 @@ static void print_summary(struct dps_report *report, const struct dps_report_sum
 	add(object, "resent_bytes", number(summary->resent_bytes));
 	add(object, "peak_rss_bytes", number(summary->peak_rss_bytes));
 	add_limits(object, &summary->limits);
+	add_lanes(object, &summary->lanes);
 	add(object, "stored", json_boolean(summary->is_stored));
 	add(object, "verified", json_boolean(summary->is_verified));
 	print(report, object);

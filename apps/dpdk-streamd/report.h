@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Report: what a run tells while it goes on and at its end, as JSON lines or for people. */
 #pragma once
+#include "drivers/lane_cycles.h"
 #include <dps/types.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,28 @@ struct dps_report_limit {
 
 struct dps_report_limits {
 	const struct dps_report_limit *items;
+	unsigned int count;
+};
+
+/* How many of a pool's buffers were free when there were least. */
+struct dps_report_pool {
+	const char *name; /* "slots", "rx", ... */
+	uint64_t count;
+	uint64_t free_low; /* since the process began */
+};
+
+enum { DPS_REPORT_POOLS_MAX = 4 };
+
+/* What a lane's time went to, as far as it was metered. */
+struct dps_report_lane {
+	struct dps_lane_cycles cycles;
+	uint64_t packets; /* of data, sent or received meanwhile */
+	struct dps_report_pool pools[DPS_REPORT_POOLS_MAX];
+	unsigned int pools_count;
+};
+
+struct dps_report_lanes {
+	const struct dps_report_lane *items;
 	unsigned int count;
 };
 
@@ -82,6 +105,7 @@ struct dps_report_progress {
 	uint64_t data_packets;
 	uint64_t retransmitted_packets;
 	struct dps_report_limits limits; /* since the last report */
+	struct dps_report_lanes lanes;	 /* since the last report */
 	bool is_parked;			 /* bytes is where it goes on */
 	uint64_t parked_ns;		 /* so far */
 	uint64_t reconnect_ns;		 /* until the next attempt; 0: it is under way */
@@ -106,6 +130,7 @@ struct dps_report_summary {
 	uint64_t resent_bytes; /* sent before and sent again because of resumes */
 	uint64_t peak_rss_bytes;
 	struct dps_report_limits limits; /* of the whole transfer */
+	struct dps_report_lanes lanes;	 /* since the transfer began */
 	bool is_stored;			 /* all that was asked for */
 	bool is_verified;
 };

@@ -14,6 +14,13 @@ double dps_report_gbps(uint64_t bytes, uint64_t ns)
 	return ns ? (double)bytes * 8 / (double)ns : 0;
 }
 
+double dps_report_busy(const struct dps_report_lane *lane)
+{
+	uint64_t busy = dps_lane_cycles_busy(&lane->cycles);
+
+	return dps_report_share(busy, busy + lane->cycles.spent[DPS_STAGE_IDLE]);
+}
+
 uint64_t dps_report_limits_ns(const struct dps_report_limits *limits)
 {
 	uint64_t sum_ns = 0;
@@ -99,6 +106,24 @@ void dps_report_format_limits(char *text, size_t room, const struct dps_report_l
 		append(text, room, "%s%s %.0f%%", i > 0 ? ", " : "", limit->name,
 		       100 * dps_report_share(limit->ns, sum_ns));
 	}
+}
+
+void dps_report_format_lane(char text[DPS_REPORT_LINE_BYTES], const struct dps_report_lane *lane,
+			    const unsigned int *number)
+{
+	const size_t room = DPS_REPORT_LINE_BYTES;
+
+	text[0] = '\0';
+	append(text, room, "lane ");
+	if (number)
+		append(text, room, "%u ", *number);
+	append(text, room, "%.0f%% busy", 100 * dps_report_busy(lane));
+	if (lane->packets == 0)
+		return;
+	for (unsigned int i = 0; i < DPS_STAGE_IDLE; i++)
+		append(text, room, "%s %s %.0f", i == 0 ? ":" : ",", dps_lane_stage_name(i),
+		       dps_report_share(lane->cycles.spent[i], lane->packets));
+	append(text, room, " cycles/packet");
 }
 
 static uint64_t smaller_of(uint64_t number, uint64_t total)
@@ -210,6 +235,7 @@ static const char *headline(const struct dps_report_summary *summary)
 void dps_report_print_summary(FILE *file, const struct dps_report_summary *summary)
 {
 	char bytes[DPS_REPORT_WORD_BYTES], memory[DPS_REPORT_WORD_BYTES], limits[128];
+	char line[DPS_REPORT_LINE_BYTES];
 
 	dps_report_format_bytes(bytes, summary->bytes);
 	dps_report_format_bytes(memory, summary->peak_rss_bytes);
@@ -234,4 +260,9 @@ void dps_report_print_summary(FILE *file, const struct dps_report_summary *summa
 	dps_report_format_limits(limits, sizeof(limits), &summary->limits, 4);
 	if (limits[0])
 		fprintf(file, "limited by %s\n", limits);
+	for (unsigned int i = 0; i < summary->lanes.count; i++) {
+		dps_report_format_lane(line, &summary->lanes.items[i],
+				       summary->lanes.count > 1 ? &i : NULL);
+		fprintf(file, "%s\n", line);
+	}
 }

@@ -33,6 +33,15 @@ void dps_report_format_progress(char text[DPS_REPORT_LINE_BYTES],
 
 void dps_report_print_summary(FILE *file, const struct dps_report_summary *summary);
 
+/* "lane 37% busy: rx 310, ack 40, tx 0, disk 55, other 9 cycles/packet"; number NULL: the only
+ * lane.
+ */
+void dps_report_format_lane(char text[DPS_REPORT_LINE_BYTES], const struct dps_report_lane *lane,
+			    const unsigned int *number);
+
+/* The share of a lane's time in which it had something to do, 0 when it has not run. */
+double dps_report_busy(const struct dps_report_lane *lane);
+
 /* Parts of a whole, 0 of nothing. */
 double dps_report_share(uint64_t part, uint64_t whole);
 

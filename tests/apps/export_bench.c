@@ -42,6 +42,18 @@ bool dps_node_read_channel(struct dps_node *node, uint32_t channel, uint32_t gen
 	return state->is_sender && state->generation == generation;
 }
 
+uint32_t dps_node_lanes_count(const struct dps_node *node)
+{
+	(void)node;
+	return 1;
+}
+
+void dps_node_read_lane(struct dps_node *node, uint32_t index, struct dps_lane_snapshot *snapshot)
+{
+	(void)index;
+	dps_node_read_snapshot(node, snapshot);
+}
+
 uint32_t dps_node_chunk_bytes(const struct dps_node *node)
 {
 	(void)node;

@@ -28,6 +28,18 @@ void dps_node_read_snapshot(struct dps_node *node, struct dps_lane_snapshot *sna
 	memset(snapshot, 0, sizeof(*snapshot));
 }
 
+uint32_t dps_node_lanes_count(const struct dps_node *node)
+{
+	(void)node;
+	return 1;
+}
+
+void dps_node_read_lane(struct dps_node *node, uint32_t index, struct dps_lane_snapshot *snapshot)
+{
+	(void)index;
+	dps_node_read_snapshot(node, snapshot);
+}
+
 /* ---- the world of a test ---- */
 
 static void on_message(void *context, const struct dps_message *message, uint64_t now_ns)

@@ -71,12 +71,43 @@ static void add__sums_counters_and_keeps_the_firsts_path(void **state)
 	assert_int_equal(sum.is_link_up, 0); /* one lane cannot send */
 }
 
+static void add__keeps_the_least_that_was_free_and_adds_cycles(void **state)
+{
+	struct dps_lane_snapshot sum, lane;
+
+	(void)state;
+	memset(&sum, 0, sizeof(sum));
+	memset(&lane, 0, sizeof(lane));
+	sum.cycles.spent[DPS_STAGE_RX] = 100;
+	lane.cycles.spent[DPS_STAGE_RX] = 11;
+	lane.cycles.spent[DPS_STAGE_IDLE] = 5;
+	sum.metered_packets = 3;
+	lane.metered_packets = 4;
+	sum.slots = lane.slots = 64;
+	sum.free_slots_low = 10;
+	lane.free_slots_low = 9;
+	sum.pools[DPS_PORT_POOL_RX] = (struct dps_port_pool){ 512, 100 };
+	lane.pools[DPS_PORT_POOL_RX] = (struct dps_port_pool){ 512, 101 };
+	sum.pools[DPS_PORT_POOL_HEAD] = (struct dps_port_pool){ 512, 100 };
+	lane.pools[DPS_PORT_POOL_HEAD] = (struct dps_port_pool){ 256, 99 };
+	dps_node_snapshot_add(&sum, &lane);
+	assert_int_equal(sum.cycles.spent[DPS_STAGE_RX], 111);
+	assert_int_equal(sum.cycles.spent[DPS_STAGE_IDLE], 5);
+	assert_int_equal(sum.metered_packets, 7);
+	assert_int_equal(sum.slots, 128);
+	assert_int_equal(sum.free_slots_low, 9);
+	assert_int_equal(sum.pools[DPS_PORT_POOL_RX].free_low, 100);
+	assert_int_equal(sum.pools[DPS_PORT_POOL_HEAD].free_low, 99);
+	assert_int_equal(sum.pools[DPS_PORT_POOL_HEAD].count, 256);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(name__tells_the_lane_and_comes_back),
 		cmocka_unit_test(name__of_a_channel_to_open_is_its_paths),
 		cmocka_unit_test(add__sums_counters_and_keeps_the_firsts_path),
+		cmocka_unit_test(add__keeps_the_least_that_was_free_and_adds_cycles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,24 @@ static const struct dps_report_limit limits_of_test[] = {
 	{ "source", 0 }, { "disk", 610 }, { "credit", 300 }, { "window", 50 }, { "pacing", 40 },
 };
 
+static const struct dps_report_lane lanes_of_test[] = {
+	{ .cycles = { { 31000, 4000, 0, 5500, 1000, 124500 } },
+	  .packets = 100,
+	  .pools = { { "slots", 256, 12 }, { "rx", 512, 0 } },
+	  .pools_count = 2 },
+	{ .cycles = { { 0, 0, 0, 0, 1, 3 } } },
+};
+
+#define LANES                                                                                      \
+	"\"lanes\":[{\"busy\":0.25,\"metered_packets\":100,\"cycles\":{\"rx\":31000,\"ack\":4000," \
+	"\"tx\":0,\"disk\":5500,\"other\":1000,\"idle\":124500},\"cycles_per_packet\":{\"rx\":"    \
+	"310.0,"                                                                                   \
+	"\"ack\":40.0,\"tx\":0.0,\"disk\":55.0,\"other\":10.0},\"pools\":{\"slots\":{\"count\":"   \
+	"256,"                                                                                     \
+	"\"free_low\":12},\"rx\":{\"count\":512,\"free_low\":0}}},{\"busy\":0.25,"                 \
+	"\"metered_packets\":0,\"cycles\":{\"rx\":0,\"ack\":0,\"tx\":0,\"disk\":0,\"other\":1,"    \
+	"\"idle\":3},\"cycles_per_packet\":null,\"pools\":{}}]"
+
 static struct dps_report_progress progress_of_test(void)
 {
 	return (struct dps_report_progress){
@@ -26,6 +44,7 @@ static struct dps_report_progress progress_of_test(void)
 		.data_packets = 1000,
 		.retransmitted_packets = 9,
 		.limits = { limits_of_test, 5 },
+		.lanes = { lanes_of_test, 2 },
 	};
 }
 
@@ -42,6 +61,7 @@ static struct dps_report_summary summary_of_test(void)
 		.resent_bytes = 3690368,
 		.peak_rss_bytes = 120 << 20,
 		.limits = { limits_of_test, 5 },
+		.lanes = { lanes_of_test, 2 },
 		.is_stored = true,
 		.is_verified = true,
 	};
@@ -178,7 +198,8 @@ static void on_progress__reports_once_a_second(void **state)
 		    "\"total_bytes\":2147483648,\"files\":2,\"total_files\":17,\"gbps\":8.58993459,"
 		    "\"mean_gbps\":8.58993459,\"eta_seconds\":1.0,\"data_packets\":1000,"
 		    "\"retransmitted_packets\":9,\"limited_by\":{\"source\":0.0,\"disk\":0.61,"
-		    "\"credit\":0.3,\"window\":0.05,\"pacing\":0.04},\"state\":\"moving\"}\n");
+		    "\"credit\":0.3,\"window\":0.05,\"pacing\":0.04}," LANES
+		    ",\"state\":\"moving\"}\n");
 	assert_true(dps_report_deadline_ns(&bench.report) == 12 * S);
 
 	/* A stall of some seconds, in which nothing moved and the total was lost sight of. */
@@ -246,8 +267,8 @@ static void finish__has_every_field_of_the_interface(void **state)
 		    "\"goodput_gbps\":8.0,\"data_packets\":262144,\"retransmitted_packets\":2621,"
 		    "\"impaired_packets\":2600,\"resent_bytes\":3690368,"
 		    "\"peak_rss_bytes\":125829120,\"limited_by\":{\"source\":0.0,\"disk\":0.61,"
-		    "\"credit\":0.3,\"window\":0.05,\"pacing\":0.04},\"stored\":true,"
-		    "\"verified\":true}\n");
+		    "\"credit\":0.3,\"window\":0.05,\"pacing\":0.04}," LANES
+		    ",\"stored\":true,\"verified\":true}\n");
 	close_bench(&bench);
 }
 
@@ -264,7 +285,14 @@ static void finish__tells_people_the_same(void **state)
 		    "1 skipped: symlinks and special files\n"
 		    "packets: 262144, resent 2621 (1.00%), lost or damaged on purpose 2600; "
 		    "peak memory 120.00 MiB\n"
-		    "limited by disk 61%, credit 30%, window 5%\n");
+		    "limited by disk 61%, credit 30%, window 5%\n"
+		    "lane 0 25% busy: rx 310, ack 40, tx 0, disk 55, other 10 cycles/packet\n"
+		    "lane 1 25% busy\n");
+	summary.lanes.count = 1;
+	dps_report_finish(&bench.report, &summary);
+	assert_int_equal(fflush(bench.out), 0);
+	assert_non_null(strstr(bench.out_text + bench.seen_bytes, "\nlane 25% busy: rx 310, "));
+	bench.seen_bytes = bench.out_bytes;
 	summary = (struct dps_report_summary){ .files = 1, .files_failed = 2, .is_verified = true };
 	dps_report_finish(&bench.report, &summary);
 	assert_line(&bench, "not complete: 1 file, 0 B in 0.00 s, 0.00 Gb/s\n"
