@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Row of a file on disk that becomes a file on disk: against fio, rsync and cp."""
+"""Rows of a file on disk that becomes a file on disk: against fio, rsync and cp; how busy lanes are."""
 import json
 import os
 import time
@@ -7,7 +7,7 @@ import time
 import ours
 from files import Mover
 from programs import Failure, Skip, find, forget, run, scratch, write_random
-from ratios import pair_row
+from ratios import interval, median, pair_row
 
 FILE_BYTES = 4 << 30
 ROUNDS = 5
@@ -26,6 +26,9 @@ def check_direct(folder):
 
 class DiskMover(Mover):
     """What is read comes from the disk, and what is written is there when the clock stops."""
+
+    def moved(self):
+        return ours.transfer(self.folder, [self.source], ["--into", self.into])
 
     def fio(self):
         """The smaller side of reading one file and writing another at the same time, in Gb/s."""
@@ -59,8 +62,20 @@ REFERENCES = {"fio, smaller side": DiskMover.fio, "rsync": DiskMover.rsync_store
               "cp": DiskMover.cp}
 
 
-def disk_to_disk(skipped):
-    names = list(REFERENCES)
+def busy_row(sides, rates):
+    """The side whose lane has more to do is what counts."""
+    most = [max(side.values()) for side in sides]
+    low, high = interval(most)
+    return {"name": "lane-busy-disk", "value": round(median(most), 1), "unit": "%",
+            "value_low": round(low, 1), "value_high": round(high, 1), "rounds": len(sides),
+            "at_gbps": round(median(rates), 3),
+            **{name: round(median([side[name] for side in sides]), 1) for name in sides[0]}}
+
+
+def disk_to_disk(wanted, skipped):
+    """The rows of these names."""
+    names = list(REFERENCES) if "disk-to-disk" in wanted else []
+    sides, rates = [], []
     pairs = {name: [] for name in names}
     where = os.environ.get("TMPDIR", "/var/tmp")
     with scratch(where, 2 * FILE_BYTES) as folder:
@@ -71,7 +86,10 @@ def disk_to_disk(skipped):
         for _ in range(ROUNDS):
             mover.fresh()
             forget(source)
-            mine = mover.mine()
+            result = mover.moved()
+            sides.append(ours.busy(result))
+            mine = result["goodput_gbps"]
+            rates.append(mine)
             for name in list(names):
                 mover.fresh()
                 try:
@@ -81,3 +99,5 @@ def disk_to_disk(skipped):
                     names.remove(name)
     for name in names:
         yield pair_row("disk-to-disk", pairs[name], name, moves="a file of 4 GiB on disk")
+    if "lane-busy-disk" in wanted:
+        yield busy_row(sides, rates)

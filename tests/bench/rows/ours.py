@@ -15,26 +15,36 @@ def summary(text):
     raise Failure("dpdk-streamd printed no summary")
 
 
-def transfer(folder, sends, takes, mtu=None, port="memif"):
+def commands(home, sends, takes, mtu=None, port="memif"):
     """
-    Moves something once; the exporter's summary. sends and takes: the arguments that say what is
-    sent and where it goes.
+    Command lines of both sides with all they leave in a folder, and the port for control. sends and
+    takes: the arguments that say what is sent and where it goes.
     """
-    program = built("apps", "dpdk-streamd")
+    program, control = built("apps", "dpdk-streamd"), free_port()
+    data = f"memif:{home}/memif.sock" if port == "memif" else port
+    link = ["--port", data, "--clear", "--state", os.path.join(home, "state"), "--json"]
+    link += ["--mtu", str(mtu)] if mtu else []
+    return ([program, "collect", *takes, "--control", f"127.0.0.1:{control}", "--once", *link],
+            [program, "export", "--to", f"127.0.0.1:{control}", *link, *sends], control)
+
+
+def transfer(folder, sends, takes, **more):
+    """Moves something once; the exporter's summary, with the collector's lanes in it."""
     with tempfile.TemporaryDirectory(dir=folder) as home:
-        control = free_port()
-        data = f"memif:{home}/memif.sock" if port == "memif" else port
-        link = ["--port", data, "--clear"] + (["--mtu", str(mtu)] if mtu else [])
+        collect, export, control = commands(home, sends, takes, **more)
         environment = dict(os.environ, XDG_STATE_HOME=os.path.join(home, "state"))
-        collect = [program, "collect", *takes, "--control", f"127.0.0.1:{control}", *link,
-                   "--state", os.path.join(home, "state"), "--once", "-q"]
-        export = [program, "export", "--to", f"127.0.0.1:{control}", *link,
-                  "--state", os.path.join(home, "state"), "--json", *sends]
         with running(collect, env=environment) as collector:
             await_that(lambda: is_listening(control), collector, "collect listens")
             result = summary(run(export, env=environment))
             ended(collector, 30)
+            result["collector_lanes"] = summary(collector.said())["lanes"]
     return result
+
+
+def busy(result):
+    """Percent of its time that the busiest lane of each side had something to do."""
+    return {side: 100 * max(lane["busy"] for lane in result[lanes])
+            for side, lanes in (("exporter", "lanes"), ("collector", "collector_lanes"))}
 
 
 def goodput(*arguments, **more):
