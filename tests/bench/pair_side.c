@@ -208,9 +208,17 @@ static uint64_t moved(const struct side *side, const struct pair_plan *plan)
 	return plan->mode == PAIR_OURS ? pair_ours_moved(&side->ours) : side->raw.bytes;
 }
 
+static uint64_t cpu_now_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * DPS_NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
 static void run_take(struct side *side, const struct pair_plan *plan, uint32_t take)
 {
-	uint64_t bytes, began_ns;
+	uint64_t bytes, began_ns, cpu_began_ns;
 
 	if (plan->mode == PAIR_OURS)
 		pair_ours_resume(&side->ours);
@@ -218,8 +226,10 @@ static void run_take(struct side *side, const struct pair_plan *plan, uint32_t t
 		pair_raw_begin(&side->raw, plan, take);
 	run_stage(side, plan, PAIR_SETTLES);
 	bytes = moved(side, plan);
+	cpu_began_ns = cpu_now_ns();
 	began_ns = dps_clock_now_ns(&side->clock);
 	run_stage(side, plan, PAIR_COUNTS);
+	side->self->cpu_ns = cpu_now_ns() - cpu_began_ns;
 	side->self->ns = dps_clock_now_ns(&side->clock) - began_ns;
 	side->self->bytes = moved(side, plan) - bytes;
 	if (plan->mode == PAIR_OURS)
