@@ -88,7 +88,7 @@ static void slots__the_least_that_was_free_is_known(void **state)
 	slot = take(&pool);
 	take(&pool);
 	assert_int_equal(pool.slots.free_low, COUNT - 2);
-	dps_slots_drop(&pool.slots, slot);
+	dps_slots_drop(&pool.slots, slot, 1);
 	take(&pool);
 	assert_int_equal(pool.slots.free_low, COUNT - 2);
 }
