@@ -25,10 +25,10 @@ struct fixture {
 	unsigned int released;
 };
 
-static void on_released(void *context, uint32_t token)
+static void on_released(void *context, uint32_t token, uint32_t count)
 {
 	(void)token;
-	((struct fixture *)context)->released++;
+	((struct fixture *)context)->released += count;
 }
 
 static struct dps_address address_of(const char *text, bool has_mac)

@@ -46,7 +46,7 @@ static unsigned int port_send(struct dps_port *port, const struct dps_outgoing *
 {
 	for (unsigned int i = 0; i < count; i++)
 		if (outgoing[i].body != NULL)
-			port->on_released(port->released_context, outgoing[i].token);
+			port->on_released(port->released_context, outgoing[i].token, 1);
 	return count;
 }
 
