@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Live sources through kills of the collector and cuts of either connection: what is read once arrives
 # whole, and a file that is stored is never said to have failed.
-# seconds: 60 240
+# seconds: 60 400
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/survive_lib.sh
@@ -132,7 +132,7 @@ control_is_cut_until_it_is_forgotten() {
 if [[ -z $full ]]; then
 	run_case kills_and_a_blackout 512 900M 2
 else
-	run_case kills_and_a_blackout 2048 500M 12
+	run_case kills_and_a_blackout 1024 400M 10
 fi
 run_case control_is_cut
 [[ -z $full ]] || run_case control_is_cut_until_it_is_forgotten
