@@ -3,6 +3,7 @@
 #include "drivers/ethdev/eal_log.h"
 #include "drivers/ethdev/eal_prefix.h"
 #include "drivers/ethdev/heap_file.h"
+#include "drivers/ethdev/interrupt_gate.h"
 #include <ctype.h>
 #include <errno.h>
 #include <rte_eal.h>
@@ -360,6 +361,7 @@ int dps_eal_start(struct dps_eal *eal, const struct dps_eal_config *config, char
 
 void dps_eal_stop(void)
 {
+	dps_gate_close();
 	rte_eal_cleanup();
 	dps_eal_log_close();
 }

@@ -24,12 +24,15 @@ enum {
 	/* Without /proc the thread looks round this often instead of being told. */
 	BLIND_WAIT_MS = 2,
 	OPEN_WAIT_MS = 2000,
+	HOLD_WAIT_MS = 500,
 };
 
 /* Everything but is_wanted belongs to the main thread (writer) and the interrupt thread. */
 _Atomic uint32_t dps_gate_is_wanted;
 static struct dps_gate_side *_Atomic sides[SIDES_MAX];
 static _Atomic uint64_t rounds;
+static _Atomic uint32_t is_over; /* the thread is to be held */
+static _Atomic uint32_t is_held; /* writer: the interrupt thread */
 static int gate_fd = -1;
 static int nudge_fd = -1;
 /* The interrupt thread's: what it put where a descriptor may have been closed too early. */
@@ -162,6 +165,14 @@ static void settle_plugs(FILE *list)
 	plugs_count = kept;
 }
 
+/* What EAL would do next is never done: see dps_gate_close(). */
+static void hold(void)
+{
+	atomic_store(&is_held, 1);
+	for (;;)
+		pause();
+}
+
 /* On the interrupt thread. */
 static void on_gate(void *context)
 {
@@ -183,6 +194,8 @@ static void on_gate(void *context)
 		poll(NULL, 0, BLIND_WAIT_MS);
 	while (others.fd >= 0 && poll(&others, 1, -1) < 0 && errno == EINTR)
 		;
+	if (atomic_load(&is_over))
+		hold();
 	take_turn();
 	eventfd_write(gate_fd, 1);
 }
@@ -286,6 +299,16 @@ uint64_t dps_gate_nudge(void)
 
 	eventfd_write(nudge_fd, 1);
 	return now + 1;
+}
+
+void dps_gate_close(void)
+{
+	if (gate_fd < 0 || nudge_fd < 0)
+		return;
+	atomic_store(&is_over, 1);
+	eventfd_write(nudge_fd, 1);
+	for (unsigned int ms = 0; atomic_load(&is_held) == 0 && ms < HOLD_WAIT_MS; ms++)
+		poll(NULL, 0, 1);
 }
 
 void dps_gate_add(struct dps_gate_side *side)

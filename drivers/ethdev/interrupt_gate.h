@@ -48,6 +48,13 @@ int dps_gate_watch_clients(const char *path);
 uint64_t dps_gate_nudge(void);
 uint64_t dps_gate_rounds(void);
 
+/*
+ * Holds the interrupt thread for good, when all ports are closed and before EAL's cleanup. That
+ * (22.11) unmaps the heap and leaves the thread running, which looks there at the next event, such
+ * as a peer that leaves in the same moment, for callbacks that net_memif has forgotten.
+ */
+void dps_gate_close(void);
+
 /* What the interrupt thread sets while it runs, or wants to. writer: it; readers: lanes */
 extern _Atomic uint32_t dps_gate_is_wanted;
 
