@@ -7,7 +7,7 @@
  * is read is of one moment, nothing is acknowledged that is not posted, and who saw the count of
  * dps_transfer_signal() in dps_transfer_changes() sees what it counted.
  *
- * What a lane tells of itself, publish() and dps_lane_read_snapshot(), goes through the same lock.
+ * What a lane tells of itself, dps_lane_publish() and dps_lane_read_snapshot(), goes through the same lock.
  */
 #define ATOMICS 7
 #define PLAINS 0
