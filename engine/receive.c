@@ -50,7 +50,8 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 		return drop(&counters->dropped_short);
 	/* The sender may share this memory: judge and check one and the same copy. */
 	memcpy(placement->header, bytes, DPS_HEADER_BYTES);
-	dps_run_count(engine);
+	if (dps_run_has_more(&engine->run))
+		dps_run_count(engine);
 	result = dps_header_decode(placement->header, length, &header);
 	if (result < 0)
 		return drop(result == -EPROTONOSUPPORT ? &counters->dropped_version

@@ -271,7 +271,10 @@ static void on_channel(struct dps_engine *engine, struct dps_path *path,
 		dps_channel_want(engine, channel);
 		dps_channel_sendable(engine, channel);
 	}
-	posted = dps_min_u64(posted_end(engine, channel), channel->announced_end);
+	/* Most often what was sent is enough to believe it. */
+	posted = dps_min_u64(channel->send_offset, channel->announced_end);
+	if (said->contiguous > posted || said->stored > posted)
+		posted = dps_min_u64(posted_end(engine, channel), channel->announced_end);
 	if (said->contiguous > posted || said->stored > posted)
 		engine->counters.anomalies++; /* acknowledges what was never posted */
 	channel->stored = dps_max_u64(channel->stored, dps_min_u64(said->stored, posted));

@@ -11,13 +11,14 @@ void dps_engine_begin_burst(struct dps_engine *engine, uint64_t now_ns)
 
 void dps_engine_end_burst(struct dps_engine *engine)
 {
-	dps_run_count(engine);
+	if (dps_run_has_more(&engine->run))
+		dps_run_count(engine);
 	engine->run.is_burst = false;
 }
 
 void dps_run_forget(struct dps_engine *engine)
 {
-	DPS_ASSERT(engine->run.length == 0 || engine->run.next_number == engine->run.first_number);
+	DPS_ASSERT(!dps_run_has_more(&engine->run));
 	engine->run.length = 0;
 }
 
@@ -37,16 +38,12 @@ static inline bool is_of_run(const struct dps_run *run, const uint8_t *header, u
 	       dps_load_be64(header + 24) == offset && offset <= run->last_offset;
 }
 
-unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_incoming *incoming,
-				  unsigned int count, struct dps_run_placement *placed)
+static unsigned int place(const struct dps_run *run, const struct dps_incoming *incoming,
+			  unsigned int count, struct dps_run_placement *placed)
 {
-	const struct dps_run *run = &engine->run;
 	uint64_t number = run->next_number, offset = run->next_offset;
 	unsigned int i;
 
-	DPS_ASSERT(run->is_burst);
-	if (run->length == 0)
-		return 0;
 	count = count < DPS_RUN_PACKETS_MAX ? count : DPS_RUN_PACKETS_MAX;
 	for (i = 0; i < count; i++) {
 		uint8_t *header = placed->headers[i];
@@ -66,6 +63,13 @@ unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_in
 	placed->packet_number = run->next_number;
 	placed->count = i;
 	return i;
+}
+
+unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_incoming *incoming,
+				  unsigned int count, struct dps_run_placement *placed)
+{
+	DPS_ASSERT(engine->run.is_burst);
+	return engine->run.length != 0 ? place(&engine->run, incoming, count, placed) : 0;
 }
 
 /* Until the run is counted, nothing but the run knows of them. */
@@ -159,8 +163,6 @@ void dps_run_count(struct dps_engine *engine)
 	uint64_t start = run->first_offset, end = run->next_offset;
 	int64_t added;
 
-	if (run->length == 0 || start == end)
-		return;
 	engine->counters.data_packets_received += run->next_number - run->first_number;
 	dps_path_hear(path, engine->now_ns);
 	note_numbers(engine, path, run);

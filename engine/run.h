@@ -41,3 +41,9 @@ struct dps_run {
 	uint32_t newest_floor; /* of the last one, as its header says */
 	uint32_t newest_sent_at_us;
 };
+
+/* Whether packets came with it that are not counted yet. */
+static inline bool dps_run_has_more(const struct dps_run *run)
+{
+	return run->next_number != run->first_number;
+}

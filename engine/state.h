@@ -216,7 +216,7 @@ void dps_ack_owe(struct dps_path_ack *ack, uint32_t packets, uint64_t now_ns);
 /* The packet that was just counted may be followed by others like it. */
 void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
 		   const struct dps_placement *placement);
-/* Counts what the run brought: before anything else looks at it. */
+/* Counts what the run brought, which is something: before anything else looks at it. */
 void dps_run_count(struct dps_engine *engine);
 /* No packet goes on with it: something else happened to its path or chunk, outside of a run. */
 void dps_run_forget(struct dps_engine *engine);
