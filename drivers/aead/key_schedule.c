@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/aead/key_schedule.h"
+#include "engine/bits.h"
+#include <dps/assert.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+enum {
+	HASH_BYTES = 32,
+	INFO_BYTES_MAX = 96,
+	LABEL_BYTES_MAX = 32,
+};
+
+#define LABEL_PREFIX "dps1 "
+
+void dps_key_context_encode(const struct dps_key_context *context,
+			    uint8_t bytes[DPS_KEY_CONTEXT_BYTES])
+{
+	dps_store_be64(bytes, context->epoch);
+	dps_store_be64(bytes + 8, context->connection_id);
+	bytes[16] = context->is_from_exporter;
+}
+
+void dps_key_hkdf_expand(const uint8_t *secret, size_t secret_bytes, const uint8_t *info,
+			 size_t info_bytes, uint8_t *to, size_t bytes)
+{
+	uint8_t input[INFO_BYTES_MAX + 1], block[HASH_BYTES];
+	unsigned int block_bytes = 0;
+	const uint8_t *made;
+
+	DPS_ASSERT(info_bytes <= INFO_BYTES_MAX && bytes <= sizeof(block));
+	if (info_bytes > 0)
+		memcpy(input, info, info_bytes);
+	input[info_bytes] = 1;
+	made = HMAC(EVP_sha256(), secret, (int)secret_bytes, input, info_bytes + 1, block,
+		    &block_bytes);
+	/* Out of memory: a key that is not one must never be used. */
+	DPS_ASSERT(made && block_bytes == sizeof(block));
+	memcpy(to, block, bytes);
+	OPENSSL_cleanse(block, sizeof(block));
+}
+
+void dps_key_expand(const uint8_t secret[DPS_KEY_SECRET_BYTES], const char *label, uint8_t *to,
+		    size_t bytes)
+{
+	uint8_t info[INFO_BYTES_MAX];
+	size_t prefix_bytes = strlen(LABEL_PREFIX), label_bytes = strlen(label);
+	size_t count = 0;
+
+	DPS_ASSERT(label_bytes <= LABEL_BYTES_MAX);
+	info[count++] = 0;
+	info[count++] = (uint8_t)bytes;
+	info[count++] = (uint8_t)(prefix_bytes + label_bytes);
+	memcpy(info + count, LABEL_PREFIX, prefix_bytes);
+	count += prefix_bytes;
+	memcpy(info + count, label, label_bytes);
+	count += label_bytes;
+	info[count++] = 0; /* no context */
+	dps_key_hkdf_expand(secret, DPS_KEY_SECRET_BYTES, info, count, to, bytes);
+}
+
+void dps_phase_secret_init(struct dps_phase_secret *secret,
+			   const uint8_t exported[DPS_KEY_SECRET_BYTES])
+{
+	secret->phase = 0;
+	memcpy(secret->bytes, exported, sizeof(secret->bytes));
+}
+
+void dps_phase_secret_advance(struct dps_phase_secret *secret)
+{
+	uint8_t next[DPS_KEY_SECRET_BYTES];
+
+	dps_key_expand(secret->bytes, "next", next, sizeof(next));
+	memcpy(secret->bytes, next, sizeof(secret->bytes));
+	OPENSSL_cleanse(next, sizeof(next));
+	secret->phase++;
+}
+
+int dps_phase_key_init(struct dps_phase_key *key, const struct dps_phase_secret *secret,
+		       const struct dps_aead *aead, enum dps_aead_cipher cipher)
+{
+	uint8_t bytes[DPS_AEAD_SECRET_BYTES_MAX];
+	int result;
+
+	dps_key_expand(secret->bytes, "key", bytes, dps_aead_secret_bytes(cipher));
+	dps_key_expand(secret->bytes, "iv", key->iv, sizeof(key->iv));
+	key->phase = secret->phase;
+	result = dps_aead_key_init(&key->key, aead, cipher, bytes);
+	key->is_there = result == 0;
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	return result;
+}
+
+void dps_phase_key_fini(struct dps_phase_key *key)
+{
+	if (!key->is_there)
+		return;
+	dps_aead_key_fini(&key->key);
+	OPENSSL_cleanse(key->iv, sizeof(key->iv));
+	key->is_there = false;
+}
+
+void dps_phase_key_nonce(const struct dps_phase_key *key, uint64_t packet_number,
+			 uint8_t nonce[DPS_AEAD_NONCE_BYTES])
+{
+	memcpy(nonce, key->iv, 4);
+	dps_store_be64(nonce + 4, dps_load_be64(key->iv + 4) ^ packet_number);
+}
