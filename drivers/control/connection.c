@@ -33,9 +33,14 @@ void dps_connection_fini(struct dps_connection *connection)
 /* The first reason is the one that counts. */
 static void note(struct dps_connection *connection, const char *why, int error)
 {
+	if (error && connection->socket->is_refused)
+		connection->is_refused = true;
 	if (connection->why[0])
 		return;
-	if (error)
+	if (error && connection->socket->trouble)
+		snprintf(connection->why, sizeof(connection->why), "%s",
+			 connection->socket->trouble);
+	else if (error)
 		snprintf(connection->why, sizeof(connection->why), "%s %s: %s", why,
 			 connection->socket->peer, strerror(error));
 	else

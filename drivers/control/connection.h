@@ -29,10 +29,11 @@ struct dps_connection {
 	bool has_more;	      /* the last next did not say IDLE: call it again before waiting */
 	bool is_write_closed; /* our side of the stream is shut, or failed */
 	bool is_broken;	      /* it did not end as a peer ends it: between two frames */
+	bool is_refused;      /* one side does not want the other; why says what to do */
 	uint64_t finish_until_ns;
 	uint64_t frames_received;
 	uint64_t frames_sent;
-	char why[192];
+	char why[1024];
 };
 
 /* Takes the socket. */

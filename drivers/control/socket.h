@@ -2,6 +2,7 @@
 /* Socket: a connected byte stream that never blocks; plain TCP, or TLS over it. */
 #pragma once
 #include "drivers/control/endpoint.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,6 +31,9 @@ struct dps_socket {
 	struct dps_socket_address
 		peer_address;		    /* scope included: where a peer that names no IP is */
 	char peer[DPS_ENDPOINT_TEXT_BYTES]; /* the same for messages */
+	/* Why a read or write failed, when the kind knows more than an errno; a sentence. */
+	const char *trouble;
+	bool is_refused; /* one side does not want the other: it would be the same again */
 };
 
 /*

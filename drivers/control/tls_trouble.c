@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* TLS trouble: what went wrong with a TLS connection, as a sentence for whom it concerns. */
+#include "drivers/control/tls_parts.h"
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+
+static int say(struct dps_tls_socket *socket, int result, const char *what)
+{
+	snprintf(socket->text, sizeof(socket->text), "%.255s %s", socket->name, what);
+	return result;
+}
+
+static int explain_untrusted(struct dps_tls_socket *socket)
+{
+	bool is_dialed = socket->side == DPS_TLS_DIALED;
+	const char *key = socket->tls->config.own_key;
+
+	snprintf(socket->text, sizeof(socket->text),
+		 "%.255s does not trust our key: add the line `%s NAME may=%s` to authorized_peers "
+		 "in its state folder, or give it --peer-key",
+		 socket->name, key ? key : "sha256:…", is_dialed ? "export" : "collect");
+	return -EACCES;
+}
+
+/* Alerts that the peer sent (RFC 8446 section 6.2); OpenSSL gives their number on top of 1000. */
+static int explain_alert(struct dps_tls_socket *socket, int alert)
+{
+	switch (alert) {
+	case SSL_AD_BAD_CERTIFICATE:
+	case SSL_AD_CERTIFICATE_UNKNOWN:
+	case SSL_AD_UNKNOWN_CA:
+	case SSL_AD_ACCESS_DENIED:
+		return explain_untrusted(socket);
+	case SSL_AD_CERTIFICATE_REQUIRED:
+	case SSL_AD_PROTOCOL_VERSION:
+	case SSL_AD_HANDSHAKE_FAILURE:
+	case SSL_AD_UNEXPECTED_MESSAGE:
+		return say(
+			socket, -EACCES,
+			"does not shake hands as dpdk-streamd does, in TLS 1.3 with Ed25519 keys; "
+			"is it one, and of the same release?");
+	default:
+		snprintf(socket->text, sizeof(socket->text),
+			 "%.255s broke off the TLS connection (%s)", socket->name,
+			 SSL_alert_desc_string_long(alert));
+		return -ECONNRESET;
+	}
+}
+
+/* What OpenSSL itself did not like in what came. */
+static int explain_reason(struct dps_tls_socket *socket, int reason)
+{
+	switch (reason) {
+	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+		return say(socket, -ECONNRESET,
+			   socket->is_done ? "closed the connection without a goodbye"
+					   : "closed the connection while TLS was set up");
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_WRONG_VERSION_NUMBER:
+	case SSL_R_WRONG_SSL_VERSION:
+	case SSL_R_NO_PROTOCOLS_AVAILABLE:
+	case SSL_R_VERSION_TOO_LOW:
+		return say(
+			socket, -EACCES,
+			"speaks an older TLS than 1.3, which is refused; install the same release "
+			"of dpdk-streamd on both sides");
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+		return say(socket, -EACCES, "shows no key: it is no dpdk-streamd of this release");
+	default:
+		snprintf(socket->text, sizeof(socket->text), "%.255s: TLS failed (%s)",
+			 socket->name, ERR_reason_error_string(ERR_peek_error()));
+		/* Before it stands, the next attempt would fare no better. */
+		return socket->is_done ? -ECONNRESET : -EACCES;
+	}
+}
+
+int dps_tls_explain(struct dps_tls_socket *socket, int result)
+{
+	unsigned long error = ERR_peek_error();
+	int reason = ERR_GET_REASON(error);
+
+	(void)result;
+	if (socket->is_plain)
+		return say(socket, -EACCES,
+			   "does not speak TLS: it is an older dpdk-streamd, or something else");
+	if (socket->text[0]) /* the judge has said it */
+		return -EACCES;
+	if (socket->below_error) {
+		snprintf(socket->text, sizeof(socket->text),
+			 "lost the control connection to %.255s: %s", socket->name,
+			 strerror(-socket->below_error));
+		return socket->below_error;
+	}
+	if (error == 0 || ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return say(socket, -ECONNRESET, "broke off the TLS connection");
+	if (reason >= SSL_AD_REASON_OFFSET)
+		return explain_alert(socket, reason - SSL_AD_REASON_OFFSET);
+	return explain_reason(socket, reason);
+}
