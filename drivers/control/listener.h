@@ -5,10 +5,11 @@
 
 enum dps_listener_limits {
 	/*
-	 * Above the number a program serves, so that it has connections left to answer `busy` on
-	 * (contract E52); beyond it the kernel lets peers wait.
+	 * What the lobby may hold, and above that more than a program serves, so that it has
+	 * connections left to answer `busy` on (contract E52); beyond it the kernel lets peers
+	 * wait.
 	 */
-	DPS_LISTENER_CONNECTIONS_MAX = 64,
+	DPS_LISTENER_CONNECTIONS_MAX = 128,
 };
 
 /* Owner: the loop's thread. */
