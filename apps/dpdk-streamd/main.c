@@ -2,6 +2,7 @@
 /* dpdk-streamd: moves capture files from an exporter to a collector. */
 #include "apps/dpdk-streamd/collector.h"
 #include "apps/dpdk-streamd/exporter.h"
+#include "apps/dpdk-streamd/key_commands.h"
 #include "apps/version.h"
 #include "drivers/ethdev/eal_lane.h"
 #include "drivers/log/log.h"
@@ -124,6 +125,9 @@ int main(int argc, char **argv)
 		status = 0;
 	} else if (options.command == DPS_COMMAND_VERSION) {
 		status = print_version();
+	} else if (options.command == DPS_COMMAND_KEYGEN ||
+		   options.command == DPS_COMMAND_FINGERPRINT) {
+		status = dps_key_command_run(&options);
 	} else {
 		status = run(&options, argv[0]);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/mirror.h"
+#include "apps/dpdk-streamd/state_folder.h"
 #include "drivers/digest/digest.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -54,38 +55,7 @@ struct dps_mirror_key dps_mirror_make_key(const struct dps_options *options, con
 	return key;
 }
 
-/* ---- the folder ---- */
-
-void dps_mirror_default_folder(char folder[DPS_MIRROR_FOLDER_BYTES])
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-
-	folder[0] = '\0';
-	if (geteuid() == 0)
-		snprintf(folder, DPS_MIRROR_FOLDER_BYTES, "/var/lib/dpdk-streamd");
-	else if (state && state[0] == '/')
-		snprintf(folder, DPS_MIRROR_FOLDER_BYTES, "%s/dpdk-streamd", state);
-	else if (home && home[0] == '/')
-		snprintf(folder, DPS_MIRROR_FOLDER_BYTES, "%s/.local/state/dpdk-streamd", home);
-}
-
-/* Makes a folder and those above it, for its owner alone. Returns a descriptor or -errno. */
-static int open_folder(const char *folder)
-{
-	char path[DPS_MIRROR_FOLDER_BYTES];
-	int fd;
-
-	if ((size_t)snprintf(path, sizeof(path), "%s", folder) >= sizeof(path))
-		return -ENAMETOOLONG;
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		(void)mkdir(path, 0700); /* one that is missing shows below */
-		*slash = '/';
-	}
-	(void)mkdir(path, 0700);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
+/* ---- the lock ---- */
 
 /* A byte of the file for each key; two that meet there only wait for each other without need. */
 static int take_lock(struct dps_mirror *mirror, int folder_fd, pid_t *owner)
@@ -178,7 +148,7 @@ static int open_in(struct dps_mirror *mirror, const struct dps_options *options,
 int dps_mirror_open(struct dps_mirror *mirror, const struct dps_options *options,
 		    char sentence[DPS_MIRROR_SENTENCE_BYTES])
 {
-	char folder[DPS_MIRROR_FOLDER_BYTES], here[PATH_MAX] = "";
+	char folder[DPS_STATE_FOLDER_BYTES], here[PATH_MAX] = "";
 	int folder_fd, result;
 
 	*mirror = (struct dps_mirror){ .lock_fd = -1 };
@@ -186,11 +156,8 @@ int dps_mirror_open(struct dps_mirror *mirror, const struct dps_options *options
 	if (!getcwd(here, sizeof(here)))
 		here[0] = '\0'; /* a folder that was deleted: its relative paths name nothing */
 	mirror->key = dps_mirror_make_key(options, here);
-	if (options->state)
-		snprintf(folder, sizeof(folder), "%s", options->state);
-	else
-		dps_mirror_default_folder(folder);
-	folder_fd = folder[0] ? open_folder(folder) : -ENOENT;
+	dps_state_folder_find(options, folder);
+	folder_fd = dps_state_folder_open(folder);
 	if (folder_fd < 0) {
 		result = folder_fd;
 		snprintf(sentence, DPS_MIRROR_SENTENCE_BYTES, "the state folder %.900s: %s", folder,

@@ -15,7 +15,6 @@
 
 enum {
 	DPS_MIRROR_SENTENCE_BYTES = DPS_JOURNAL_SENTENCE_BYTES + 128,
-	DPS_MIRROR_FOLDER_BYTES = 4096,
 };
 
 struct dps_mirror_key {
@@ -34,9 +33,6 @@ struct dps_mirror {
 
 /* What stands for a command: of two commands equal if they would send the same to the same peer. */
 struct dps_mirror_key dps_mirror_make_key(const struct dps_options *options, const char *folder);
-
-/* The state folder of a user who gave none, from the environment; empty: there is none. */
-void dps_mirror_default_folder(char folder[DPS_MIRROR_FOLDER_BYTES]);
 
 /*
  * Opens the mirror and looks for the transfer of this command. Returns 0 with a mirror that may

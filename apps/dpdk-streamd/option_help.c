@@ -48,7 +48,8 @@ static void print_options(FILE *file, const char *title, unsigned int commands)
 {
 	fprintf(file, "\n%s\n", title);
 	for (const struct dps_option *option = dps_option_table; option->name; option++)
-		if (option->commands == commands && option->kind != DPS_OPTION_LATER)
+		if ((option->commands & DPS_OPTION_BOTH) == commands &&
+		    option->kind != DPS_OPTION_LATER)
 			print_option(file, option);
 }
 
@@ -63,7 +64,9 @@ void dps_options_print_help(FILE *file, enum dps_command of)
 		fputs("  dpdk-streamd [EAL ARGS --] collect --into DIR --control [ADDR]:PORT "
 		      "--port PORT [options]\n",
 		      file);
-	fputs("  dpdk-streamd --help | --version\n", file);
+	fputs("  dpdk-streamd keygen | fingerprint [--state DIR]\n"
+	      "  dpdk-streamd --help | --version\n",
+	      file);
 	if (of != DPS_COMMAND_COLLECT)
 		print_options(file, "Options of export:", DPS_OPTION_EXPORT);
 	if (of != DPS_COMMAND_EXPORT)

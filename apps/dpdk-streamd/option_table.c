@@ -89,8 +89,8 @@ const struct dps_option dps_option_table[] = {
 	  .help = "how long a transfer waits for room when the disk is full" },
 	{ "grace", BOTH, KIND(TIME), AT(grace_ns), BETWEEN(0, DAY_NS), .argument = "TIME",
 	  .initial = "5s", .help = "how long a clean stop may take" },
-	{ "state", BOTH, KIND(TEXT), AT(state), .argument = "DIR",
-	  .help = "what an exporter needs to go on after a restart "
+	{ "state", .commands = DPS_OPTION_ALL, KIND(TEXT), AT(state), .argument = "DIR",
+	  .help = "this user's key, and what an exporter needs to go on after a restart "
 		  "(default: /var/lib/dpdk-streamd for root, else $XDG_STATE_HOME/dpdk-streamd)" },
 	{ "clear", BOTH, KIND(FLAG), AT(is_clear),
 	  .help = "do not encrypt data, as this version never does; both sides or refused" },

@@ -9,6 +9,8 @@
 static const char *const command_names[] = {
 	[DPS_COMMAND_EXPORT] = "export",
 	[DPS_COMMAND_COLLECT] = "collect",
+	[DPS_COMMAND_KEYGEN] = "keygen",
+	[DPS_COMMAND_FINGERPRINT] = "fingerprint",
 };
 
 /* The words being read. */
@@ -63,6 +65,19 @@ static const struct dps_option *find_word(const char *word, const char **value)
 	return find_option(word + 2, (size_t)(equals - word) - 2);
 }
 
+/* Whose option it is, for who gave it to another command. */
+static const char *owner_of(const struct dps_option *option)
+{
+	switch (option->commands & DPS_OPTION_BOTH) {
+	case DPS_OPTION_EXPORT:
+		return "export";
+	case DPS_OPTION_COLLECT:
+		return "collect";
+	default:
+		return "export and collect";
+	}
+}
+
 static bool read_option(struct parser *parser, const char *word)
 {
 	const char *command = command_names[parser->reader.options->command];
@@ -74,9 +89,8 @@ static bool read_option(struct parser *parser, const char *word)
 				       "%s has no option %s; dpdk-streamd %s --help lists them",
 				       command, word, command);
 	if (!(option->commands & 1u << parser->reader.options->command))
-		return dps_option_fail(
-			&parser->reader, "--%s is an option of %s, not of %s", option->name,
-			option->commands == DPS_OPTION_EXPORT ? "export" : "collect", command);
+		return dps_option_fail(&parser->reader, "--%s is an option of %s, not of %s",
+				       option->name, owner_of(option), command);
 	if (option->kind == DPS_OPTION_LATER)
 		return dps_option_read(&parser->reader, option, value);
 	if (!option->argument && value)
@@ -224,7 +238,6 @@ static bool read_words(struct parser *parser)
 
 static bool read_command(struct parser *parser)
 {
-	static const char *const later[] = { "run", "keygen", "fingerprint" };
 	struct dps_options *options = parser->reader.options;
 	const char *word;
 
@@ -242,19 +255,20 @@ static bool read_command(struct parser *parser)
 		options->command = DPS_COMMAND_EXPORT;
 	else if (strcmp(word, "collect") == 0)
 		options->command = DPS_COMMAND_COLLECT;
+	else if (strcmp(word, "keygen") == 0)
+		options->command = DPS_COMMAND_KEYGEN;
+	else if (strcmp(word, "fingerprint") == 0)
+		options->command = DPS_COMMAND_FINGERPRINT;
 	else if (word[0] == '-')
 		return dps_option_fail(&parser->reader,
 				       "%s stands in front of the command: write export or collect "
 				       "first (EAL arguments end with --)",
 				       word);
-	else {
-		for (unsigned int i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-			if (strcmp(word, later[i]) == 0)
-				return dps_option_fail(&parser->reader, "%s is not in this version",
-						       word);
+	else if (strcmp(word, "run") == 0)
+		return dps_option_fail(&parser->reader, "%s is not in this version", word);
+	else
 		return dps_option_fail(&parser->reader,
 				       "\"%s\" is no command: write export or collect", word);
-	}
 	return true;
 }
 
@@ -309,6 +323,33 @@ static bool check_cores(struct parser *parser)
 	return true;
 }
 
+static bool check_keys(struct parser *parser)
+{
+	const struct dps_options *options = parser->reader.options;
+
+	if (options->paths_count > 0)
+		return dps_option_fail(&parser->reader, "%s takes no PATH: \"%s\" is one too many",
+				       command_names[options->command], options->paths[0]);
+	return true;
+}
+
+static bool check_command(struct parser *parser)
+{
+	switch (parser->reader.options->command) {
+	case DPS_COMMAND_EXPORT:
+		return check_required(parser) && check_both(parser) && check_cores(parser) &&
+		       check_stripes(parser) && check_export(parser);
+	case DPS_COMMAND_COLLECT:
+		return check_required(parser) && check_both(parser) && check_cores(parser) &&
+		       check_stripes(parser) && check_collect(parser);
+	case DPS_COMMAND_KEYGEN:
+	case DPS_COMMAND_FINGERPRINT:
+		return check_keys(parser);
+	default:
+		return true;
+	}
+}
+
 bool dps_options_parse(struct dps_options *options, int argc, char *const *argv,
 		       char error[DPS_OPTIONS_ERROR_BYTES])
 {
@@ -320,17 +361,12 @@ bool dps_options_parse(struct dps_options *options, int argc, char *const *argv,
 	split_eal(&parser, argc, argv);
 	if (!read_command(&parser))
 		return false;
-	if (options->command != DPS_COMMAND_EXPORT && options->command != DPS_COMMAND_COLLECT)
+	if (options->command == DPS_COMMAND_HELP || options->command == DPS_COMMAND_VERSION)
 		return true;
 	options->paths = calloc(parser.words_count, sizeof(*options->paths));
 	if (!options->paths)
 		return dps_option_fail(&parser.reader, "no memory for the command line");
-	if (read_words(&parser) &&
-	    (options->command == DPS_COMMAND_HELP ||
-	     (check_required(&parser) && check_both(&parser) && check_cores(&parser) &&
-	      check_stripes(&parser) &&
-	      (options->command == DPS_COMMAND_EXPORT ? check_export(&parser)
-						      : check_collect(&parser)))))
+	if (read_words(&parser) && check_command(&parser))
 		return true;
 	dps_options_fini(options);
 	return false;

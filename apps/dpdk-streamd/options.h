@@ -20,6 +20,8 @@ enum dps_command {
 	DPS_COMMAND_COLLECT,
 	DPS_COMMAND_HELP,
 	DPS_COMMAND_VERSION,
+	DPS_COMMAND_KEYGEN,
+	DPS_COMMAND_FINGERPRINT,
 };
 
 enum dps_congestion_name {
