@@ -33,8 +33,11 @@ void dps_connection_fini(struct dps_connection *connection)
 /* The first reason is the one that counts. */
 static void note(struct dps_connection *connection, const char *why, int error)
 {
-	if (error && connection->socket->is_refused)
+	/* A refusal says more than the write that failed because of it. */
+	if (error && connection->socket->is_refused && !connection->is_refused) {
 		connection->is_refused = true;
+		connection->why[0] = '\0';
+	}
 	if (connection->why[0])
 		return;
 	if (error && connection->socket->trouble)

@@ -49,10 +49,11 @@ static unsigned int count_of(const struct dps_lobby *lobby, const uint8_t key[16
 	return count;
 }
 
-static void leave(struct dps_lobby_guest *guest, const char *why, uint64_t now_ns)
+static void leave(struct dps_lobby_guest *guest, const char *why)
 {
 	struct dps_lobby *lobby = guest->lobby;
 	char peer[DPS_ENDPOINT_TEXT_BYTES], text[DPS_TLS_TEXT_BYTES];
+	bool is_refused = guest->socket->is_refused;
 
 	/* The sentence may be the socket's own. */
 	snprintf(peer, sizeof(peer), "%s", guest->socket->peer);
@@ -61,7 +62,7 @@ static void leave(struct dps_lobby_guest *guest, const char *why, uint64_t now_n
 	guest->socket->ops->close(guest->socket);
 	guest->socket = NULL;
 	lobby->count--;
-	lobby->config.on_left(lobby->config.context, peer, text, now_ns);
+	lobby->config.on_left(lobby->config.context, peer, text, is_refused);
 }
 
 static void step(struct dps_lobby_guest *guest, uint64_t now_ns)
@@ -75,7 +76,7 @@ static void step(struct dps_lobby_guest *guest, uint64_t now_ns)
 		return;
 	}
 	if (result < 0) {
-		leave(guest, socket->trouble ? socket->trouble : strerror(-result), now_ns);
+		leave(guest, socket->trouble ? socket->trouble : strerror(-result));
 		return;
 	}
 	dps_loop_remove(lobby->config.loop, &guest->source);
@@ -109,7 +110,7 @@ static void on_due(void *context, uint64_t now_ns)
 
 	for (unsigned int i = 0; i < DPS_LOBBY_GUESTS_MAX; i++)
 		if (lobby->guests[i].socket && now_ns >= lobby->guests[i].until_ns)
-			leave(&lobby->guests[i], "it did not prove a key in time", now_ns);
+			leave(&lobby->guests[i], "it did not prove a key in time");
 }
 
 void dps_lobby_init(struct dps_lobby *lobby, const struct dps_lobby_config *config)
@@ -172,7 +173,7 @@ static struct dps_lobby_guest *oldest_of_most(struct dps_lobby *lobby)
 	return chosen;
 }
 
-static void make_room(struct dps_lobby *lobby, const uint8_t key[16], uint64_t now_ns)
+static void make_room(struct dps_lobby *lobby, const uint8_t key[16])
 {
 	struct dps_lobby_guest *guest = NULL;
 
@@ -183,7 +184,7 @@ static void make_room(struct dps_lobby *lobby, const uint8_t key[16], uint64_t n
 	if (!guest)
 		return;
 	lobby->evicted++;
-	leave(guest, "too many connections are waiting to prove a key", now_ns);
+	leave(guest, "too many connections are waiting to prove a key");
 }
 
 static struct dps_lobby_guest *free_place(struct dps_lobby *lobby)
@@ -204,12 +205,12 @@ void dps_lobby_admit(struct dps_lobby *lobby, struct dps_socket *socket, uint64_
 	uint8_t key[16];
 
 	key_of(&socket->peer_address, key);
-	make_room(lobby, key, now_ns);
+	make_room(lobby, key);
 	dps_lobby_name(&socket->peer_address, name);
 	snprintf(peer, sizeof(peer), "%s", socket->peer);
 	socket = dps_tls_wrap(config->tls, socket, DPS_TLS_ACCEPTED, name);
 	if (!socket) {
-		config->on_left(config->context, peer, "there is no memory for it", now_ns);
+		config->on_left(config->context, peer, "there is no memory for it", false);
 		return;
 	}
 	guest = free_place(lobby);
@@ -224,5 +225,5 @@ void dps_lobby_admit(struct dps_lobby *lobby, struct dps_socket *socket, uint64_
 	memcpy(guest->address, key, sizeof(key));
 	lobby->count++;
 	if (dps_loop_add(config->loop, &guest->source) < 0)
-		leave(guest, "it cannot be watched", now_ns);
+		leave(guest, "it cannot be watched");
 }

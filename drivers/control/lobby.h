@@ -20,10 +20,10 @@ struct dps_lobby_config {
 	/* Takes a socket that has proved its key. */
 	void (*on_entered)(void *context, struct dps_socket *socket, uint64_t now_ns);
 	/*
-	 * One has left without, and its socket is closed. why is a sentence for the log, as it may
-	 * have been refused for a reason that a user can mend.
+	 * One has left without, and its socket is closed. why is a sentence; is_refused: one that
+	 * its user, or ours, can do something about.
 	 */
-	void (*on_left)(void *context, const char *peer, const char *why, uint64_t now_ns);
+	void (*on_left)(void *context, const char *peer, const char *why, bool is_refused);
 	void *context;
 };
 

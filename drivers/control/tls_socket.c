@@ -119,6 +119,12 @@ static ssize_t tls_write(struct dps_socket *base, const void *bytes, size_t leng
 	ERR_clear_error();
 	result = SSL_write_ex(socket->ssl, bytes, length, &count);
 	base->write_waits = EPOLLOUT;
+	if (result != 1 && socket->below_error) {
+		/* Why the peer is gone may be there to be read. */
+		result = socket->below_error;
+		socket->below_error = 0;
+		return result;
+	}
 	return result == 1 ? (ssize_t)count : wait_or_fail(socket, result, &base->write_waits);
 }
 

@@ -61,11 +61,12 @@ static void on_entered(void *context, struct dps_socket *socket, uint64_t now_ns
 	dps_listener_release(&world->listener);
 }
 
-static void on_left(void *context, const char *peer, const char *why, uint64_t now_ns)
+static void on_left(void *context, const char *peer, const char *why, bool is_refused)
 {
 	struct world *world = context;
 
-	(void)peer, (void)now_ns;
+	(void)peer;
+	assert_int_equal(is_refused, world->trusts_nobody);
 	snprintf(world->why, sizeof(world->why), "%s", why);
 	world->left_count++;
 	dps_listener_release(&world->listener);
