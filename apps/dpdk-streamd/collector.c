@@ -5,6 +5,7 @@
 #include "apps/dpdk-streamd/collect_summary.h"
 #include "apps/dpdk-streamd/intake.h"
 #include "drivers/control/listener.h"
+#include "drivers/control/lobby.h"
 #include "drivers/log/log.h"
 #include "drivers/store/name.h"
 #include <errno.h>
@@ -25,7 +26,9 @@ struct dps_collector {
 	struct dps_collect_store store;
 	struct dps_worker examiner;
 	struct dps_report report;
+	struct dps_peer_trust *trust;
 	struct dps_listener listener;
+	struct dps_lobby lobby; /* who has proved no key yet */
 	struct dps_loop_source listener_source;
 	struct dps_collect_session *sessions;
 	unsigned int sessions_count;
@@ -44,19 +47,50 @@ static void on_listener(void *context, uint32_t events, uint64_t now_ns)
 	struct dps_socket *socket;
 
 	(void)events;
-	while ((socket = dps_listener_accept(&collector->listener, now_ns))) {
-		struct dps_collect_session *session = dps_collect_session_create(
-			&collector->context, socket,
-			collector->sessions_count >= DPS_COLLECT_SESSIONS_MAX, now_ns);
+	while ((socket = dps_listener_accept(&collector->listener, now_ns)))
+		dps_lobby_admit(&collector->lobby, socket, now_ns);
+}
 
-		if (!session) {
-			dps_listener_release(&collector->listener);
-			continue;
-		}
-		session->next = collector->sessions;
-		collector->sessions = session;
-		collector->sessions_count++;
+static void on_entered(void *context, struct dps_socket *socket, uint64_t now_ns)
+{
+	struct dps_collector *collector = context;
+	struct dps_collect_session *session = dps_collect_session_create(
+		&collector->context, socket, collector->sessions_count >= DPS_COLLECT_SESSIONS_MAX,
+		now_ns);
+
+	if (!session) {
+		dps_listener_release(&collector->listener);
+		return;
 	}
+	session->next = collector->sessions;
+	collector->sessions = session;
+	collector->sessions_count++;
+}
+
+static void on_left(void *context, const char *peer, const char *why, bool is_refused)
+{
+	struct dps_collector *collector = context;
+
+	dps_listener_release(&collector->listener);
+	if (!is_refused) {
+		dps_log("collect", DPS_LOG_INFO, "%s proved no key: %s", peer, why);
+		return;
+	}
+	dps_report_clear_line(&collector->report);
+	dps_log_limited("collect", DPS_LOG_WARNING, "refused %s: %s", peer, why);
+}
+
+static void open_lobby(struct dps_collector *collector)
+{
+	const struct dps_lobby_config config = {
+		.loop = dps_node_loop(collector->context.node),
+		.tls = collector->trust->tls,
+		.on_entered = on_entered,
+		.on_left = on_left,
+		.context = collector,
+	};
+
+	dps_lobby_init(&collector->lobby, &config);
 }
 
 static void step_sessions(struct dps_collector *collector, uint64_t now_ns)
@@ -438,8 +472,10 @@ static void run(struct dps_collector *collector)
 	collector->status = open_listener(collector);
 	if (collector->status != STATUS_STORED)
 		return;
+	open_lobby(collector);
 	dps_node_set_listener(node, &listener);
 	serve(collector);
+	dps_lobby_fini(&collector->lobby);
 	hang_up(collector);
 	if (collector->ended_count == 0)
 		dps_collect_report_end(&collector->context, NULL);
@@ -449,7 +485,7 @@ static void run(struct dps_collector *collector)
 	dps_listener_close(&collector->listener);
 }
 
-int dps_collector_run(struct dps_node *node)
+int dps_collector_run(struct dps_node *node, struct dps_peer_trust *trust)
 {
 	const struct dps_options *options = dps_node_options(node);
 	struct dps_collector *collector = calloc(1, sizeof(*collector));
@@ -472,6 +508,7 @@ int dps_collector_run(struct dps_node *node)
 		abort(); /* out of memory */
 	dps_collect_context_set_budgets(&collector->context);
 	dps_report_init(&collector->report, stdout, stderr, options->is_json, options->is_quiet);
+	collector->trust = trust;
 	run(collector);
 	status = collector->status;
 	dps_worker_stop(&collector->examiner);

@@ -3,11 +3,13 @@
 #pragma once
 #include "apps/dpdk-streamd/mirror.h"
 #include "apps/dpdk-streamd/node.h"
+#include "apps/dpdk-streamd/peer_trust.h"
 #include "drivers/control/endpoint.h"
 #include "drivers/store/source.h"
 
-/* Where the collector may be. */
+/* Where the collector may be, and how it is known to be it. */
 struct dps_exporter_peer {
+	struct dps_peer_trust *trust;
 	struct dps_socket_address addresses[DPS_ENDPOINT_ADDRESSES_MAX];
 	unsigned int count;
 };

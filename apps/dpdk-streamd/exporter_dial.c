@@ -5,16 +5,26 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+static void fail_memory(struct dps_exporter *exporter)
+{
+	dps_exporter_fail(exporter, DPS_EXIT_LOST, "no memory for a connection");
+	dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+}
+
 static void on_connected(struct dps_exporter *exporter, struct dps_socket *socket)
 {
+	socket = dps_peer_trust_dial(exporter->peer->trust, socket, &exporter->options->to);
+	if (!socket) {
+		fail_memory(exporter);
+		return;
+	}
 	exporter->peer_address = socket->peer_address;
 	snprintf(exporter->peer_name, sizeof(exporter->peer_name), "%s", socket->peer);
 	exporter->link.on_message = dps_exporter_on_message;
 	exporter->link.on_closed = dps_exporter_on_closed;
 	exporter->link.context = exporter;
 	if (dps_peer_link_open(&exporter->link, dps_node_loop(exporter->node), socket) < 0) {
-		dps_exporter_fail(exporter, DPS_EXIT_LOST, "no memory for a connection");
-		dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+		fail_memory(exporter);
 		return;
 	}
 	dps_exporter_say_hello(exporter);

@@ -350,12 +350,24 @@ void dps_exporter_on_message(void *context, const struct dps_message *message, u
 	dps_exporter_leave_with(exporter, DPS_CODE_PROTOCOL, "a message that makes no sense here");
 }
 
+/* One of both does not trust the other: another attempt would end alike. */
+static void refuse_peer(struct dps_exporter *exporter, const char *why)
+{
+	dps_exporter_fail(exporter, DPS_EXIT_REFUSED, "%s", why);
+	dps_export_give_up(&exporter->export);
+	dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+}
+
 void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns)
 {
 	struct dps_exporter *exporter = context;
 
 	if (exporter->state == DPS_EXPORTER_PARKED || exporter->state == DPS_EXPORTER_DETACHED)
 		return; /* the one before this: the next may be dialled */
+	if (exporter->link.connection.is_refused) {
+		refuse_peer(exporter, why);
+		return;
+	}
 	if (dps_exporter_can_detach(exporter)) {
 		dps_exporter_detach(exporter, now_ns, "lost the control connection to %s (%s)",
 				    exporter->peer_name, why);

@@ -3,6 +3,7 @@
 #include "apps/dpdk-streamd/collector.h"
 #include "apps/dpdk-streamd/exporter.h"
 #include "apps/dpdk-streamd/key_commands.h"
+#include "apps/dpdk-streamd/peer_trust.h"
 #include "apps/version.h"
 #include "drivers/ethdev/eal_lane.h"
 #include "drivers/log/log.h"
@@ -61,10 +62,11 @@ static int open_mirror(struct dps_mirror *mirror, const struct dps_options *opti
 	return 0;
 }
 
-static int run_export(const struct dps_options *options, const char *program)
+static int run_export(const struct dps_options *options, struct dps_peer_trust *trust,
+		      const char *program)
 {
 	char why[DPS_NODE_WHY_BYTES];
-	struct dps_exporter_peer peer;
+	struct dps_exporter_peer peer = { .trust = trust };
 	struct dps_exporter_input input;
 	struct dps_mirror mirror;
 	struct dps_node *node;
@@ -87,7 +89,8 @@ static int run_export(const struct dps_options *options, const char *program)
 	return result;
 }
 
-static int run_collect(const struct dps_options *options, const char *program)
+static int run_collect(const struct dps_options *options, struct dps_peer_trust *trust,
+		       const char *program)
 {
 	const struct dps_live_input none = { .fd = -1 };
 	char why[DPS_NODE_WHY_BYTES];
@@ -95,21 +98,30 @@ static int run_collect(const struct dps_options *options, const char *program)
 
 	if (dps_node_start(&node, options, &none, program, why) < 0)
 		return complain(why, EXIT_STATUS_USAGE);
-	return dps_collector_run(node);
+	return dps_collector_run(node, trust);
 }
 
 static int run(const struct dps_options *options, const char *program)
 {
+	char sentence[DPS_TRUST_SENTENCE_BYTES];
+	struct dps_peer_trust trust;
+	int status;
+
 	for (unsigned int i = 0; i < options->log_levels_count; i++)
 		if (dps_log_set_level(options->log_levels[i]) < 0)
 			return complain("--log-level takes [NAME:]error|warning|notice|info|debug",
 					EXIT_STATUS_USAGE);
 	raise_descriptor_limit();
 	dps_log("main", DPS_LOG_NOTICE,
-		"nothing is encrypted yet: packets carry a checksum, names and data are readable "
-		"on the way");
-	return options->command == DPS_COMMAND_EXPORT ? run_export(options, program)
-						      : run_collect(options, program);
+		"data are not encrypted yet: packets carry a checksum and are readable on the way; "
+		"the "
+		"control connection is TLS 1.3");
+	if (dps_peer_trust_open(&trust, options, sentence) < 0)
+		return complain(sentence, EXIT_STATUS_USAGE);
+	status = options->command == DPS_COMMAND_EXPORT ? run_export(options, &trust, program)
+							: run_collect(options, &trust, program);
+	dps_peer_trust_close(&trust);
+	return status;
 }
 
 int main(int argc, char **argv)

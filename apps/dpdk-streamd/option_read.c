@@ -183,6 +183,24 @@ static bool read_text(struct dps_option_reader *reader, const struct dps_option 
 	return true;
 }
 
+static bool read_peer_key(struct dps_option_reader *reader, const struct dps_option *option,
+			  const char *text)
+{
+	struct dps_options *options = reader->options;
+
+	if (options->peer_keys_count == DPS_OPTIONS_PEER_KEYS_MAX)
+		return dps_option_fail(reader,
+				       "--peer-key is there too often: authorized_peers in the "
+				       "state folder has room for more");
+	if (!dps_fingerprint_parse(&options->peer_keys[options->peer_keys_count], text,
+				   strlen(text)))
+		return fail_form(reader, option, text,
+				 "sha256: and 64 hexadecimal digits, as dpdk-streamd fingerprint "
+				 "shows them");
+	options->peer_keys_count++;
+	return true;
+}
+
 bool dps_option_read(struct dps_option_reader *reader, const struct dps_option *option,
 		     const char *text)
 {
@@ -214,6 +232,8 @@ bool dps_option_read(struct dps_option_reader *reader, const struct dps_option *
 		    options->generate_bytes < DPS_OFFSET_MAX)
 			return true;
 		return fail_form(reader, option, text, "SIZE or SIZE:SEED, as in 10G or 10G:7");
+	case DPS_OPTION_PEER_KEY:
+		return read_peer_key(reader, option, text);
 	case DPS_OPTION_LATER:
 		return dps_option_fail(reader, "--%s is not in this version", option->name);
 	default:

@@ -96,6 +96,8 @@ const struct dps_option dps_option_table[] = {
 	  .help = "do not encrypt data, as this version never does; both sides or refused" },
 	{ "trust-on-first-use", BOTH, KIND(FLAG), AT(trusts_on_first_use),
 	  .help = "accept and remember the key of a peer that is not known yet" },
+	{ "peer-key", BOTH, KIND(PEER_KEY), .argument = "sha256:HEX",
+	  .help = "the fingerprint that the peer must have, and no other; may be repeated" },
 	{ "json", BOTH, KIND(FLAG), AT(is_json),
 	  .help = "events on standard output, one JSON object a line" },
 	{ "quiet", .letter = 'q', BOTH, KIND(FLAG), AT(is_quiet),
@@ -107,7 +109,6 @@ const struct dps_option dps_option_table[] = {
 	{ "impair", BOTH, KIND(TEXT), AT(impair), .argument = "FAULTS",
 	  .help = "for testing, with commas between: loss=P dup=P reorder=P corrupt=P delay=T "
 		  "blackout=START+LENGTH hold=T seed=N" },
-	{ "peer-key", BOTH, KIND(LATER), .argument = "sha256:HEX" },
 	{ "config", BOTH, KIND(LATER), .argument = "FILE" },
 	{ .name = NULL },
 };

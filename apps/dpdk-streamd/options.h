@@ -3,6 +3,7 @@
 #pragma once
 #include "drivers/control/endpoint.h"
 #include "drivers/log/log.h"
+#include "drivers/trust/fingerprint.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 enum dps_options_limits {
 	DPS_OPTIONS_ERROR_BYTES = 1024,
 	DPS_OPTIONS_LOG_LEVELS_MAX = 16,
+	DPS_OPTIONS_PEER_KEYS_MAX = 16,
 };
 
 #define DPS_FOREVER_NS UINT64_MAX
@@ -60,6 +62,8 @@ struct dps_options {
 	const char *state; /* NULL: the default folder of the user */
 	bool is_clear;
 	bool trusts_on_first_use;
+	struct dps_fingerprint peer_keys[DPS_OPTIONS_PEER_KEYS_MAX]; /* only these, if any */
+	unsigned int peer_keys_count;
 	bool is_json;
 	bool is_quiet;
 	const char *log_levels[DPS_OPTIONS_LOG_LEVELS_MAX]; /* for dps_log_set_level, in order */

@@ -25,7 +25,7 @@ static int split(char *line, char **words)
 struct parsed {
 	struct dps_options options;
 	char error[DPS_OPTIONS_ERROR_BYTES];
-	char line[1024];
+	char line[4096];
 	char *words[WORDS_MAX];
 };
 
@@ -281,7 +281,8 @@ static void parse__explains_every_bad_line(void **state)
 		{ EXPORT "a --rate", "--rate needs a value: --rate RATE" },
 		{ EXPORT "a --state=", "--state needs DIR, not an empty text" },
 		{ EXPORT "a --state ''", "--state needs DIR, not an empty text" },
-		{ EXPORT "a --peer-key sha256:00", "--peer-key is not in this version" },
+		{ EXPORT "a --peer-key sha256:00",
+		  "--peer-key does not take \"sha256:00\": write sha256: and 64 hex" },
 		{ EXPORT "a --cc delay", "--cc delay is not in this version" },
 		{ EXPORT "a --cc bbr", "--cc does not take \"bbr\": write fair or fixed" },
 		{ EXPORT "a --cc fixed", "add --rate" },
@@ -388,6 +389,40 @@ static void values__are_exact(void **state)
 	assert_false(dps_number_parse("18446744073709551616", &value));
 }
 
+#define HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+static void parse__takes_peer_keys_up_to_a_limit(void **state)
+{
+	char line[2048] = "export --to h --port udp a";
+	struct parsed parsed;
+
+	(void)state;
+	for (unsigned int i = 0; i < DPS_OPTIONS_PEER_KEYS_MAX; i++)
+		strcat(line, " --peer-key sha256:" HEX);
+	parse_good(&parsed, line);
+	assert_int_equal(parsed.options.peer_keys_count, DPS_OPTIONS_PEER_KEYS_MAX);
+	assert_int_equal(parsed.options.peer_keys[1].bytes[31], 0x1f);
+	dps_options_fini(&parsed.options);
+	strcat(line, " --peer-key sha256:" HEX);
+	assert_false(parse(&parsed, line));
+	assert_non_null(strstr(parsed.error, "--peer-key is there too often"));
+}
+
+static void parse__knows_the_commands_of_keys(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	parse_good(&parsed, "keygen --state /s");
+	assert_int_equal(parsed.options.command, DPS_COMMAND_KEYGEN);
+	assert_string_equal(parsed.options.state, "/s");
+	dps_options_fini(&parsed.options);
+	parse_good(&parsed, "fingerprint");
+	assert_int_equal(parsed.options.command, DPS_COMMAND_FINGERPRINT);
+	assert_null(parsed.options.state);
+	dps_options_fini(&parsed.options);
+}
+
 static void print_help__shows_defaults_and_no_later_options(void **state)
 {
 	char *text = NULL;
@@ -403,7 +438,8 @@ static void print_help__shows_defaults_and_no_later_options(void **state)
 	assert_non_null(strstr(text, "(default 64M)"));
 	assert_non_null(strstr(text, "-q, --quiet"));
 	assert_null(strstr(text, "--into"));
-	assert_null(strstr(text, "--peer-key"));
+	assert_null(strstr(text, "--config"));
+	assert_non_null(strstr(text, "--peer-key sha256:HEX"));
 	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
 		assert_true(strcspn(line, "\n") <= 100);
 	free(text);
@@ -418,6 +454,8 @@ int main(void)
 		cmocka_unit_test(parse__gives_eal_what_stands_to_the_left),
 		cmocka_unit_test(parse__takes_standard_input_with_a_name),
 		cmocka_unit_test(parse__takes_a_fifo_with_a_name),
+		cmocka_unit_test(parse__takes_peer_keys_up_to_a_limit),
+		cmocka_unit_test(parse__knows_the_commands_of_keys),
 		cmocka_unit_test(parse__takes_a_command_with_a_name),
 		cmocka_unit_test(parse__knows_help_and_version),
 		cmocka_unit_test(parse__explains_every_bad_line),

@@ -16,6 +16,7 @@ prepare() {
 	mkdir "$scratch/from" "$scratch/into"
 	chmod 755 "$scratch/from"
 	"link_${1:-udp}"
+	own_state "$scratch/state"
 }
 
 # ends NAME STATUSES WORDS: it ends within 20 s with one of the statuses, and its last line on stderr
@@ -211,6 +212,7 @@ a_tree_with_a_file_that_cannot_be_read() {
 	chmod 600 "$scratch/from/tree/a"
 	((EUID == 0)) || chmod 000 "$scratch/from/tree/a"
 	ln -s a "$scratch/from/tree/link"
+	user_has_our_key
 	start_collector
 	start exporter "${as_user[@]}" "$streamd" export --to "$control" "${exporter_port[@]}" \
 		--json "$scratch/from/tree"

@@ -22,6 +22,8 @@ import struct
 import sys
 import time
 
+from tls_peer import TlsSocket
+
 CHUNK = 262144
 numbers = itertools.count(1)
 
@@ -60,7 +62,7 @@ class Peer:
 
 
 def dial(port):
-    return Peer(socket.create_connection(("127.0.0.1", port), 10))
+    return Peer(TlsSocket(socket.create_connection(("127.0.0.1", port), 10)))
 
 
 def hello(role, **changes):
@@ -359,7 +361,7 @@ def collect(name, how):
     with open(name + ".new", "w", encoding="ascii") as out:
         out.write(str(listener.getsockname()[1]))
     os.rename(name + ".new", name)
-    peer = Peer(listener.accept()[0])
+    peer = Peer(TlsSocket(listener.accept()[0], True))
     peer.socket.settimeout(None)
     expect("hello", peer.hear(), ("hello",))
     try:

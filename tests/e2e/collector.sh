@@ -12,6 +12,7 @@ prepare() {
 	mkdir "$scratch/from" "$scratch/into"
 	chmod 755 "$scratch/from"
 	link_udp
+	own_state "$scratch/state"
 }
 
 is_listening() {

@@ -100,6 +100,9 @@ need_namespaces() {
 
 need_scratch() {
 	scratch_make "$1" || skip_case "$scratch_why"
+	# Where the ordinary user's key is; its home is none.
+	user_folder user-state
+	((EUID != 0)) || as_user+=("XDG_STATE_HOME=$scratch/user-state")
 }
 
 need_hugepages() {
@@ -212,6 +215,25 @@ summary() {
 # event_count FILE EVENT
 event_count() {
 	jq -r 'select(.event == "'"$2"'") | .event' "$1" | wc -l
+}
+
+# ---- keys
+
+# own_state FOLDER: a state folder by itself, with the key that programs without --state have. Of the
+# ordinary user, if they run as such.
+own_state() {
+	local default=/var/lib
+
+	((EUID == 0)) || default=${XDG_STATE_HOME:-$HOME/.local/state}
+	"$streamd" keygen >/dev/null 2>&1
+	install -d -m 700 "$1"
+	install -m 600 "$default/dpdk-streamd/identity.pem" "$1/identity.pem"
+}
+
+# user_has_our_key: the ordinary user proves the same key as we do.
+user_has_our_key() {
+	own_state "$scratch/user-state/dpdk-streamd"
+	((EUID != 0)) || chown -R 65534:65534 "$scratch/user-state/dpdk-streamd"
 }
 
 # ---- both programs

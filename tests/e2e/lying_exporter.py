@@ -10,6 +10,8 @@ import socket
 import struct
 import sys
 
+from tls_peer import TlsSocket
+
 CHUNK = 262144
 transfers = 0
 
@@ -18,7 +20,7 @@ class Peer:
     """One control connection; says messages, hears answers."""
 
     def __init__(self):
-        self.socket = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
+        self.socket = TlsSocket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20))
         self.stream = self.socket.makefile("rwb")
 
     def say(self, *messages):

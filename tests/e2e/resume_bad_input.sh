@@ -66,7 +66,7 @@ a_lost_mirror_does_no_harm() {
 	begin_both
 	wait_midway
 	kill_off exporter
-	rm -r "$scratch/state"
+	lose_mirror
 	begin exporter
 	ends_well
 }
@@ -86,7 +86,7 @@ a_lost_mirror_and_another_file() {
 	begin_both
 	wait_midway
 	kill_off exporter
-	rm -r "$scratch/state"
+	lose_mirror
 	"$1" "$scratch/from/tree/large.pcap"
 	begin exporter
 	ends_well
@@ -269,6 +269,7 @@ journal_is_refused() {
 
 	prepare
 	user_streamd
+	user_has_our_key
 	collector_in=("${as_user[@]}")
 	link_udp
 	make_tree

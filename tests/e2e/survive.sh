@@ -103,7 +103,7 @@ state_is_lost() {
 	begin_both
 	wait_moved exporter $((bytes * 60 / 100))
 	kill_off exporter
-	rm -r "$scratch/state"
+	lose_mirror
 	begin exporter
 	ends_well
 	expect_resumed

@@ -9,8 +9,15 @@
 # compose ARG...: both command lines for the link and $scratch/from/tree; the arguments are the
 # exporter's. Adds a state folder and counters that outlive a kill.
 compose() {
+	[[ -e $scratch/state ]] || own_state "$scratch/state"
 	programs --state "$scratch/state" --stats-file "$scratch/exporter.stats" "$@" \
 		"$scratch/from/tree"
+}
+
+# lose_mirror: the exporter's folder is gone with all it knew, but for the key that it is known by.
+lose_mirror() {
+	rm -r "$scratch/state"
+	own_state "$scratch/state"
 }
 
 # A collector that goes on serving.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Keys: made, shown, kept, and refused when others can read them.
-# seconds: 60 60
+# Keys and trust: made, shown, kept; who is let in, who is not, and what both are told.
+# seconds: 120 120
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -57,7 +57,164 @@ no_place_for_a_key() {
 	says 2 "name another with --state" "$streamd" keygen --state "$scratch/file"
 }
 
+# ---- two users: each side has a state folder of its own
+
+prepare_two() {
+	prepare
+	link_udp
+	mkdir "$scratch/into"
+	head -c 300000 /dev/urandom >"$scratch/x.pcap"
+	exporter_key=$("$streamd" keygen --state "$scratch/exporter-state" 2>/dev/null)
+	collector_key=$("$streamd" keygen --state "$scratch/collector-state" 2>/dev/null)
+}
+
+start_collector() {
+	start collector "$streamd" collect --into "$scratch/into" --control "$control" \
+		"${collector_port[@]}" --state "$scratch/collector-state" "$@"
+	wait_for 10 is_listening || fail "the collector does not listen: $(<"$scratch/collector.err")"
+}
+
+# exports STATUS SENTENCE [OPTION...]: refused, it leaves at once and says why in its last line.
+exports() {
+	local wanted=$1 sentence=$2 before
+
+	shift 2
+	before=$(now_ms)
+	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" -q \
+		--state "$scratch/exporter-state" "$@" "$scratch/x.pcap"
+	end_of exporter 20 || fail_with "the exporter does not end"
+	((status == wanted)) || fail_with "the exporter ends with $status"
+	tail -n 1 "$scratch/exporter.err" | grep -qF -- "$sentence" ||
+		fail_with "no \"$sentence\" in its last line"
+	((wanted == 0)) || (($(now_ms) - before < 5000)) || fail "it took $(($(now_ms) - before)) ms"
+}
+
+stored() {
+	exports 0 ''
+	cmp "$scratch/x.pcap" "$scratch/into/x.pcap" || fail "what is stored is not what was sent"
+}
+
+trusted_by_a_line_each() {
+	prepare_two
+	start_collector
+	echo "$collector_key $control may=collect" >"$scratch/exporter-state/authorized_peers"
+	exports 4 "does not trust our key: add the line \`$exporter_key NAME may=export\`"
+	rm "$scratch/exporter-state/authorized_peers"
+	exports 4 "add the line \`$collector_key $control may=collect\`"
+	echo "$collector_key $control may=collect" >"$scratch/exporter-state/authorized_peers"
+	nothing_under "$scratch/into"
+	grep -qF "the key of 127.0.0.1 is not trusted" "$scratch/collector.err" ||
+		fail_with "the collector does not say whom it refused"
+	# The collector runs: its file is read again.
+	echo "$exporter_key probe may=collect" >"$scratch/collector-state/authorized_peers"
+	exports 4 "does not trust our key"
+	echo "$exporter_key probe may=export" >"$scratch/collector-state/authorized_peers"
+	stored
+	# A key that is taken back is refused with the next connection.
+	: >"$scratch/collector-state/authorized_peers"
+	exports 4 "does not trust our key"
+}
+
+trusted_by_option() {
+	prepare_two
+	start_collector --peer-key "$exporter_key"
+	exports 4 "which --peer-key does not name" --peer-key "$exporter_key"
+	exports 0 '' --peer-key "$collector_key"
+	cmp "$scratch/x.pcap" "$scratch/into/x.pcap"
+	says 2 "64 hexadecimal digits" "$streamd" export --to "$control" --port udp --peer-key sha256:12 x
+}
+
+trusted_on_first_use() {
+	prepare_two
+	start_collector --trust-on-first-use
+	exports 4 "is not trusted"
+	exports 0 '' --trust-on-first-use
+	grep -qF "127.0.0.1 is trusted on first use with the key $exporter_key" "$scratch/collector.err" ||
+		fail_with "the collector does not show the key that it trusts"
+	grep -qx "$collector_key $control may=collect" "$scratch/exporter-state/authorized_peers" ||
+		fail "the exporter has not written the key down"
+	# Known now, without the option; and another key there is another peer.
+	exports 0 ''
+	stop_process "${process_ids[collector]}"
+	"$streamd" keygen --state "$scratch/another-state" >/dev/null 2>&1
+	mv "$scratch/another-state/identity.pem" "$scratch/collector-state/identity.pem"
+	start_collector --trust-on-first-use
+	exports 4 "somebody else may be answering there" --trust-on-first-use
+}
+
+one_user_needs_nothing() {
+	prepare_two
+	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
+	start_collector
+	stored
+}
+
+# What is no dpdk-streamd of this release is refused at once, and the others go on.
+strangers() {
+	prepare_two
+	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
+	start_collector
+	timeout 5 openssl s_client -connect "$control" -tls1_2 </dev/null >"$scratch/tls" 2>&1 || true
+	grep -qi "alert protocol version" "$scratch/tls" || fail "TLS 1.2 is not refused: $(<"$scratch/tls")"
+	timeout 5 openssl s_client -connect "$control" -tls1_3 -ign_eof </dev/null >"$scratch/tls" 2>&1 || true
+	grep -qi "certificate required" "$scratch/tls" || fail "who shows no key is not refused"
+	# A program of ours from before TLS understands what it is told.
+	timeout 5 python3 - "${control##*:}" <<-'END' >"$scratch/plain"
+		import socket, struct, sys
+		peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+		peer.sendall(struct.pack(">I", 16) + b'{"type":"hello"}')
+		stream = peer.makefile("rb")
+		print(stream.read(struct.unpack(">I", stream.read(4))[0]).decode())
+	END
+	jq -e '.type == "refuse" and .code == "not_trusted"' "$scratch/plain" >/dev/null ||
+		fail "a program without TLS hears: $(<"$scratch/plain")"
+	stored
+	is_running collector || fail_with "the collector is gone"
+}
+
+# Connections that say nothing, as many as there are descriptors for; a good one gets in.
+flood() {
+	prepare_two
+	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
+	start_collector
+	start flood prlimit --nofile=4096 python3 -c '
+import socket, sys, time
+peers = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(1000)]
+print(len(peers), flush=True)
+time.sleep(60)
+' "${control##*:}"
+	wait_for 20 grep -q 1000 "$scratch/flood.out" || fail "1000 connections cannot be made"
+	stored
+}
+
+# What is said on the control connection is not to be read on the way.
+names_are_not_readable() {
+	prepare_two
+	need_root
+	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
+	mv "$scratch/x.pcap" "$scratch/a-secret-name.pcap"
+	mkdir -m 777 "$scratch/tap"
+	start tap dumpcap -q -i lo -f "tcp port ${control##*:}" -w "$scratch/tap/tap.pcap"
+	wait_for 10 grep -q "^File:" "$scratch/tap.err" || skip_case "dumpcap cannot watch lo"
+	start_collector --once
+	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" -q \
+		--state "$scratch/exporter-state" "$scratch/a-secret-name.pcap"
+	end_of exporter 20 || fail_with "the exporter does not end"
+	((status == 0)) || fail_with "the exporter ends with $status"
+	end_of collector 20 || fail_with "the collector does not end"
+	stop_process "${process_ids[tap]}"
+	(($(stat -c %s "$scratch/tap/tap.pcap") > 3000)) || fail "the tap has seen nothing"
+	! grep -qa secret-name "$scratch/tap/tap.pcap" || fail "a name is readable on the way"
+}
+
 run_case key_is_made_once
 run_case key_that_others_can_read
 run_case no_place_for_a_key
+run_case trusted_by_a_line_each
+run_case trusted_by_option
+run_case trusted_on_first_use
+run_case one_user_needs_nothing
+run_case strangers
+run_case flood
+run_case names_are_not_readable
 finish_cases

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dpdk-streamd/peer_trust.h"
+#include "drivers/log/log.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static void on_wrong(void *context, unsigned int line, const char *why)
+{
+	const struct dps_peer_trust *trust = context;
+
+	dps_log("trust", DPS_LOG_WARNING, "%s/%s, line %u allows nothing: %s", trust->folder,
+		DPS_TRUST_NAME, line, why);
+}
+
+/* Who dials collects from nobody: the other side has to be a collector, and the other way round. */
+static struct dps_trust_question question_of(const struct dps_tls_peer *peer,
+					     struct dps_fingerprint *fingerprint)
+{
+	bool is_dialed = peer->side == DPS_TLS_DIALED;
+
+	dps_fingerprint_make(fingerprint, peer->public_key, peer->public_key_bytes);
+	return (struct dps_trust_question){
+		.fingerprint = fingerprint,
+		.name = peer->name,
+		.role = is_dialed ? DPS_MAY_COLLECT : DPS_MAY_EXPORT,
+		.is_named = is_dialed,
+	};
+}
+
+static bool judge(void *context, const struct dps_tls_peer *peer, char *why)
+{
+	struct dps_peer_trust *trust = context;
+	struct dps_fingerprint fingerprint;
+	struct dps_trust_question question = question_of(peer, &fingerprint);
+
+	_Static_assert((int)DPS_TRUST_SENTENCE_BYTES <= (int)DPS_TLS_TEXT_BYTES, "it fits");
+	return !dps_trust_is_refused(dps_trust_judge(&trust->trust, &question, why));
+}
+
+static bool on_proved(void *context, const struct dps_tls_peer *peer, char *why)
+{
+	struct dps_peer_trust *trust = context;
+	struct dps_fingerprint fingerprint;
+	struct dps_trust_question question = question_of(peer, &fingerprint);
+	enum dps_trust_verdict verdict = dps_trust_judge(&trust->trust, &question, why);
+
+	if (dps_trust_is_refused(verdict)) /* the file has changed since */
+		return false;
+	if (verdict != DPS_TRUST_FIRST_USE)
+		return true;
+	if (dps_trust_remember(&trust->trust, &question, why) < 0)
+		return false;
+	dps_log("trust", DPS_LOG_NOTICE, "%s", why);
+	return true;
+}
+
+static int open_identity(struct dps_peer_trust *trust, char *sentence)
+{
+	bool is_new;
+	int result = dps_identity_open(&trust->identity, trust->folder_fd, trust->folder, true,
+				       &is_new, sentence);
+
+	if (result < 0)
+		return result;
+	dps_fingerprint_format(&trust->identity.fingerprint, trust->own_key);
+	if (is_new)
+		dps_log("trust", DPS_LOG_NOTICE, "a new key for this user is in %s/%s: %s",
+			trust->folder, DPS_IDENTITY_NAME, trust->own_key);
+	return 0;
+}
+
+int dps_peer_trust_open(struct dps_peer_trust *trust, const struct dps_options *options,
+			char sentence[DPS_TRUST_SENTENCE_BYTES])
+{
+	int result;
+
+	memset(trust, 0, sizeof(*trust));
+	dps_state_folder_find(options, trust->folder);
+	trust->folder_fd = dps_state_folder_open(trust->folder);
+	if (trust->folder_fd < 0) {
+		snprintf(sentence, DPS_TRUST_SENTENCE_BYTES,
+			 "the state folder %.700s, where this user's key is kept: %s; name another "
+			 "with --state",
+			 trust->folder, strerror(-trust->folder_fd));
+		return trust->folder_fd;
+	}
+	result = open_identity(trust, sentence);
+	if (result < 0) {
+		close(trust->folder_fd);
+		return result;
+	}
+	dps_trust_init(&trust->trust, &(struct dps_trust_config){
+					      .folder_fd = trust->folder_fd,
+					      .folder = trust->folder,
+					      .own = &trust->identity.fingerprint,
+					      .pinned = options->peer_keys,
+					      .pinned_count = options->peer_keys_count,
+					      .trusts_on_first_use = options->trusts_on_first_use,
+					      .on_wrong = on_wrong,
+					      .context = trust,
+				      });
+	trust->tls = dps_tls_create(&(struct dps_tls_config){
+		.key = trust->identity.key,
+		.judge = judge,
+		.on_proved = on_proved,
+		.context = trust,
+		.own_key = trust->own_key,
+	});
+	if (trust->tls)
+		return 0;
+	snprintf(sentence, DPS_TRUST_SENTENCE_BYTES, "OpenSSL here cannot do TLS 1.3 with Ed25519");
+	dps_peer_trust_close(trust);
+	return -ENOTSUP;
+}
+
+void dps_peer_trust_close(struct dps_peer_trust *trust)
+{
+	dps_tls_destroy(trust->tls);
+	dps_trust_fini(&trust->trust);
+	dps_identity_close(&trust->identity);
+	close(trust->folder_fd);
+}
+
+struct dps_socket *dps_peer_trust_dial(struct dps_peer_trust *trust, struct dps_socket *socket,
+				       const struct dps_endpoint *to)
+{
+	bool is_ipv6 = strchr(to->host, ':') != NULL;
+	char name[DPS_ENDPOINT_HOST_BYTES + 16];
+
+	if (to->port == DPS_ENDPOINT_PORT)
+		snprintf(name, sizeof(name), "%s", to->host);
+	else
+		snprintf(name, sizeof(name), is_ipv6 ? "[%s]:%u" : "%s:%u", to->host, to->port);
+	return dps_tls_wrap(trust->tls, socket, DPS_TLS_DIALED, name);
+}
