@@ -20,7 +20,7 @@ static void on_released(void *context, uint32_t token, uint32_t count)
 {
 	struct dps_lane *lane = context;
 
-	dps_engine_on_released(lane->engine, token, count);
+	dps_lane_give_back(lane, token, count);
 }
 
 static void *aligned(size_t bytes)
@@ -72,6 +72,11 @@ struct dps_lane *dps_lane_create(const struct dps_lane_config *config)
 			.remote = DPS_LANE_NO_REMOTE,
 			.life = DPS_LANE_PATH_LIVES - 1,
 		};
+	if (!dps_lane_init_rooms(lane)) {
+		free(memory);
+		dps_lane_destroy(lane);
+		return NULL;
+	}
 	DPS_ASSERT(config->limits.paths <= 1U << DPS_LANE_PATH_BITS);
 	init_ios(lane);
 	lane->now_ns = dps_clock_now_ns(config->clock);
@@ -86,6 +91,9 @@ struct dps_lane *dps_lane_create(const struct dps_lane_config *config)
 
 void dps_lane_destroy(struct dps_lane *lane)
 {
+	for (uint32_t i = 0; lane->paths && i < lane->config.limits.paths; i++)
+		dps_lane_drop_seal(lane, i);
+	free(lane->free_rooms);
 	free(lane->engine);
 	free(lane->commands.entries);
 	free(lane->events.entries);
@@ -181,7 +189,7 @@ static unsigned int take_run(struct dps_lane *lane, const struct dps_incoming *i
 
 	if (dps_engine_place_run(lane->engine, incoming, count, &run) == 0)
 		return 0;
-	good = dps_seal_open_run(lane->config.seal, &run, incoming);
+	good = dps_seal_open_run(dps_lane_seal_of(lane, run.path), &run, incoming);
 	dps_engine_commit_run(lane->engine, &run, good);
 	if (incoming->is_astray && good > 0)
 		dps_engine_on_astray(lane->engine, run.path, lane->now_ns);
@@ -192,14 +200,16 @@ static void take(struct dps_lane *lane, const struct dps_incoming *incoming)
 {
 	const uint8_t *bytes = incoming->bytes;
 	struct dps_placement placement;
+	struct dps_seal *seal;
 	bool is_good;
 
 	if (dps_engine_place(lane->engine, bytes, incoming->length, incoming->ecn, &placement) !=
 	    DPS_VERDICT_OPEN)
 		return;
-	is_good = lane->config.seal->open(lane->config.seal, placement.packet_number,
-					  placement.header, bytes + DPS_HEADER_BYTES, placement.to,
-					  bytes + DPS_ENVELOPE_BYTES, placement.payload_bytes);
+	seal = dps_lane_seal_of(lane, placement.path);
+	is_good = seal->open(seal, placement.packet_number, placement.header,
+			     bytes + DPS_HEADER_BYTES, placement.to, bytes + DPS_ENVELOPE_BYTES,
+			     placement.payload_bytes);
 	dps_engine_commit(lane->engine, &placement, is_good, lane->now_ns);
 	if (incoming->is_astray && is_good)
 		dps_engine_on_astray(lane->engine, placement.path, lane->now_ns);
@@ -262,9 +272,10 @@ static void offer(struct dps_lane *lane)
 
 static unsigned int send(struct dps_lane *lane)
 {
-	unsigned int room = DPS_PORT_BURST;
+	unsigned int room;
 
 	offer(lane);
+	room = dps_lane_burst_room(lane);
 	if (lane->outgoing_first < lane->outgoing_count) /* a lane keeps at most one unsent burst */
 		room = 0;
 	if (room > 0)
@@ -273,7 +284,7 @@ static unsigned int send(struct dps_lane *lane)
 		dps_engine_emit_packets(lane->engine, lane->outgoing, room, lane->now_ns);
 	if (room == 0)
 		return 0;
-	dps_seal_make_burst(lane->config.seal, lane->outgoing, lane->outgoing_count);
+	dps_lane_seal_burst(lane);
 	offer(lane);
 	return lane->outgoing_count;
 }
@@ -383,7 +394,7 @@ static void drop_unsent(struct dps_lane *lane)
 		const struct dps_outgoing *outgoing = &lane->outgoing[lane->outgoing_first];
 
 		if (outgoing->body)
-			dps_engine_on_released(lane->engine, outgoing->token, 1);
+			dps_lane_give_back(lane, outgoing->token, 1);
 	}
 }
 

@@ -50,6 +50,8 @@ struct dps_lane_command {
 		struct {
 			struct dps_path_config config;
 			struct dps_address address;
+			/* With keys, of this path alone; taken. NULL: the lane's, without. */
+			struct dps_seal *seal;
 		} open_path;
 		struct dps_channel_config open_channel;
 		struct dps_extent_config extent; /* extent.file is filled in by the lane */
@@ -101,8 +103,12 @@ struct dps_lane_config {
 	struct dps_port *port;
 	struct dps_disk *disk;
 	struct dps_clock *clock;
-	struct dps_seal *seal;
-	uint8_t *slots; /* limits.slots * limits.chunk_bytes, known to port and disk */
+	struct dps_seal *seal; /* of paths that have none of their own */
+	uint8_t *slots;	       /* limits.slots * limits.chunk_bytes, known to port and disk */
+	/* Where sealed bodies lie until the port has sent them; 0 and NULL: no path has keys. */
+	uint8_t *rooms; /* rooms_count * room_bytes, known to the port */
+	uint32_t rooms_count;
+	uint32_t room_bytes; /* of the largest body */
 	uint64_t seed;
 	uint32_t index;
 	uint32_t commands; /* mailbox room, a power of two */

@@ -69,27 +69,46 @@ void dps_lane_release_remotes(struct dps_lane *lane)
 			continue;
 		lane->config.port->ops->remove_remote(lane->config.port, path->remote);
 		path->remote = DPS_LANE_NO_REMOTE;
+		dps_lane_drop_seal(lane, i);
 		path->is_retiring = false;
 		lane->retiring_count--;
 	}
 }
 
-static void open_path(struct dps_lane *lane, const struct dps_lane_command *command)
+/* Opens it in the engine, with its keys and the port's name for where it goes, or not at all. */
+static int open_in_engine(struct dps_lane *lane, const struct dps_lane_command *command,
+			  uint32_t index)
 {
 	struct dps_path_config config = command->open_path.config;
 	struct dps_port *port = lane->config.port;
+	int result = port->ops->add_remote(port, &command->open_path.address);
+
+	if (result < 0)
+		return result;
+	config.remote = (uint32_t)result;
+	config.is_sealed = command->open_path.seal != NULL;
+	result = dps_engine_open_path(lane->engine, index, &config, lane->now_ns);
+	if (result < 0) {
+		port->ops->remove_remote(port, config.remote);
+		return result;
+	}
+	lane->paths[index].remote = config.remote;
+	return 0;
+}
+
+static void open_path(struct dps_lane *lane, const struct dps_lane_command *command)
+{
+	struct dps_seal *seal = command->open_path.seal;
 	uint32_t index;
 	int result = -ENOENT;
 
-	if (find_path(lane, command->path, &index))
-		result = port->ops->add_remote(port, &command->open_path.address);
-	if (result >= 0) {
-		config.remote = (uint32_t)result;
-		result = dps_engine_open_path(lane->engine, index, &config, lane->now_ns);
+	if (find_path(lane, command->path, &index)) {
+		dps_lane_take_seal(lane, index, seal);
+		result = open_in_engine(lane, command, index);
 		if (result < 0)
-			port->ops->remove_remote(port, config.remote);
-		else
-			lane->paths[index].remote = config.remote;
+			dps_lane_drop_seal(lane, index);
+	} else if (seal) {
+		seal->destroy(seal);
 	}
 	if (result < 0)
 		dps_lane_say(lane, &(struct dps_lane_event){

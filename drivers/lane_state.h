@@ -34,8 +34,9 @@ struct dps_lane_file {
 
 /* What the lane knows of a path of the engine. */
 struct dps_lane_path {
-	uint32_t remote;  /* the port's name, to be given back; DPS_LANE_NO_REMOTE for none */
-	uint32_t life;	  /* how often it was reserved: an older name of it is nobody's */
+	uint32_t remote;       /* the port's name, to be given back; DPS_LANE_NO_REMOTE for none */
+	struct dps_seal *seal; /* with keys; NULL: the lane's */
+	uint32_t life;	       /* how often it was reserved: an older name of it is nobody's */
 	bool is_retiring; /* closed or lost; the remote goes when no packet bears it any more */
 };
 
@@ -53,6 +54,10 @@ struct dps_lane {
 	struct dps_outgoing outgoing[DPS_PORT_BURST];
 	unsigned int outgoing_first;
 	unsigned int outgoing_count;
+
+	uint32_t *free_rooms; /* a stack */
+	uint32_t free_rooms_count;
+	uint32_t sealed_count; /* paths that have a seal with keys */
 
 	struct dps_disk_request requests[DPS_DISK_BURST];
 	unsigned int requests_first;
@@ -104,6 +109,28 @@ void dps_lane_meter_step(struct dps_lane *lane, enum dps_lane_step step, unsigne
 
 /* Shows others how things are. */
 void dps_lane_publish(struct dps_lane *lane);
+
+/* ---- lane_seal.c ---- */
+
+/* False without memory. */
+bool dps_lane_init_rooms(struct dps_lane *lane);
+
+/* The port is done with so many bodies in what a token stands for: a slot, or a room. */
+void dps_lane_give_back(struct dps_lane *lane, uint32_t token, uint32_t count);
+
+/* How many packets may be emitted: each may need a room. */
+unsigned int dps_lane_burst_room(const struct dps_lane *lane);
+
+/* Seals what was emitted; slots that were sealed from are the engine's again. */
+void dps_lane_seal_burst(struct dps_lane *lane);
+
+struct dps_seal *dps_lane_seal_of(const struct dps_lane *lane, uint32_t path);
+
+/* Takes a path's seal, for which the lane has rooms; NULL: nothing to do. */
+void dps_lane_take_seal(struct dps_lane *lane, uint32_t path, struct dps_seal *seal);
+
+/* The path has said its last word: its keys go. */
+void dps_lane_drop_seal(struct dps_lane *lane, uint32_t path);
 
 /* The name of a path of the engine, as others call it. */
 uint32_t dps_lane_path_name(const struct dps_lane *lane, uint32_t index);

@@ -7,6 +7,7 @@
 #pragma once
 #include "apps/dpdk-streamd/lane_report.h"
 #include "apps/dpdk-streamd/node.h"
+#include "apps/dpdk-streamd/peer_trust.h"
 #include "apps/dpdk-streamd/report.h"
 #include "apps/dpdk-streamd/watch.h"
 #include "apps/dpdk-streamd/worker.h"
@@ -18,6 +19,7 @@ struct dps_journal;
 
 struct dps_collect_context {
 	struct dps_node *node;
+	struct dps_peer_trust *trust;
 	const struct dps_options *options;
 	struct dps_staging *staging; /* NULL with --discard */
 	struct dps_journal *journal; /* the store thread's; NULL with --discard */

@@ -167,6 +167,11 @@ static void try_path(struct dps_collect_session *session, uint64_t now_ns)
 {
 	struct dps_collect_context *context = session->context;
 	struct dps_message answer = { .type = DPS_MESSAGE_HELLO };
+	const struct dps_peer_keys keys = {
+		.trust = context->trust,
+		.socket = session->link.connection.socket,
+		.epoch = session->hello.epoch,
+	};
 	uint64_t connection_id;
 	int path = dps_node_reserve_path(context->node, stripes_of(session), &connection_id);
 
@@ -188,8 +193,12 @@ static void try_path(struct dps_collect_session *session, uint64_t now_ns)
 		answer.hello.features = discard_feature;
 		answer.hello.features_count = 1;
 	}
+	if (dps_node_open_path(context->node, session->path, &session->hello, &session->address,
+			       &keys) < 0) {
+		refuse(session, DPS_CODE_INTERNAL, "the keys for packets cannot be made", now_ns);
+		return;
+	}
 	dps_peer_link_say(&session->link, &answer);
-	dps_node_open_path(context->node, session->path, &session->hello, &session->address);
 }
 
 static void on_hello(struct dps_collect_session *session, const struct dps_message_hello *hello,
@@ -204,9 +213,9 @@ static void on_hello(struct dps_collect_session *session, const struct dps_messa
 		.payload_bytes = hello->payload_bytes,
 	};
 	char text[TEXT_BYTES];
-	enum dps_control_code code =
-		dps_collect_judge_hello(hello, session->context->chunk_bytes,
-					dps_node_queues(session->context->node), text);
+	enum dps_control_code code = dps_collect_judge_hello(
+		hello, dps_node_seal_name(session->context->node), session->context->chunk_bytes,
+		dps_node_queues(session->context->node), text);
 
 	if (code != DPS_CODE_NONE) {
 		refuse(session, code, text, now_ns);

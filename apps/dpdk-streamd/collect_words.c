@@ -4,7 +4,8 @@
 #include <string.h>
 
 enum dps_control_code dps_collect_judge_hello(const struct dps_message_hello *hello,
-					      uint32_t chunk_bytes, uint32_t queues, char *text)
+					      const char *seal, uint32_t chunk_bytes,
+					      uint32_t queues, char *text)
 {
 	const uint32_t theirs = hello->queues == DPS_MESSAGE_QUEUES_NONE ? 1 : hello->queues;
 	const size_t room = DPS_MESSAGE_TEXT_BYTES_MAX;
@@ -19,11 +20,11 @@ enum dps_control_code dps_collect_judge_hello(const struct dps_message_hello *he
 		snprintf(text, room, "both sides collect: one of them has to export");
 		return DPS_CODE_PROTOCOL;
 	}
-	if (strcmp(hello->seal, "clear") != 0) {
+	if (strcmp(hello->seal, seal) != 0) {
 		snprintf(text, room,
-			 "the exporter wants `%s` packets and the collector has none; run both "
-			 "with --clear",
-			 hello->seal);
+			 "the exporter seals packets with `%s` and the collector with `%s`: give "
+			 "both the same --cipher, or both --clear",
+			 hello->seal, seal);
 		return DPS_CODE_SEAL;
 	}
 	if (hello->chunk_bytes != chunk_bytes) {

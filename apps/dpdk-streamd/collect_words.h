@@ -8,7 +8,8 @@
  * queues: our own, as hello has them.
  */
 enum dps_control_code dps_collect_judge_hello(const struct dps_message_hello *hello,
-					      uint32_t chunk_bytes, uint32_t queues, char *text);
+					      const char *seal, uint32_t chunk_bytes,
+					      uint32_t queues, char *text);
 
 /* One sentence for an enum dps_close_reason. */
 const char *dps_collect_explain_loss(uint32_t reason);

@@ -26,7 +26,6 @@ struct dps_collector {
 	struct dps_collect_store store;
 	struct dps_worker examiner;
 	struct dps_report report;
-	struct dps_peer_trust *trust;
 	struct dps_listener listener;
 	struct dps_lobby lobby; /* who has proved no key yet */
 	struct dps_loop_source listener_source;
@@ -84,7 +83,7 @@ static void open_lobby(struct dps_collector *collector)
 {
 	const struct dps_lobby_config config = {
 		.loop = dps_node_loop(collector->context.node),
-		.tls = collector->trust->tls,
+		.tls = collector->context.trust->tls,
 		.on_entered = on_entered,
 		.on_left = on_left,
 		.context = collector,
@@ -495,6 +494,7 @@ int dps_collector_run(struct dps_node *node, struct dps_peer_trust *trust)
 		abort(); /* out of memory */
 	collector->context = (struct dps_collect_context){
 		.node = node,
+		.trust = trust,
 		.options = options,
 		.store = dps_node_worker(node),
 		.examiner = &collector->examiner,
@@ -508,7 +508,6 @@ int dps_collector_run(struct dps_node *node, struct dps_peer_trust *trust)
 		abort(); /* out of memory */
 	dps_collect_context_set_budgets(&collector->context);
 	dps_report_init(&collector->report, stdout, stderr, options->is_json, options->is_quiet);
-	collector->trust = trust;
 	run(collector);
 	status = collector->status;
 	dps_worker_stop(&collector->examiner);

@@ -169,7 +169,6 @@ void dps_exporter_resume_instead(struct dps_exporter *exporter, const char *why,
 	exporter->epoch = spare.epoch;
 	exporter->has_path = exporter->is_path_said = true;
 	exporter->is_path_open = false;
-	dps_node_open_path(exporter->node, exporter->path, &exporter->peer_hello,
-			   &exporter->peer_address);
-	dps_exporter_resume(exporter, now_ns);
+	if (dps_exporter_open_path(exporter, &exporter->peer_hello))
+		dps_exporter_resume(exporter, now_ns);
 }

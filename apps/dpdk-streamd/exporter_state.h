@@ -174,6 +174,8 @@ void dps_exporter_give_up_parked(struct dps_exporter *exporter, uint64_t now_ns)
 
 /* ---- exporter_talk.c: what the collector says ---- */
 void dps_exporter_say_hello(struct dps_exporter *exporter);
+/* Opens the path that our hello named, with keys of this connection. False: it has ended. */
+bool dps_exporter_open_path(struct dps_exporter *exporter, const struct dps_message_hello *hello);
 void dps_exporter_on_message(void *context, const struct dps_message *message, uint64_t now_ns);
 void dps_exporter_on_closed(void *context, const char *why, uint64_t now_ns);
 /* Another exporter has the transfer now, and one of them is enough. */

@@ -66,11 +66,11 @@ static enum dps_control_code judge(const struct dps_exporter *exporter,
 			 exporter->peer_name);
 		return DPS_CODE_PROTOCOL;
 	}
-	if (strcmp(hello->seal, "clear") != 0) {
+	if (strcmp(hello->seal, dps_node_seal_name(exporter->node)) != 0) {
 		snprintf(text, DPS_EXPORTER_SENTENCE_BYTES,
-			 "%s wants `%.32s` packets and this exporter has none; run both with "
-			 "--clear",
-			 exporter->peer_name, hello->seal);
+			 "%s seals packets with `%.32s` and this exporter with `%s`: give both the "
+			 "same --cipher, or both --clear",
+			 exporter->peer_name, hello->seal, dps_node_seal_name(exporter->node));
 		return DPS_CODE_SEAL;
 	}
 	if (hello->chunk_bytes != chunk_bytes) {
@@ -88,6 +88,24 @@ static enum dps_control_code judge(const struct dps_exporter *exporter,
 		return DPS_CODE_LIMIT;
 	}
 	return DPS_CODE_NONE;
+}
+
+bool dps_exporter_open_path(struct dps_exporter *exporter, const struct dps_message_hello *hello)
+{
+	const struct dps_peer_keys keys = {
+		.trust = exporter->peer->trust,
+		.socket = exporter->link.connection.socket,
+		.epoch = exporter->epoch,
+		.is_exporter = true,
+	};
+
+	if (dps_node_open_path(exporter->node, exporter->path, hello, &exporter->peer_address,
+			       &keys) == 0)
+		return true;
+	dps_exporter_fail(exporter, DPS_EXIT_LOST, "the keys for %s cannot be made",
+			  exporter->peer_name);
+	dps_exporter_leave(exporter, NULL);
+	return false;
 }
 
 static void on_hello(struct dps_exporter *exporter, const struct dps_message_hello *hello,
@@ -116,7 +134,8 @@ static void on_hello(struct dps_exporter *exporter, const struct dps_message_hel
 		dps_exporter_attach(exporter, hello, now_ns);
 		return;
 	}
-	dps_node_open_path(exporter->node, exporter->path, hello, &exporter->peer_address);
+	if (!dps_exporter_open_path(exporter, hello))
+		return;
 	if (dps_exporter_is_parked(exporter))
 		dps_exporter_resume(exporter, now_ns);
 	else

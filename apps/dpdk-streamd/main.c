@@ -26,8 +26,9 @@ static int complain(const char *sentence, int status)
 static int print_version(void)
 {
 	printf("dpdk-streamd %s\n%s\nports: memif, af_packet, af_xdp, pci, vdev, udp\n"
-	       "ciphers: none yet; packets carry CRC32C\n",
-	       DPS_VERSION, dps_eal_version());
+	       "ciphers: aes-128-gcm, aes-256-gcm (intel-ipsec-mb%s, OpenSSL); CRC32C with "
+	       "--clear\n",
+	       DPS_VERSION, dps_eal_version(), dps_aead_ipsec_mb() ? "" : " not here");
 	return 0;
 }
 
@@ -112,10 +113,9 @@ static int run(const struct dps_options *options, const char *program)
 			return complain("--log-level takes [NAME:]error|warning|notice|info|debug",
 					EXIT_STATUS_USAGE);
 	raise_descriptor_limit();
-	dps_log("main", DPS_LOG_NOTICE,
-		"data are not encrypted yet: packets carry a checksum and are readable on the way; "
-		"the "
-		"control connection is TLS 1.3");
+	if (options->is_clear)
+		dps_log("main", DPS_LOG_NOTICE,
+			"--clear: packets carry a checksum, and data are readable on the way");
 	if (dps_peer_trust_open(&trust, options, sentence) < 0)
 		return complain(sentence, EXIT_STATUS_USAGE);
 	status = options->command == DPS_COMMAND_EXPORT ? run_export(options, &trust, program)

@@ -229,7 +229,8 @@ int dps_node_start(struct dps_node **made, const struct dps_options *options,
 		goto err_free;
 	}
 	result = dps_node_port_open(&node->port, options, program,
-				    (size_t)limits.slots * limits.chunk_bytes,
+				    (size_t)limits.slots * limits.chunk_bytes +
+					    2 * DPS_NODE_LANE_ROOMS_BYTES,
 				    dps_node_now_ns(node), why, DPS_NODE_WHY_BYTES);
 	if (result < 0)
 		goto err_loop;

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "apps/dpdk-streamd/options.h"
+#include "apps/dpdk-streamd/peer_trust.h"
 #include "apps/dpdk-streamd/worker.h"
 #include "drivers/control/loop.h"
 #include "drivers/control/message.h"
@@ -87,9 +88,16 @@ void dps_node_steer_path(struct dps_node *node, uint32_t path,
 void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_message_hello *hello,
 			 enum dps_role role, uint64_t connection_id, uint64_t epoch);
 
-/* Opens a reserved path towards what a peer's hello said; peer is its control socket's address. */
-void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_message_hello *hello,
-			const struct dps_socket_address *peer);
+/*
+ * Opens a reserved path towards what a peer's hello said; peer is its control socket's address.
+ * Each stripe has keys of its own. Returns 0, or -errno when keys cannot be made: nothing is
+ * opened.
+ */
+int dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_message_hello *hello,
+		       const struct dps_socket_address *peer, const struct dps_peer_keys *keys);
+
+/* What packets carry, as hello has it: "clear", or a cipher. */
+const char *dps_node_seal_name(const struct dps_node *node);
 
 /* How many queue pairs the port has, if they face the peer's one by one; else as hello has NONE. */
 uint32_t dps_node_queues(const struct dps_node *node);

@@ -85,6 +85,34 @@ void dps_node_lane_close_disk(struct dps_node_lane *self)
 
 /* ---- its life ---- */
 
+/* A power of two, so that none lies across the end of a hugepage. */
+static uint32_t room_bytes_of(const struct dps_port *port)
+{
+	uint32_t bytes = 2048;
+
+	while (bytes < port->mtu && bytes < DPS_PAYLOAD_BYTES_MAX)
+		bytes *= 2;
+	return bytes;
+}
+
+/* Memory for what is encrypted and not yet sent; what is clear is sent from where it lies. */
+static int add_rooms(const struct dps_node_lane_config *config, struct dps_lane_config *lane,
+		     char *why, size_t why_bytes)
+{
+	struct dps_port *port = config->port;
+
+	if (config->options->is_clear)
+		return 0;
+	lane->room_bytes = room_bytes_of(port);
+	lane->rooms_count = DPS_NODE_LANE_ROOMS_BYTES / lane->room_bytes;
+	lane->rooms = port->ops->allocate(port, DPS_NODE_LANE_ROOMS_BYTES);
+	if (lane->rooms)
+		return 0;
+	snprintf(why, why_bytes,
+		 "not enough memory for packets on their way; lower --ring and --window");
+	return -ENOMEM;
+}
+
 int dps_node_lane_create(struct dps_node_lane *self, const struct dps_node_lane_config *config,
 			 char *why, size_t why_bytes)
 {
@@ -110,6 +138,9 @@ int dps_node_lane_create(struct dps_node_lane *self, const struct dps_node_lane_
 			 slots_bytes >> 20);
 		return -ENOMEM;
 	}
+	result = add_rooms(config, &lane, why, why_bytes);
+	if (result < 0)
+		return result;
 	result = open_disk(self, config, lane.slots, why, why_bytes);
 	if (result < 0)
 		return result;

@@ -15,6 +15,7 @@
 
 enum dps_node_lane_limits {
 	DPS_NODE_LANES_MAX = 16,
+	DPS_NODE_LANE_ROOMS_BYTES = 4 << 20, /* for what is encrypted and not yet sent */
 	/* A path's name: the lane's own, whose index stays below 4096, and the lane above that. */
 	DPS_NODE_PATH_LANE_SHIFT = 12,
 	/* A channel's: its index, and the lane. */

@@ -89,6 +89,11 @@ static const struct dps_port *port_of(const struct dps_node *node, uint32_t path
 	return node->lanes[index].port;
 }
 
+const char *dps_node_seal_name(const struct dps_node *node)
+{
+	return node->options->is_clear ? "clear" : dps_aead_cipher_name(node->options->cipher);
+}
+
 void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_message_hello *hello,
 			 enum dps_role role, uint64_t connection_id, uint64_t epoch)
 {
@@ -102,7 +107,7 @@ void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_messag
 		.version_max = DPS_MESSAGE_VERSION,
 		.role = role,
 		.software = "dpdk-streamd " DPS_VERSION,
-		.seal = "clear",
+		.seal = dps_node_seal_name(node),
 		.epoch = epoch,
 		.connection_id = connection_id,
 		.window_bytes = node->options->window_bytes,
@@ -172,10 +177,14 @@ static uint64_t silence_ns(const struct dps_options *options)
 /* One of so many; the rate that was asked for is that of all. */
 static void open_one(struct dps_node *node, uint32_t path, uint32_t paths_count,
 		     const struct dps_message_way *way, const struct dps_message_hello *hello,
-		     const struct dps_socket_address *peer)
+		     const struct dps_socket_address *peer, struct dps_seal *seal)
 {
 	const struct dps_options *options = node->options;
-	struct dps_lane_command command = { .type = DPS_COMMAND_OPEN_PATH, .path = path };
+	struct dps_lane_command command = {
+		.type = DPS_COMMAND_OPEN_PATH,
+		.path = path,
+		.open_path.seal = seal,
+	};
 	struct dps_address *address = &command.open_path.address;
 	const struct dps_node_path *own = find_path(node, path);
 
@@ -203,19 +212,46 @@ static void open_one(struct dps_node *node, uint32_t path, uint32_t paths_count,
 	dps_node_command_one(node, &command);
 }
 
+/* All of them or none: a stripe without keys is no path. */
+static int make_seals(struct dps_node *node, const uint32_t *names, uint32_t count,
+		      const struct dps_message_hello *hello, const struct dps_peer_keys *keys,
+		      struct dps_seal **seals)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		const struct dps_node_path *own = find_path(node, names[i]);
+		uint64_t peer_id = i == 0 ? hello->connection_id
+					  : hello->more_paths.items[i - 1].connection_id;
+
+		seals[i] = NULL;
+		/* One that was lost meanwhile is not opened: its keys are of nobody. */
+		result = dps_peer_trust_make_seal(keys, own ? own->connection_id : 0, peer_id,
+						  &seals[i]);
+		while (result < 0 && i > 0)
+			if (seals[--i])
+				seals[i]->destroy(seals[i]);
+	}
+	return result;
+}
+
 /* Both sides have as many paths as the one with fewer. */
-void dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_message_hello *hello,
-			const struct dps_socket_address *peer)
+int dps_node_open_path(struct dps_node *node, uint32_t path, const struct dps_message_hello *hello,
+		       const struct dps_socket_address *peer, const struct dps_peer_keys *keys)
 {
 	struct dps_message_way way = { .connection_id = hello->connection_id,
 				       .udp_port = hello->address.udp_port };
 	uint32_t names[DPS_STRIPES_MAX], count;
+	struct dps_seal *seals[DPS_STRIPES_MAX];
+	int result;
 
 	dps_stripes_trim_path(&node->stripes, path, 1 + hello->more_paths.count);
 	count = dps_stripes_path_members(&node->stripes, path, names);
-	for (uint32_t i = 0; i < count; i++) {
-		open_one(node, names[i], count, &way, hello, peer);
+	result = make_seals(node, names, count, hello, keys, seals);
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		open_one(node, names[i], count, &way, hello, peer, seals[i]);
 		if (i < hello->more_paths.count)
 			way = hello->more_paths.items[i];
 	}
+	return result;
 }

@@ -232,6 +232,9 @@ bool dps_option_read(struct dps_option_reader *reader, const struct dps_option *
 		    options->generate_bytes < DPS_OFFSET_MAX)
 			return true;
 		return fail_form(reader, option, text, "SIZE or SIZE:SEED, as in 10G or 10G:7");
+	case DPS_OPTION_CIPHER:
+		return dps_aead_cipher_from_name(text, to) ||
+		       fail_form(reader, option, text, "aes-128-gcm or aes-256-gcm");
 	case DPS_OPTION_PEER_KEY:
 		return read_peer_key(reader, option, text);
 	case DPS_OPTION_LATER:

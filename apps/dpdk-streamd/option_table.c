@@ -93,7 +93,9 @@ const struct dps_option dps_option_table[] = {
 	  .help = "this user's key, and what an exporter needs to go on after a restart "
 		  "(default: /var/lib/dpdk-streamd for root, else $XDG_STATE_HOME/dpdk-streamd)" },
 	{ "clear", BOTH, KIND(FLAG), AT(is_clear),
-	  .help = "do not encrypt data, as this version never does; both sides or refused" },
+	  .help = "do not encrypt data: packets carry a checksum; both sides or refused" },
+	{ "cipher", BOTH, KIND(CIPHER), AT(cipher), .argument = "aes-128-gcm|aes-256-gcm",
+	  .initial = "aes-128-gcm", .help = "what seals data packets; the same on both sides" },
 	{ "trust-on-first-use", BOTH, KIND(FLAG), AT(trusts_on_first_use),
 	  .help = "accept and remember the key of a peer that is not known yet" },
 	{ "peer-key", BOTH, KIND(PEER_KEY), .argument = "sha256:HEX",

@@ -29,6 +29,7 @@ enum dps_option_kind {
 	DPS_OPTION_NAME,
 	DPS_OPTION_GENERATE,
 	DPS_OPTION_LOG_LEVEL,
+	DPS_OPTION_CIPHER,   /* enum dps_aead_cipher */
 	DPS_OPTION_PEER_KEY, /* may be repeated */
 	DPS_OPTION_LATER,    /* known, and not in this version */
 };

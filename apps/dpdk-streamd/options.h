@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Options: the command line of dpdk-streamd as a struct. */
 #pragma once
+#include "drivers/aead/aead.h"
 #include "drivers/control/endpoint.h"
 #include "drivers/log/log.h"
 #include "drivers/trust/fingerprint.h"
@@ -61,6 +62,7 @@ struct dps_options {
 	uint64_t grace_ns;
 	const char *state; /* NULL: the default folder of the user */
 	bool is_clear;
+	enum dps_aead_cipher cipher;
 	bool trusts_on_first_use;
 	struct dps_fingerprint peer_keys[DPS_OPTIONS_PEER_KEYS_MAX]; /* only these, if any */
 	unsigned int peer_keys_count;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/peer_trust.h"
+#include "drivers/aead/aead_choice.h"
 #include "drivers/log/log.h"
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -70,6 +72,27 @@ static int open_identity(struct dps_peer_trust *trust, char *sentence)
 	return 0;
 }
 
+/* Which library seals packets: the one that is right, and fast. */
+static int choose_cipher(struct dps_peer_trust *trust, const struct dps_options *options,
+			 char *sentence)
+{
+	char chosen[DPS_AEAD_SENTENCE_BYTES];
+	struct dps_clock clock;
+
+	if (options->is_clear)
+		return 0;
+	dps_clock_init_real(&clock);
+	trust->cipher = options->cipher;
+	trust->aead = dps_aead_choose(&clock, options->cipher, chosen);
+	if (trust->aead) {
+		dps_log("trust", DPS_LOG_INFO, "data is sealed: %s", chosen);
+		return 0;
+	}
+	snprintf(sentence, DPS_TRUST_SENTENCE_BYTES,
+		 "data cannot be encrypted: %s; --clear on both sides does without", chosen);
+	return -ENOTSUP;
+}
+
 int dps_peer_trust_open(struct dps_peer_trust *trust, const struct dps_options *options,
 			char sentence[DPS_TRUST_SENTENCE_BYTES])
 {
@@ -100,6 +123,11 @@ int dps_peer_trust_open(struct dps_peer_trust *trust, const struct dps_options *
 					      .on_wrong = on_wrong,
 					      .context = trust,
 				      });
+	result = choose_cipher(trust, options, sentence);
+	if (result < 0) {
+		dps_peer_trust_close(trust);
+		return result;
+	}
 	trust->tls = dps_tls_create(&(struct dps_tls_config){
 		.key = trust->identity.key,
 		.judge = judge,
@@ -133,4 +161,47 @@ struct dps_socket *dps_peer_trust_dial(struct dps_peer_trust *trust, struct dps_
 	else
 		snprintf(name, sizeof(name), is_ipv6 ? "[%s]:%u" : "%s:%u", to->host, to->port);
 	return dps_tls_wrap(trust->tls, socket, DPS_TLS_DIALED, name);
+}
+
+static int export_secret(struct dps_socket *socket, const struct dps_key_context *context,
+			 uint8_t secret[DPS_KEY_SECRET_BYTES])
+{
+	uint8_t bytes[DPS_KEY_CONTEXT_BYTES];
+
+	dps_key_context_encode(context, bytes);
+	return dps_tls_export(socket, DPS_KEY_EXPORTER_LABEL, bytes, sizeof(bytes), secret,
+			      DPS_KEY_SECRET_BYTES);
+}
+
+int dps_peer_trust_make_seal(const struct dps_peer_keys *keys, uint64_t own_connection_id,
+			     uint64_t peer_connection_id, struct dps_seal **seal)
+{
+	const struct dps_peer_trust *trust = keys->trust;
+	const struct dps_key_context sent = { keys->epoch, peer_connection_id, keys->is_exporter };
+	const struct dps_key_context received = { keys->epoch, own_connection_id,
+						  !keys->is_exporter };
+	uint8_t send_secret[DPS_KEY_SECRET_BYTES], receive_secret[DPS_KEY_SECRET_BYTES];
+	struct dps_sealed *sealed = NULL;
+	int result;
+
+	*seal = NULL;
+	if (!trust->aead)
+		return 0;
+	result = export_secret(keys->socket, &sent, send_secret);
+	if (result == 0)
+		result = export_secret(keys->socket, &received, receive_secret);
+	if (result == 0)
+		sealed = dps_sealed_create(&(struct dps_sealed_config){
+			.aead = trust->aead,
+			.cipher = trust->cipher,
+			.send_secret = send_secret,
+			.receive_secret = receive_secret,
+		});
+	OPENSSL_cleanse(send_secret, sizeof(send_secret));
+	OPENSSL_cleanse(receive_secret, sizeof(receive_secret));
+	if (sealed)
+		*seal = dps_sealed_seal(sealed);
+	else if (result == 0)
+		result = -ENOMEM;
+	return result;
 }

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "apps/dpdk-streamd/state_folder.h"
+#include "drivers/aead/sealed.h"
 #include "drivers/control/tls.h"
 #include "drivers/trust/trust.h"
 
@@ -17,6 +18,8 @@ struct dps_peer_trust {
 	char own_key[DPS_FINGERPRINT_TEXT_BYTES];
 	struct dps_trust trust;
 	struct dps_tls *tls;
+	const struct dps_aead *aead; /* NULL with --clear */
+	enum dps_aead_cipher cipher;
 };
 
 /* Makes the key when there is none. Returns 0, or -errno with a sentence. */
@@ -30,3 +33,18 @@ void dps_peer_trust_close(struct dps_peer_trust *trust);
  */
 struct dps_socket *dps_peer_trust_dial(struct dps_peer_trust *trust, struct dps_socket *socket,
 				       const struct dps_endpoint *to);
+
+/* What the keys of a connection's paths are made of. */
+struct dps_peer_keys {
+	const struct dps_peer_trust *trust;
+	struct dps_socket *socket; /* of the control connection that both hellos were said on */
+	uint64_t epoch;		   /* of the exporter's hello */
+	bool is_exporter;	   /* we are */
+};
+
+/*
+ * The seal of a path that both hellos have named by these connection ids. *seal is NULL with
+ * --clear. Returns 0 or -errno.
+ */
+int dps_peer_trust_make_seal(const struct dps_peer_keys *keys, uint64_t own_connection_id,
+			     uint64_t peer_connection_id, struct dps_seal **seal);

@@ -122,13 +122,19 @@ static bool open(struct dps_seal *seal, uint64_t packet_number,
 	return packet.is_good;
 }
 
+static void destroy(struct dps_seal *seal)
+{
+	dps_sealed_destroy(seal->key);
+}
+
 struct dps_sealed *dps_sealed_create(const struct dps_sealed_config *config)
 {
 	struct dps_sealed *sealed = dps_secret_create(sizeof(*sealed));
 
 	if (!sealed)
 		return NULL;
-	sealed->seal = (struct dps_seal){ .make = make, .open = open, .key = sealed };
+	sealed->seal =
+		(struct dps_seal){ .make = make, .open = open, .destroy = destroy, .key = sealed };
 	sealed->aead = config->aead;
 	sealed->cipher = config->cipher;
 	dps_phase_secret_init(&sealed->send_secret, config->send_secret);

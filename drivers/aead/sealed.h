@@ -31,4 +31,5 @@ struct dps_sealed *dps_sealed_create(const struct dps_sealed_config *config);
 /* Leaves nothing of the keys behind. Nothing for NULL. */
 void dps_sealed_destroy(struct dps_sealed *sealed);
 
+/* Lent; its destroy is dps_sealed_destroy. */
 struct dps_seal *dps_sealed_seal(struct dps_sealed *sealed);

@@ -35,6 +35,8 @@ struct dps_seal {
 	 */
 	unsigned int (*open_run)(struct dps_seal *seal, const struct dps_run_placement *run,
 				 const struct dps_incoming *incoming);
+	/* Ends it and leaves nothing of its keys behind; NULL for a seal that has none. */
+	void (*destroy)(struct dps_seal *seal);
 	void *key; /* of a seal that has one, else NULL */
 };
 

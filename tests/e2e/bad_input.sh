@@ -88,11 +88,11 @@ start_slow_transfer() {
 	wait_for 15 has_begun || fail_with "the transfer does not begin"
 }
 
-# What serves goes on serving.
+# What serves goes on serving. The arguments are the exporter's.
 honest_transfer_still_works() {
 	make_capture "$scratch/honest.pcap" 1000001
 	is_running collector || fail_with "the collector is gone"
-	start honest "$streamd" export --to "$control" "${exporter_port[@]}" "$scratch/honest.pcap"
+	start honest "$streamd" export --to "$control" "${exporter_port[@]}" "$@" "$scratch/honest.pcap"
 	end_of honest 20 || fail_with "an honest transfer does not end"
 	((status == 0)) ||
 		fail_with "an honest transfer ends with $status: $(tail -n 1 "$scratch/honest.err")"
@@ -469,14 +469,18 @@ collectors_that_misbehave() {
 
 # exporters_that_break_the_rules WHICH: and after them, honest ones are served as before.
 exporters_that_break_the_rules() {
+	local options=()
+
 	prepare
-	start_collector
+	# Packets of its own are clear: it has no keys to seal them with.
+	[[ $1 != packets ]] || options=(--clear)
+	start_collector "${options[@]}"
 	ln -s "$scratch" "$scratch/into/way-out"
 	timeout 60 python3 "$bad_peer" "$1" "${control##*:}" || fail_with "another answer than expected"
 	[[ ! -e $scratch/escape && ! -e /tmp/dps-escape ]] || fail "a name led out of the folder"
 	nothing_is_left
 	nothing_under "$scratch/into"
-	honest_transfer_still_works
+	honest_transfer_still_works "${options[@]}"
 	send TERM collector
 	ends collector 0 .
 }

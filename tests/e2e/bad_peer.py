@@ -26,6 +26,7 @@ from tls_peer import TlsSocket
 
 CHUNK = 262144
 numbers = itertools.count(1)
+seal = "aes-128-gcm"
 
 
 class Peer:
@@ -68,7 +69,7 @@ def dial(port):
 def hello(role, **changes):
     message = {
         "type": "hello", "versions": {"min": 1, "max": 1}, "role": role, "features": [],
-        "software": "bad peer", "seal": "clear", "epoch": 1,
+        "software": "bad peer", "seal": seal, "epoch": 1,
         "connection_id": "%016x" % random.getrandbits(64),
         "address": {"mac": None, "ip": "127.0.0.1", "udp_port": 9, "mtu": 1500},
         "chunk_bytes": CHUNK, "payload_bytes": 1408, "window_bytes": 1 << 26}
@@ -403,6 +404,9 @@ def spray(seconds, address, ports):
 
 
 def main(command, *arguments):
+    global seal
+    if command == "packets":
+        seal = "clear"  # it makes packets of its own, and has no keys for them
     if command == "collect":
         collect(*arguments)
     elif command == "spray":

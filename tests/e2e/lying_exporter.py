@@ -60,7 +60,7 @@ def expect(what, message, kind, **fields):
 def hello(**changes):
     message = {
         "type": "hello", "versions": {"min": 1, "max": 1}, "role": "export", "features": [],
-        "software": "lying exporter", "seal": "clear", "epoch": 5,
+        "software": "lying exporter", "seal": "aes-128-gcm", "epoch": 5,
         "connection_id": "00000000000000aa",
         "address": {"mac": None, "ip": "127.0.0.1", "udp_port": 9, "mtu": 1500},
         "chunk_bytes": CHUNK, "payload_bytes": 1408, "window_bytes": 1 << 26}
@@ -86,7 +86,7 @@ def offer(*files, **changes):
 def greeted():
     peer = Peer()
     peer.say(hello())
-    expect("hello", peer.hear(), "hello", role="collect", seal="clear", epoch=5)
+    expect("hello", peer.hear(), "hello", role="collect", seal="aes-128-gcm", epoch=5)
     return peer
 
 
@@ -112,7 +112,8 @@ def refused():
     for what, changes, code in (
             ("a later version", {"versions": {"min": 7, "max": 9}}, "version"),
             ("another collector", {"role": "collect"}, "protocol"),
-            ("another seal", {"seal": "aes-128-gcm"}, "seal"),
+            ("another cipher", {"seal": "aes-256-gcm"}, "seal"),
+            ("no seal", {"seal": "clear"}, "seal"),
             ("other chunks", {"chunk_bytes": CHUNK * 2}, "limit")):
         peer = Peer()
         peer.say(hello(**changes))

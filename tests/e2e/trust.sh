@@ -59,9 +59,10 @@ no_place_for_a_key() {
 
 # ---- two users: each side has a state folder of its own
 
+# prepare_two [LINK...]
 prepare_two() {
 	prepare
-	link_udp
+	if (($# > 0)); then "$@"; else link_udp; fi
 	mkdir "$scratch/into"
 	head -c 300000 /dev/urandom >"$scratch/x.pcap"
 	exporter_key=$("$streamd" keygen --state "$scratch/exporter-state" 2>/dev/null)
@@ -69,9 +70,10 @@ prepare_two() {
 }
 
 start_collector() {
-	start collector "$streamd" collect --into "$scratch/into" --control "$control" \
+	start collector "${collector_in[@]}" "$streamd" collect --into "$scratch/into" --control "$control" \
 		"${collector_port[@]}" --state "$scratch/collector-state" "$@"
-	wait_for 10 is_listening || fail "the collector does not listen: $(<"$scratch/collector.err")"
+	wait_for 10 grep -q 'listening on' "$scratch/collector.err" ||
+		fail "the collector does not listen: $(<"$scratch/collector.err")"
 }
 
 # exports STATUS SENTENCE [OPTION...]: refused, it leaves at once and says why in its last line.
@@ -80,11 +82,11 @@ exports() {
 
 	shift 2
 	before=$(now_ms)
-	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" -q \
-		--state "$scratch/exporter-state" "$@" "$scratch/x.pcap"
+	start exporter "${exporter_in[@]}" "$streamd" export --to "$control" \
+		"${exporter_port[@]}" -q --state "$scratch/exporter-state" "$@" "$scratch/x.pcap"
 	end_of exporter 20 || fail_with "the exporter does not end"
 	((status == wanted)) || fail_with "the exporter ends with $status"
-	tail -n 1 "$scratch/exporter.err" | grep -qF -- "$sentence" ||
+	[[ -z $sentence ]] || tail -n 1 "$scratch/exporter.err" | grep -qF -- "$sentence" ||
 		fail_with "no \"$sentence\" in its last line"
 	((wanted == 0)) || (($(now_ms) - before < 5000)) || fail "it took $(($(now_ms) - before)) ms"
 }
@@ -187,24 +189,74 @@ time.sleep(60)
 	stored
 }
 
-# What is said on the control connection is not to be read on the way.
-names_are_not_readable() {
-	prepare_two
-	need_root
-	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
-	mv "$scratch/x.pcap" "$scratch/a-secret-name.pcap"
+# tap: writes down what goes over the wire between the namespaces, both connections.
+tap() {
 	mkdir -m 777 "$scratch/tap"
-	start tap dumpcap -q -i lo -f "tcp port ${control##*:}" -w "$scratch/tap/tap.pcap"
-	wait_for 10 grep -q "^File:" "$scratch/tap.err" || skip_case "dumpcap cannot watch lo"
-	start_collector --once
-	start exporter "$streamd" export --to "$control" "${exporter_port[@]}" -q \
-		--state "$scratch/exporter-state" "$scratch/a-secret-name.pcap"
-	end_of exporter 20 || fail_with "the exporter does not end"
-	((status == 0)) || fail_with "the exporter ends with $status"
-	end_of collector 20 || fail_with "the collector does not end"
+	start tap "${in_a[@]}" dumpcap -q -i wire -w "$scratch/tap/tap.pcap"
+	wait_for 10 grep -q "^File:" "$scratch/tap.err" || skip_case "dumpcap cannot watch a wire"
+}
+
+# tap_holds BYTES: it writes what it sees a moment later.
+tap_holds() {
+	(($(stat -c %s "$scratch/tap/tap.pcap") > $1))
+}
+
+# ---- data
+
+# both STATUS [OPTION...] -- [OPTION...]: the collector's, and the exporter's.
+both() {
+	local wanted=$1 theirs=()
+
+	shift
+	while [[ $1 != -- ]]; do
+		theirs+=("$1")
+		shift
+	done
+	shift
+	start_collector "${theirs[@]}"
+	exports "$wanted" "$sentence" "$@"
+	((wanted != 0)) || cmp "$scratch/x.pcap" "$scratch/into/x.pcap" || fail "it arrived damaged"
+	rm -rf "$scratch/into" && mkdir "$scratch/into"
+	stop_process "${process_ids[collector]}"
+}
+
+ciphers_are_agreed_on() {
+	local sentence=
+
+	prepare_two
+	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
+	both 0 --
+	both 0 --clear -- --clear
+	both 0 --cipher aes-256-gcm -- --cipher aes-256-gcm
+	sentence="give both the same --cipher, or both --clear"
+	both 4 -- --clear
+	both 4 --clear --
+	both 4 --cipher aes-256-gcm --
+	says 2 "aes-128-gcm or aes-256-gcm" "$streamd" export --to "$control" --port udp --cipher rot13 x
+}
+
+# tapped OPTION...: what went over the wire while a file was moved, in tap.pcap.
+tapped() {
+	rm -rf "$scratch/tap"
+	tap
+	both 0 "$@" -- "$@"
+	wait_for 10 tap_holds 300000 || fail "the tap has seen nothing"
 	stop_process "${process_ids[tap]}"
-	(($(stat -c %s "$scratch/tap/tap.pcap") > 3000)) || fail "the tap has seen nothing"
-	! grep -qa secret-name "$scratch/tap/tap.pcap" || fail "a name is readable on the way"
+}
+
+# Neither names nor data are in what goes over the wire.
+nothing_is_readable() {
+	local sentence=
+
+	prepare_two link_wire 1500 4 udp udp
+	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
+	printf "a line that nobody else may read\n%.0s" {1..10000} >"$scratch/x.pcap"
+	# What can be found in the clear is what is searched for.
+	tapped --clear
+	grep -qa "nobody else may read" "$scratch/tap/tap.pcap" || fail "the search finds nothing"
+	tapped
+	! grep -qa "nobody else may read" "$scratch/tap/tap.pcap" || fail "data are readable on the way"
+	! grep -qaF x.pcap "$scratch/tap/tap.pcap" || fail "a name is readable on the way"
 }
 
 run_case key_is_made_once
@@ -216,5 +268,6 @@ run_case trusted_on_first_use
 run_case one_user_needs_nothing
 run_case strangers
 run_case flood
-run_case names_are_not_readable
+run_case ciphers_are_agreed_on
+run_case nothing_is_readable
 finish_cases
