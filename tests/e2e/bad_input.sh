@@ -277,7 +277,7 @@ targets_that_exist() {
 	# The same content is no conflict, and is not sent.
 	cp "$scratch/into/one.pcap" "$scratch/from/one.pcap"
 	start_exporter "$scratch/from/one.pcap"
-	ends exporter 0 .
+	ends exporter 0 ''
 	(($(summary "$scratch/exporter.out" already_stored_files) == 1)) || fail_with "it is not counted"
 	(($(summary "$scratch/exporter.out" data_packets) == 0)) || fail_with "it was sent all the same"
 	nothing_is_staged || fail "something is staged"
@@ -291,7 +291,7 @@ a_target_that_may_be_overwritten() {
 	make_capture "$scratch/into/one.pcap" 100001 2
 	printf x >"$scratch/into/two.pcap"
 	start_exporter "$scratch/from/one.pcap" "$scratch/from/two.pcap"
-	ends exporter 0 .
+	ends exporter 0 ''
 	nothing_is_left
 }
 
@@ -339,7 +339,7 @@ a_disk_that_fills_up_midway() {
 	# With room again, the same command works, and what is there is not sent again.
 	start_collector --once
 	start_exporter "$scratch/from/tree"
-	ends exporter 0 .
+	ends exporter 0 ''
 	(($(summary "$scratch/exporter.out" already_stored_files) > 0)) || fail_with "all was sent again"
 	compare_trees "$scratch/from" "$scratch/into"
 }
@@ -374,7 +374,7 @@ a_peer_that_is_not_there() {
 	start_exporter --connect-timeout 20s "$scratch/from/x"
 	wait_for 5 has_port exporter || fail_with "the exporter does not start"
 	start_collector
-	ends exporter 0 .
+	ends exporter 0 ''
 	nothing_is_left
 }
 
@@ -396,7 +396,7 @@ a_data_path_that_is_dead() {
 	ends exporter 3 'data path.*firewall'
 	honest_transfer_still_works
 	send TERM collector
-	ends collector 0 .
+	ends collector 0 ''
 	start_collector --impair blackout=0s+1h
 	start_exporter --connect-timeout 1s "$scratch/from/x"
 	ends exporter 3 'data path.*firewall'
@@ -482,7 +482,7 @@ exporters_that_break_the_rules() {
 	nothing_under "$scratch/into"
 	honest_transfer_still_works "${options[@]}"
 	send TERM collector
-	ends collector 0 .
+	ends collector 0 ''
 }
 
 # udp_port NAME: of a process of ours
@@ -510,10 +510,10 @@ garbage_during_a_transfer() {
 	wait_for 15 has_begun || fail_with "the transfer does not begin"
 	start spray-1 python3 "$bad_peer" spray 1.5 127.0.0.1 "$(udp_port exporter)"
 	start spray-2 python3 "$bad_peer" spray 1.5 127.0.0.2 "$(udp_port collector)"
-	ends exporter 0 .
+	ends exporter 0 ''
 	cmp "$scratch/from/large.pcap" "$scratch/into/large.pcap" || fail "it arrived damaged"
 	send TERM collector
-	ends collector 0 .
+	ends collector 0 ''
 	for side in exporter collector; do
 		for counter in dropped_short dropped_version dropped_connection; do
 			(($(counter "$side" "engine.$counter") > 0)) ||
@@ -648,7 +648,7 @@ killed() {
 		nothing_under "$scratch/into"
 	fi
 	start_exporter "$scratch/from/slow.pcap"
-	ends exporter 0 .
+	ends exporter 0 ''
 	nothing_is_left
 	honest_transfer_still_works
 }

@@ -391,6 +391,8 @@ struct rig *plan_create(uint64_t seed)
 		rig->lies_one_in = (uint32_t)between(&plan, 100 + plan.chunk_bytes / 128, 5000);
 	if (!plan.is_calm && !is_one_in(&plan, 3))
 		draw_misfortunes(&plan, rig);
+	/* Drawn last: what a seed means otherwise does not depend on it. */
+	rig->is_sealed = rig->lies_one_in == 0 && !is_one_in(&plan, 3);
 	return rig;
 }
 
@@ -420,12 +422,13 @@ void plan_print(const struct rig *rig, FILE *out)
 	};
 
 	fprintf(out,
-		"  %u hosts, %u paths, %s, rate %" PRIu64 " B/s, control %" PRIu64 "..%" PRIu64
+		"  %u hosts, %u paths, %s, %s, rate %" PRIu64 " B/s, control %" PRIu64 "..%" PRIu64
 		" us, checkpoint %" PRIu64 " ms\n",
 		rig->hosts_count, rig->paths_count,
 		rig->config.congestion_mode == DPS_CONGESTION_FIXED ? "fixed" : "fair",
-		rig->config.rate_bytes_per_s, rig->config.control_ns_min / 1000,
-		rig->config.control_ns_max / 1000, rig->config.checkpoint_ns / DPS_NS_PER_MS);
+		rig->is_sealed ? "sealed" : "clear", rig->config.rate_bytes_per_s,
+		rig->config.control_ns_min / 1000, rig->config.control_ns_max / 1000,
+		rig->config.checkpoint_ns / DPS_NS_PER_MS);
 	for (unsigned int i = 0; i < 2; i++)
 		print_way(&rig->link.ways[i].config, out);
 	for (unsigned int i = 0; i < rig->hosts_count; i++) {

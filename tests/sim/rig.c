@@ -165,6 +165,8 @@ void rig_create_lane(struct rig *rig, struct rig_host *host)
 
 	lane.slots = host->port.port.ops->allocate(
 		&host->port.port, (size_t)host->limits.slots * host->limits.chunk_bytes);
+	if (!rig->config.is_thin)
+		rig_add_rooms(host, &lane);
 	host->lane = dps_lane_create(&lane);
 	DPS_ASSERT(lane.slots != NULL && host->lane != NULL);
 	dps_lane_set_bell(host->lane, ring, rig);
@@ -371,6 +373,7 @@ void rig_destroy(struct rig *rig)
 {
 	struct rig_message *message;
 
+	rig_forget_nonces();
 	for (unsigned int i = 0; i < rig->hosts_count; i++) {
 		struct rig_host *host = &rig->hosts[i];
 

@@ -265,10 +265,20 @@ struct rig {
 	void *step_context;
 	uint32_t lies_one_in; /* of data from side 0: a wrong byte, well sealed; 0 for none */
 	uint64_t lies_count;
+	bool is_sealed; /* paths have keys (rig_seal.c); then there are no lies */
 };
 
 /* The world and its link; then hosts, paths, transfers and files are added, and it runs. */
 struct rig *rig_create(const struct rig_config *config);
+
+/* ---- rig_seal.c ---- */
+void rig_add_rooms(struct rig_host *host, struct dps_lane_config *lane);
+/* Of an end of a path, for the connection that it is opened on; NULL in a clear world. */
+struct dps_seal *rig_make_seal(const struct rig *rig, const struct rig_path *path,
+			       unsigned int end);
+/* How often something was sealed with a key in this run, each time under another nonce. */
+size_t rig_nonces_count(void);
+void rig_forget_nonces(void);
 
 /* A config of defaults: 10 Gb/s, 10 ms RTT, no faults, fair, control 5 ms. */
 void rig_config_init(struct rig_config *config, uint64_t seed);

@@ -123,6 +123,7 @@ void rig_open_path(struct rig *rig, struct rig_path *path, unsigned int end)
 				.silence_ns = rig->config.silence_ns,
 			},
 			.address = ports[!end]->local,
+			.seal = rig_make_seal(rig, path, end),
 		},
 	};
 
