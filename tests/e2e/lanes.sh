@@ -165,6 +165,7 @@ several_exporters() {
 	for i in 1 2 3; do
 		mkdir "$scratch/from$i"
 		cp -r "$scratch/from/tree" "$scratch/from$i/tree$i"
+		own_state "$scratch/state$i"
 		start "exporter$i" "$streamd" export --to "$control" "${exporter_port[@]}" --json \
 			--state "$scratch/state$i" "${slow[@]}" "$scratch/from$i/tree$i"
 	done
