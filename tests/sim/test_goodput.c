@@ -3,6 +3,7 @@
 #include "tests/sim/rig.h"
 #include "tests/support/cmocka.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 #define LINK_BITS_PER_S UINT64_C(10000000000)
 #define LINK_BYTES_PER_S (LINK_BITS_PER_S / 8)
@@ -117,13 +118,18 @@ static void fixed__fills_the_link_with_plain_frames(void **state)
 	check_fixed(PLAIN_MTU, 10000);
 }
 
+/* Two minutes of 10 Gb/s take one of ours: with --full. What is fair is
+ * engine/congestion_fair_share's. */
 static void fair__shares_the_link(void **state)
 {
+	const char *full = getenv("DPS_FULL");
 	struct rig_config config;
 	struct rig *rig;
 	uint64_t before[2], bytes[2], sum;
 
 	(void)state;
+	if (!full || !full[0])
+		skip();
 	config_init(&config);
 	rig = rig_create(&config);
 	for (unsigned int i = 0; i < 4; i++)
