@@ -107,12 +107,14 @@ static void say_again(struct rig *rig, struct rig_path *path, unsigned int end)
 			.end = !end,
 		};
 
-		if (!is_on(rig, transfer, path) || !transfer->is_asked)
+		if (!is_on(rig, transfer, path))
 			continue;
-		if (transfer->is_closing[end]) {
+		if (transfer->is_closing[end]) { /* perhaps before it began */
 			rig_tell(rig, &cancel);
 			continue;
 		}
+		if (!transfer->is_asked)
+			continue;
 		for (uint32_t j = 0; j < transfer->files_count; j++)
 			say_file(rig, transfer, end, j);
 		if (transfer->live.ring_bytes > 0)

@@ -223,6 +223,35 @@ static void control__lost_with_a_refetch_under_way_fetches_it(void **state)
 	}
 }
 
+/* Of a transfer that has not begun, and said to a connection that is gone already. */
+static void cancel__before_it_began_is_heard_after_an_attach(void **state)
+{
+	(void)state;
+	for (unsigned int end = 0; end < 2; end++) {
+		const struct rig_transfer_config later = {
+			.number = 2,
+			.window_bytes = WINDOW_BYTES,
+			.start_after_ns = 10 * DPS_NS_PER_S,
+			.announced_max = 1,
+		};
+		struct setting setting;
+		struct rig *rig;
+
+		setting_init(&setting);
+		rig = begin_with_files(&setting);
+		rig_add_file(rig, rig_add_transfer(rig, &later), FILE_BYTES, FILE_BYTES, NULL);
+		rig_run(rig, rig->config.start_ns + 60 * DPS_NS_PER_MS);
+		rig_lose_control(rig, 0);
+		rig_cancel(rig, 1, end, rig->sim.now_ns);
+		end_within(rig, 20000);
+		assert_true(rig->attaches_count >= 1);
+		assert_int_equal(rig->resumes_count, 0);
+		assert_true(rig->transfers[0].is_over);
+		assert_true(rig->transfers[1].is_cancelled && !rig->transfers[1].is_asked);
+		rig_destroy(rig);
+	}
+}
+
 static void path__that_is_silent_parks_and_goes_on(void **state)
 {
 	struct setting setting;
@@ -539,6 +568,7 @@ int main(void)
 		cmocka_unit_test(control__lost_exactly_at_the_end_ends_well),
 		cmocka_unit_test(attach__that_is_refused_resumes),
 		cmocka_unit_test(control__lost_with_a_refetch_under_way_fetches_it),
+		cmocka_unit_test(cancel__before_it_began_is_heard_after_an_attach),
 		cmocka_unit_test(path__that_is_silent_parks_and_goes_on),
 		cmocka_unit_test(control_and_cable__lost_at_once_go_on),
 		cmocka_unit_test(collector__killed_between_write_and_fsync_loses_what_was_not_told),
