@@ -37,13 +37,19 @@ static bool is_half_begun(const struct rig_transfer *transfer, unsigned int end)
 	       (!transfer->is_opened[end] || !transfer->is_ready[end]);
 }
 
-bool rig_detach(struct rig *rig, struct rig_path *path, unsigned int end)
+static bool has_half_begun(const struct rig *rig, const struct rig_path *path, unsigned int end)
 {
-	if (rig->config.never_attaches || !path->is_open[end] || path->is_hello_due[end])
-		return false;
 	for (unsigned int i = 0; i < rig->transfers_count; i++)
 		if (is_on(rig, &rig->transfers[i], path) && is_half_begun(&rig->transfers[i], end))
-			return false;
+			return true;
+	return false;
+}
+
+bool rig_detach(struct rig *rig, struct rig_path *path, unsigned int end)
+{
+	if (rig->config.never_attaches || !path->is_open[end] || path->is_hello_due[end] ||
+	    has_half_begun(rig, path, end))
+		return false;
 	path->links[end] = 0;
 	path->is_detached[end] = true;
 	path->is_attaching &= end != 0;
@@ -133,8 +139,10 @@ static void on_attach(struct rig *rig, struct rig_path *path, const struct rig_m
 		.path = index_of(rig, path),
 		.end = 0,
 	};
+	/* An end that has not noticed the loss may have one that is half begun. */
 	bool is_there = path->is_open[1] && path->epochs[1] == message->life &&
-			(path->links[1] != 0 || path->is_detached[1]);
+			(path->links[1] != 0 || path->is_detached[1]) &&
+			!has_half_begun(rig, path, 1);
 
 	if (is_there) {
 		path->links[1] = message->connection;

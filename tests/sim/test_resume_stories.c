@@ -252,6 +252,31 @@ static void cancel__before_it_began_is_heard_after_an_attach(void **state)
 	}
 }
 
+/* The one that begins waits for a word that was lost, and has not noticed the loss. */
+static void attach__of_a_transfer_that_is_half_begun_resumes(void **state)
+{
+	uint64_t refused = 0;
+
+	(void)state;
+	for (unsigned int seed = 1; seed <= 20; seed++) {
+		struct setting setting;
+		struct rig *rig;
+
+		setting_init(&setting);
+		setting.config.seed = seed;
+		rig = begin(&setting);
+		rig->transfers[0].config.sender = 1;
+		add_file(rig, FILE_BYTES);
+		rig_run(rig, rig->config.start_ns + (RTT_MS + 2) * DPS_NS_PER_MS);
+		assert_true(rig->transfers[0].is_opened[0] && !rig->transfers[0].is_opened[1]);
+		rig_lose_control(rig, 0);
+		rig_run(rig, rig->config.start_ns + 20 * DPS_NS_PER_S);
+		refused += rig->refused_count;
+		end_whole(rig, 20000);
+	}
+	assert_true(refused > 0);
+}
+
 static void path__that_is_silent_parks_and_goes_on(void **state)
 {
 	struct setting setting;
@@ -569,6 +594,7 @@ int main(void)
 		cmocka_unit_test(attach__that_is_refused_resumes),
 		cmocka_unit_test(control__lost_with_a_refetch_under_way_fetches_it),
 		cmocka_unit_test(cancel__before_it_began_is_heard_after_an_attach),
+		cmocka_unit_test(attach__of_a_transfer_that_is_half_begun_resumes),
 		cmocka_unit_test(path__that_is_silent_parks_and_goes_on),
 		cmocka_unit_test(control_and_cable__lost_at_once_go_on),
 		cmocka_unit_test(collector__killed_between_write_and_fsync_loses_what_was_not_told),
