@@ -4,6 +4,7 @@
 # too, sources this, defines its cases as functions, and names them:
 #
 #   # seconds: 60 300
+#   # alone: WHY     only where two cannot run at once, each in a network namespace of its own
 #   source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 #   one_file_over_udp() { ... fail "why" ... }
 #   run_case one_file_over_udp

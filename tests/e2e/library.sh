@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The end-to-end library keeps its promises: what is started ends, what is lent is given back, and
 # a case that must fail does.
+# alone: counts the machine's hugepages
 # seconds: 60
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

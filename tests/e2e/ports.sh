@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # One pass over each kind of port: a tree of captures crosses, with losses, and is the same. And
 # who comes first, goes and comes back, or shares a collector makes no difference.
+# alone: takes the machine's hugepages
 # seconds: 240 600
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
