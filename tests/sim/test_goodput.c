@@ -128,8 +128,10 @@ static void fair__shares_the_link(void **state)
 	uint64_t before[2], bytes[2], sum;
 
 	(void)state;
-	if (!full || !full[0])
+	if (!full || !full[0]) {
+		print_message("skip: two minutes of a link at full speed are for --full\n");
 		skip();
+	}
 	config_init(&config);
 	rig = rig_create(&config);
 	for (unsigned int i = 0; i < 4; i++)
