@@ -82,7 +82,7 @@ def against_kernel(folder, payloads, names, is_quick, skipped):
     for _ in range(ROUNDS):
         theirs = {name: REFERENCES[name][1](size) for name in names}
         for payload in payloads:
-            mine = ours.goodput(folder, ["--generate", str(size)], ["--discard"], MTU[payload])
+            mine = ours.goodput(folder, ["--generate", str(size)], ["--discard"], mtu=MTU[payload])
             for name in names:
                 pairs.setdefault((payload, name), []).append((mine, theirs[name]))
     for (payload, name), measured in pairs.items():
