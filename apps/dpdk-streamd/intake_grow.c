@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A file whose size nobody knows yet: announced stretch by stretch, as the exporter has it. */
 #include "apps/dpdk-streamd/intake.h"
+#include "drivers/encoding/encoding.h"
 #include <stdio.h>
 
 enum {
@@ -200,8 +201,7 @@ const char *dps_intake_say_part(const struct dps_intake *intake, char *text, siz
 	text[0] = '\0';
 	if (open ? !can_keep(open) : !has_unopened_part(intake))
 		return text;
-	for (size_t i = 0; i < sizeof(intake->id.bytes); i++)
-		snprintf(id + 2 * i, 3, "%02x", intake->id.bytes[i]);
+	dps_hex_encode(intake->id.bytes, sizeof(intake->id.bytes), id);
 	snprintf(text, room, "; what came of it stays in %s%s/%s/0 (--keep-partial)",
 		 options->stage ? options->stage : options->into,
 		 options->stage ? "" : "/" DPS_STAGING_FOLDER, id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/report.h"
 #include "apps/dpdk-streamd/report_text.h"
-#include "drivers/control/encoding.h"
+#include "drivers/encoding/encoding.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>

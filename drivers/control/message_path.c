@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "drivers/control/encoding.h"
 #include "drivers/control/frame_buffer.h"
 #include "drivers/control/message_field.h"
+#include "drivers/encoding/encoding.h"
 #include <dps/assert.h>
 #include <string.h>
 

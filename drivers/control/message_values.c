@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "drivers/control/encoding.h"
 #include "drivers/control/message_field.h"
+#include "drivers/encoding/encoding.h"
 #include <arpa/inet.h>
 #include <dps/assert.h>
 #include <stdio.h>

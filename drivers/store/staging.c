@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/store/staging.h"
+#include "drivers/encoding/encoding.h"
 #include "drivers/store/name.h"
 #include "drivers/store/reason.h"
 #include <dirent.h>
@@ -18,12 +19,6 @@ enum {
 	ID_TEXT_BYTES = 33,
 	INDEX_TEXT_BYTES = 11,
 };
-
-static void show_id(const struct dps_transfer_id *id, char text[ID_TEXT_BYTES])
-{
-	for (size_t i = 0; i < sizeof(id->bytes); i++)
-		snprintf(text + 2 * i, 3, "%02x", id->bytes[i]);
-}
 
 static int sync_folder(struct dps_staging *staging, int fd)
 {
@@ -223,7 +218,7 @@ int dps_staging_open_folder(struct dps_staging *staging, const struct dps_transf
 	char name[ID_TEXT_BYTES];
 	int err;
 
-	show_id(id, name);
+	dps_hex_encode(id->bytes, sizeof(id->bytes), name);
 	err = make_private(staging, staging->stage_fd, name);
 	if (err < 0)
 		return err;
@@ -275,7 +270,7 @@ int dps_staging_remove(struct dps_staging *staging, const struct dps_transfer_id
 	int err;
 	int fd;
 
-	show_id(id, name);
+	dps_hex_encode(id->bytes, sizeof(id->bytes), name);
 	fd = dps_beneath_open(staging->stage_fd, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Staged files that change their transfer. */
+#include "drivers/encoding/encoding.h"
 #include "drivers/store/staging.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +35,7 @@ int dps_staging_take_folder(const struct dps_staging *staging, const struct dps_
 	char name[ID_TEXT_BYTES];
 	int err;
 
-	for (size_t i = 0; i < sizeof(id->bytes); i++)
-		snprintf(name + 2 * i, 3, "%02x", id->bytes[i]);
+	dps_hex_encode(id->bytes, sizeof(id->bytes), name);
 	*folder = (struct dps_staging_folder){
 		.id = *id,
 		.fd = dps_beneath_open(staging->stage_fd, name, O_RDONLY | O_DIRECTORY, 0),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/trust/fingerprint.h"
+#include "drivers/encoding/encoding.h"
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-#include <stdio.h>
 #include <string.h>
 
 #define PREFIX "sha256:"
@@ -25,29 +25,16 @@ void dps_fingerprint_format(const struct dps_fingerprint *fingerprint,
 			    char text[DPS_FINGERPRINT_TEXT_BYTES])
 {
 	memcpy(text, PREFIX, sizeof(PREFIX));
-	for (unsigned int i = 0; i < DPS_FINGERPRINT_BYTES; i++)
-		snprintf(text + PREFIX_LENGTH + (size_t)2 * i, 3, "%02x", fingerprint->bytes[i]);
-}
-
-static int digit_of(char letter)
-{
-	if (letter >= '0' && letter <= '9')
-		return letter - '0';
-	letter |= 0x20;
-	return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+	dps_hex_encode(fingerprint->bytes, DPS_FINGERPRINT_BYTES, text + PREFIX_LENGTH);
 }
 
 bool dps_fingerprint_parse(struct dps_fingerprint *fingerprint, const char *text, size_t bytes)
 {
+	char digits[DPS_FINGERPRINT_LENGTH - PREFIX_LENGTH + 1];
+
 	if (bytes != DPS_FINGERPRINT_LENGTH || memcmp(text, PREFIX, PREFIX_LENGTH) != 0)
 		return false;
-	for (unsigned int i = 0; i < DPS_FINGERPRINT_BYTES; i++) {
-		int high = digit_of(text[PREFIX_LENGTH + 2 * i]);
-		int low = digit_of(text[PREFIX_LENGTH + 2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		fingerprint->bytes[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
+	memcpy(digits, text + PREFIX_LENGTH, sizeof(digits) - 1);
+	digits[sizeof(digits) - 1] = '\0';
+	return dps_hex_decode(digits, fingerprint->bytes, DPS_FINGERPRINT_BYTES);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "drivers/control/encoding.h"
+#include "drivers/encoding/encoding.h"
 #include <string.h>
 
 void dps_hex_encode(const uint8_t *bytes, size_t length, char *text)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "drivers/control/encoding.h"
+#include "drivers/encoding/encoding.h"
 #include "engine/random.h"
 #include "tests/support/cmocka.h"
 #include <string.h>
