@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/live/capture_end.h"
+#include "engine/bits.h"
 #include <string.h>
 
 enum part {
@@ -28,21 +29,16 @@ static const uint32_t pcap_ns = 0xa1b23c4d;
 static const uint32_t pcapng_section = 0x0a0d0d0a; /* the same from both ends */
 static const uint32_t pcapng_order = 0x1a2b3c4d;
 
-static uint32_t little_endian(const uint8_t *at)
+static uint32_t load_le32(const uint8_t *at)
 {
-	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static uint32_t big_endian(const uint8_t *at)
-{
-	return at[3] | (uint32_t)at[2] << 8 | (uint32_t)at[1] << 16 | (uint32_t)at[0] << 24;
+	return __builtin_bswap32(dps_load_be32(at));
 }
 
 static uint32_t number_at(const struct dps_capture_end *capture, unsigned int at)
 {
 	const uint8_t *bytes = capture->head + at;
 
-	return capture->is_big_endian ? big_endian(bytes) : little_endian(bytes);
+	return capture->is_big_endian ? dps_load_be32(bytes) : load_le32(bytes);
 }
 
 static void next(struct dps_capture_end *capture, enum part part, uint8_t head_bytes)
@@ -66,10 +62,10 @@ static bool is_pcap(uint32_t magic)
 
 static void on_magic(struct dps_capture_end *capture)
 {
-	capture->is_big_endian = is_pcap(big_endian(capture->head));
-	if (capture->is_big_endian || is_pcap(little_endian(capture->head)))
+	capture->is_big_endian = is_pcap(dps_load_be32(capture->head));
+	if (capture->is_big_endian || is_pcap(load_le32(capture->head)))
 		goes_on(capture, PART_FILE_HEADER, FILE_HEADER_BYTES);
-	else if (big_endian(capture->head) == pcapng_section)
+	else if (dps_load_be32(capture->head) == pcapng_section)
 		goes_on(capture, PART_BLOCK, BLOCK_HEAD_BYTES);
 	else
 		next(capture, PART_NONE, 0);
@@ -102,9 +98,8 @@ static void on_block(struct dps_capture_end *capture)
 
 static void on_section(struct dps_capture_end *capture)
 {
-	capture->is_big_endian = big_endian(capture->head + SECTION_ORDER_AT) == pcapng_order;
-	if (capture->is_big_endian ||
-	    little_endian(capture->head + SECTION_ORDER_AT) == pcapng_order)
+	capture->is_big_endian = dps_load_be32(capture->head + SECTION_ORDER_AT) == pcapng_order;
+	if (capture->is_big_endian || load_le32(capture->head + SECTION_ORDER_AT) == pcapng_order)
 		on_block(capture);
 	else
 		next(capture, PART_NONE, 0);
@@ -123,7 +118,7 @@ static void on_head(struct dps_capture_end *capture)
 		on_packet(capture);
 		break;
 	case PART_BLOCK:
-		if (big_endian(capture->head) == pcapng_section)
+		if (dps_load_be32(capture->head) == pcapng_section)
 			goes_on(capture, PART_SECTION, SECTION_HEAD_BYTES);
 		else
 			on_block(capture);
@@ -136,11 +131,6 @@ static void on_head(struct dps_capture_end *capture)
 	}
 }
 
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 void dps_capture_end_init(struct dps_capture_end *capture)
 {
 	memset(capture, 0, sizeof(*capture));
@@ -150,12 +140,12 @@ void dps_capture_end_init(struct dps_capture_end *capture)
 void dps_capture_end_add(struct dps_capture_end *capture, const uint8_t *bytes, size_t count)
 {
 	while (count > 0 && capture->part != PART_NONE) {
-		size_t taken = least(count, capture->body_bytes);
+		size_t taken = dps_min_u64(count, capture->body_bytes);
 
 		capture->body_bytes -= (uint32_t)taken;
 		bytes += taken;
 		count -= taken;
-		taken = least(count, (size_t)(capture->head_wants - capture->head_bytes));
+		taken = dps_min_u64(count, capture->head_wants - capture->head_bytes);
 		memcpy(capture->head + capture->head_bytes, bytes, taken);
 		capture->head_bytes += (uint8_t)taken;
 		bytes += taken;

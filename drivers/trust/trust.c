@@ -244,7 +244,7 @@ int dps_trust_remember(struct dps_trust *trust, const struct dps_trust_question 
 	}
 	dps_fingerprint_format(question->fingerprint, text);
 	length = snprintf(line, sizeof(line), "%s%s %s may=%s\n", ends_a_line(fd) ? "" : "\n", text,
-			  question->name, question->role == DPS_MAY_EXPORT ? "export" : "collect");
+			  question->name, role_name(question->role));
 	/* One write, as others may append as well. */
 	if (write(fd, line, (size_t)length) != length || fsync(fd) != 0)
 		result = fail(trust, sentence, "cannot be written", errno ? -errno : -EIO);
