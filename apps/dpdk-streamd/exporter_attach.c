@@ -65,12 +65,9 @@ static void begin(struct dps_exporter *exporter, const char *why, uint64_t now_n
 		.bytes = dps_export_bytes_done(&exporter->export),
 	};
 
-	dps_exporter_init_backoff(exporter, now_ns);
-	dps_vitals_pause(&exporter->vitals, now_ns);
+	dps_exporter_begin_loss(exporter, why, now_ns);
 	exporter->detached_at_ns = now_ns;
 	exporter->detached_until_ns = dps_exporter_until_ns(exporter, now_ns);
-	snprintf(exporter->lost_why, sizeof(exporter->lost_why), "%s", why);
-	exporter->failed_why[0] = '\0';
 	watch_path(exporter, true);
 	dps_report_clear_line(&exporter->report);
 	dps_log("export", DPS_LOG_NOTICE, "%s: data go on, connecting again", why);
@@ -91,11 +88,9 @@ void dps_exporter_detach(struct dps_exporter *exporter, uint64_t now_ns, const c
 	} else {
 		begin(exporter, why, now_ns);
 	}
-	exporter->blocked.why = DPS_BLOCKED_NOTHING; /* as far as it has said on the next one */
 	dps_export_detach(&exporter->export);
 	drop_spare(exporter);
-	dps_exporter_stop_dialing(exporter);
-	dps_backoff_on_failure(&exporter->backoff, now_ns);
+	dps_exporter_wait_to_dial(exporter, now_ns);
 	/* Before the link is told: its end may be heard in the same call. */
 	dps_exporter_enter(exporter, DPS_EXPORTER_DETACHED, exporter->detached_until_ns);
 	dps_peer_link_finish(&exporter->link, NULL, now_ns + FINISH_S * DPS_NS_PER_S);
@@ -111,16 +106,7 @@ void dps_exporter_end_detached(struct dps_exporter *exporter)
 
 void dps_exporter_give_up_detached(struct dps_exporter *exporter, uint64_t now_ns)
 {
-	uint64_t tenths = (now_ns - exporter->detached_at_ns) / (DPS_NS_PER_S / 10);
-
-	dps_exporter_fail(exporter, DPS_EXIT_LOST,
-			  "%s, and could not connect again within %" PRIu64 ".%" PRIu64
-			  " s (--reconnect-timeout)%s%s; %s",
-			  exporter->lost_why, tenths / 10, tenths % 10,
-			  exporter->failed_why[0] ? ": " : "", exporter->failed_why,
-			  exporter->export.live
-				  ? "what was read of a live source is lost, no command resumes it"
-				  : "the same command resumes");
+	dps_exporter_fail_loss(exporter, "connect again", exporter->detached_at_ns, now_ns);
 	dps_exporter_leave(exporter, NULL);
 }
 

@@ -44,7 +44,7 @@ uint64_t dps_exporter_until_ns(const struct dps_exporter *exporter, uint64_t now
 	return timeout_ns < DPS_NEVER_NS - now_ns ? now_ns + timeout_ns : DPS_NEVER_NS;
 }
 
-void dps_exporter_init_backoff(struct dps_exporter *exporter, uint64_t now_ns)
+static void init_backoff(struct dps_exporter *exporter, uint64_t now_ns)
 {
 	uint64_t seed;
 
@@ -56,14 +56,48 @@ void dps_exporter_init_backoff(struct dps_exporter *exporter, uint64_t now_ns)
 			 BACKOFF_STABLE_S * DPS_NS_PER_S, seed);
 }
 
-static void start_waiting(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
+void dps_exporter_begin_loss(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
 {
-	dps_exporter_init_backoff(exporter, now_ns);
+	init_backoff(exporter, now_ns);
 	dps_vitals_pause(&exporter->vitals, now_ns);
-	exporter->parked_at_ns = now_ns;
-	exporter->parked_until_ns = dps_exporter_until_ns(exporter, now_ns);
 	snprintf(exporter->lost_why, sizeof(exporter->lost_why), "%s", why);
 	exporter->failed_why[0] = '\0';
+}
+
+static void stop_dialing(struct dps_exporter *exporter)
+{
+	dps_loop_remove(dps_node_loop(exporter->node), &exporter->dialer_source);
+	dps_dialer_fini(&exporter->dialer);
+	exporter->is_dialing = false;
+}
+
+void dps_exporter_wait_to_dial(struct dps_exporter *exporter, uint64_t now_ns)
+{
+	exporter->blocked.why = DPS_BLOCKED_NOTHING; /* as far as it has said on the next one */
+	stop_dialing(exporter);
+	dps_backoff_on_failure(&exporter->backoff, now_ns);
+}
+
+void dps_exporter_fail_loss(struct dps_exporter *exporter, const char *what, uint64_t since_ns,
+			    uint64_t now_ns)
+{
+	uint64_t tenths = (now_ns - since_ns) / (DPS_NS_PER_S / 10);
+
+	dps_exporter_fail(exporter, DPS_EXIT_LOST,
+			  "%s, and could not %s within %" PRIu64 ".%" PRIu64
+			  " s (--reconnect-timeout)%s%s; %s",
+			  exporter->lost_why, what, tenths / 10, tenths % 10,
+			  exporter->failed_why[0] ? ": " : "", exporter->failed_why,
+			  exporter->export.live
+				  ? "what was read of a live source is lost, no command resumes it"
+				  : "the same command resumes");
+}
+
+static void start_waiting(struct dps_exporter *exporter, const char *why, uint64_t now_ns)
+{
+	dps_exporter_begin_loss(exporter, why, now_ns);
+	exporter->parked_at_ns = now_ns;
+	exporter->parked_until_ns = dps_exporter_until_ns(exporter, now_ns);
 }
 
 void dps_exporter_continue(struct dps_exporter *exporter, uint64_t now_ns)
@@ -90,25 +124,9 @@ void dps_exporter_begin_park(struct dps_exporter *exporter, const char *why, uin
 
 void dps_exporter_give_up_parked(struct dps_exporter *exporter, uint64_t now_ns)
 {
-	uint64_t tenths = (now_ns - exporter->parked_at_ns) / (DPS_NS_PER_S / 10);
-
-	dps_exporter_fail(exporter, DPS_EXIT_LOST,
-			  "%s, and could not go on within %" PRIu64 ".%" PRIu64
-			  " s (--reconnect-timeout)%s%s; %s",
-			  exporter->lost_why, tenths / 10, tenths % 10,
-			  exporter->failed_why[0] ? ": " : "", exporter->failed_why,
-			  exporter->export.live
-				  ? "what was read of a live source is lost, no command resumes it"
-				  : "the same command resumes");
+	dps_exporter_fail_loss(exporter, "go on", exporter->parked_at_ns, now_ns);
 	dps_exporter_leave_with(exporter, DPS_CODE_UNREACHABLE,
 				"the exporter could not go on in time");
-}
-
-void dps_exporter_stop_dialing(struct dps_exporter *exporter)
-{
-	dps_loop_remove(dps_node_loop(exporter->node), &exporter->dialer_source);
-	dps_dialer_fini(&exporter->dialer);
-	exporter->is_dialing = false;
 }
 
 static void park(struct dps_exporter *exporter, const struct dps_message *message, const char *why,
@@ -122,12 +140,10 @@ static void park(struct dps_exporter *exporter, const struct dps_message *messag
 	} else {
 		dps_exporter_begin_park(exporter, why, now_ns);
 	}
-	exporter->blocked.why = DPS_BLOCKED_NOTHING; /* as far as it has said on the next one */
 	dps_exporter_end_detached(exporter);
 	dps_export_park(&exporter->export);
 	dps_exporter_close_path(exporter);
-	dps_exporter_stop_dialing(exporter);
-	dps_backoff_on_failure(&exporter->backoff, now_ns);
+	dps_exporter_wait_to_dial(exporter, now_ns);
 	/* Before the link is told: its end may be heard in the same call. */
 	dps_exporter_enter(exporter, DPS_EXPORTER_PARKED, exporter->parked_until_ns);
 	dps_peer_link_finish(&exporter->link, message, now_ns + FINISH_S * DPS_NS_PER_S);

@@ -139,15 +139,18 @@ void dps_exporter_resume_instead(struct dps_exporter *exporter, const char *why,
 void dps_exporter_give_up_detached(struct dps_exporter *exporter, uint64_t now_ns);
 
 /* ---- exporter_park.c ---- */
-/* Starts over with the pauses between attempts, if that was not done yet. */
-void dps_exporter_init_backoff(struct dps_exporter *exporter, uint64_t now_ns);
+/* Something was lost, for this reason: the first time since it all went well. */
+void dps_exporter_begin_loss(struct dps_exporter *exporter, const char *why, uint64_t now_ns);
+/* What was dialled is given up, and the next attempt waits for its pause. */
+void dps_exporter_wait_to_dial(struct dps_exporter *exporter, uint64_t now_ns);
+/* It was lost since then, and time is over: it could not "go on", or what else was tried. */
+void dps_exporter_fail_loss(struct dps_exporter *exporter, const char *what, uint64_t since_ns,
+			    uint64_t now_ns);
 /* When waiting from now on is over. */
 uint64_t dps_exporter_until_ns(const struct dps_exporter *exporter, uint64_t now_ns);
 void dps_exporter_begin_park(struct dps_exporter *exporter, const char *why, uint64_t now_ns);
 /* Tells the collector that the path is over, if it knows it. */
 void dps_exporter_close_path(struct dps_exporter *exporter);
-/* Gives up what there is of dialling. */
-void dps_exporter_stop_dialing(struct dps_exporter *exporter);
 bool dps_exporter_is_parked(const struct dps_exporter *exporter);
 /* Whether a transfer is under way that can wait for another connection. */
 bool dps_exporter_can_park(const struct dps_exporter *exporter);
