@@ -572,7 +572,8 @@ signal() {
 	[[ $side == collector ]] || other=collector
 	# The other side knows at once; a collector that serves goes on.
 	if [[ $other == exporter ]]; then
-		ends exporter "$([[ $phase == finishing ]] && echo '0 3' || echo 3)" .
+		# One that was told of the end in time has nothing to complain of.
+		ends exporter "$([[ $phase == finishing ]] && echo '0 3' || echo 3)" ''
 	elif [[ " $* " == *' --once '* && $phase == moving ]]; then
 		ends collector 1 'again|stopped'
 	elif [[ " $* " != *' --once '* ]]; then
