@@ -91,6 +91,29 @@ scratch_make() {
 
 declare -A process_ids=()
 
+# When each began: a number that one of ours had may be somebody else's by now, who is not to be ended.
+declare -A process_births=()
+
+# birth_of ID: puts into $birth when that process began, in ticks of the kernel; false when there is none.
+birth_of() {
+	local line fields
+
+	birth=
+	{ read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+	read -ra fields <<<"${line##*) }"
+	birth=${fields[19]}
+}
+
+# started NAME: the process that was just put into the background goes by this name, and ends with us.
+started() {
+	local birth
+
+	process_ids[$1]=$!
+	birth_of "$!" || true
+	process_births[$!]=$birth
+	at_exit stop_process "$!"
+}
+
 # start NAME COMMAND...: in the background, its output in $scratch/NAME.out and NAME.err. The
 # command is a program, not a shell function, so that signals reach it.
 start() {
@@ -102,21 +125,23 @@ start() {
 		return 1
 	}
 	"$@" >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
-	process_ids[$name]=$!
-	at_exit stop_process "$!"
+	started "$name"
 }
 
 is_gone() {
-	! kill -0 "$1" 2>/dev/null
+	local birth
+
+	birth_of "$1" || return 0
+	[[ ${process_births[$1]-$birth} != "$birth" ]]
 }
 
 is_running() {
 	! is_gone "${process_ids[$1]}"
 }
 
-# send SIGNAL NAME
+# send SIGNAL NAME: false when it has ended.
 send() {
-	kill "-$1" "${process_ids[$2]}"
+	! is_gone "${process_ids[$2]}" && kill "-$1" "${process_ids[$2]}"
 }
 
 # end_of NAME SECONDS: waits for it and puts its exit status into $status; false when it still
@@ -131,7 +156,7 @@ end_of() {
 stop_process() {
 	is_gone "$1" && return 0
 	kill -TERM "$1" 2>/dev/null || true
-	wait_for 6 is_gone "$1" || kill -KILL "$1" 2>/dev/null || true
+	wait_for 6 is_gone "$1" || is_gone "$1" || kill -KILL "$1" 2>/dev/null || true
 	wait "$1" 2>/dev/null || true
 }
 

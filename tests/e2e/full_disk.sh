@@ -100,9 +100,9 @@ stays_full() {
 stopped_while_it_is_full() {
 	prepare ext4
 	begin_and_fill
-	kill -TERM "${process_ids[collector]}"
+	send TERM collector
 	end_of collector 6 || fail_with "the collector does not stop"
-	kill -INT "${process_ids[exporter]}"
+	send INT exporter
 	end_of exporter 6 || fail_with "the exporter does not stop"
 	rm "$scratch/into/filler"
 	begin_both

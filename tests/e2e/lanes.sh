@@ -176,7 +176,7 @@ several_exporters() {
 	for i in 0 1 2; do
 		said collector "lane $i has a path more" || fail_with "nothing is on lane $i"
 	done
-	kill -INT "${process_ids[collector]}"
+	send INT collector
 	ends collector 15 0
 }
 
@@ -189,7 +189,7 @@ memif_with_other_lanes() {
 	begin_both
 	ends exporter 20 4 'lanes'
 	nothing_under "$scratch/into"
-	kill -INT "${process_ids[collector]}"
+	send INT collector
 	ends collector 15 '130'
 }
 

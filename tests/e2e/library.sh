@@ -53,6 +53,21 @@ what_is_started_ends() {
 	if end_of sleeper 1; then fail "a sleeper ended"; fi
 }
 
+# Numbers of processes come round again.
+somebody_else_with_the_same_number_is_left_alone() {
+	local pid
+
+	need_scratch 1000
+	start sleeper sleep 1000
+	pid=${process_ids[sleeper]}
+	process_births[$pid]=$((process_births[$pid] - 1))
+	is_gone "$pid" || fail "who has the number now counts as ours"
+	! send TERM sleeper || fail "a signal is sent to somebody else"
+	stop_process "$pid"
+	process_births[$pid]=$((process_births[$pid] + 1))
+	! is_gone "$pid" || fail "somebody else was ended"
+}
+
 an_interrupted_script_cleans_up() {
 	local folder pid
 
@@ -137,6 +152,7 @@ hugepages_are_given_back() {
 run_case a_case_passes_fails_or_is_skipped
 run_case scratch_is_gone_afterwards
 run_case what_is_started_ends
+run_case somebody_else_with_the_same_number_is_left_alone
 run_case an_interrupted_script_cleans_up
 run_case trees_are_compared_by_name_content_and_time
 run_case captures_rotate_to_the_total
