@@ -15,6 +15,7 @@ stopped_midway() {
 	begin_both
 	wait_midway
 	kill_off exporter collector
+	hurry
 }
 
 # ---- what the exporter remembers
@@ -26,7 +27,7 @@ new_starts_over() {
 	begin_both
 	wait_midway
 	kill_off exporter
-	compose_serving "${slow[@]}" --new
+	compose_serving --new
 	rm "$scratch/exporter.stats"
 	begin exporter
 	ends_well
@@ -48,6 +49,7 @@ what_is_kept_too_long_goes() {
 	begin_both
 	wait_midway
 	kill_off exporter
+	hurry
 	wait_for 15 said collector 'put away for later' || fail_with "the collector does not put it to sleep"
 	wait_for 20 nothing_is_put_away || fail_with "it is kept: $(find "$scratch/into/.dpdk-streamd")"
 	wait_for 5 said collector 'nobody went on with' || fail_with "the collector does not say so"
@@ -66,6 +68,7 @@ a_lost_mirror_does_no_harm() {
 	begin_both
 	wait_midway
 	kill_off exporter
+	hurry
 	lose_mirror
 	begin exporter
 	ends_well
@@ -86,6 +89,7 @@ a_lost_mirror_and_another_file() {
 	begin_both
 	wait_midway
 	kill_off exporter
+	hurry
 	lose_mirror
 	"$1" "$scratch/from/tree/large.pcap"
 	begin exporter
@@ -104,6 +108,7 @@ mirror_is_refused() {
 	begin_both
 	wait_midway
 	kill_off exporter
+	hurry
 	journal=$scratch/state/mirror
 	sql 'pragma wal_checkpoint(truncate)'
 	cp -a "$journal" "$scratch/mirror"
@@ -187,6 +192,7 @@ source_changed() {
 	begin_both
 	wait_midway
 	kill_off exporter
+	hurry
 	"$1" "$scratch/from/tree/large.pcap"
 	grow "$scratch/from/tree/m-waits.pcap"
 	replace "$scratch/from/tree/n-waits.pcap"
@@ -309,6 +315,7 @@ folder_is_gone_while_parked() {
 	begin_both
 	wait_midway
 	kill_off exporter
+	hurry
 	wait_event collector parked
 	rm -r "${scratch:?}/$1"
 	begin exporter
@@ -337,6 +344,7 @@ folder_is_gone_while_it_moves() {
 	wait_midway
 	rm -r "${scratch:?}/$1"
 	ends exporter 60 1 'not stored'
+	hurry
 	said exporter 'large.pcap: has lost its folder' || fail_with "it does not say why"
 	# What was stored before it went was told in good faith.
 	stored=$(events exporter 'select(.event == "file_stored") | .path')
@@ -396,6 +404,7 @@ disk_gives_back_other_bytes() {
 	[[ ! -e $scratch/into/tree/large.pcap ]] || fail "it stands under its final name"
 	cmp "$scratch/from/tree/z.pcap" "$scratch/into/tree/z.pcap" || fail "another file is not stored"
 	# The disk has recovered.
+	hurry
 	begin exporter
 	ends_well
 }
@@ -417,6 +426,7 @@ empty_disk() {
 
 # go_on: what broke off goes on with the same commands.
 go_on() {
+	hurry
 	if is_running collector; then
 		send TERM collector
 		ends collector 6 '0 143'
@@ -505,6 +515,7 @@ somebody_elses() {
 	wait_midway
 	lie "${control##*:}" steal "$(its_transfer)"
 	ends exporter 10 '3 4' 'taken'
+	hurry
 	begin exporter
 	ends_well
 	expect_resumed
@@ -524,6 +535,7 @@ two_collectors() {
 	wait_for 10 said second 'listening on' || fail "the second collector does not listen"
 	lie "$port" claimed "$(its_transfer)"
 	kill_off exporter
+	hurry
 	wait_event collector parked
 	lie "$port" claimed "$(its_transfer)"
 	# The first one ends, and the second may have it.
