@@ -98,6 +98,7 @@ void dps_collect_report_end(struct dps_collect_context *context, const struct dp
 		summary.files_failed = intake->files_failed;
 		summary.files_already_stored = intake->files_same;
 		summary.bytes = intake->bytes_stored;
+		summary.bytes_before = intake->bytes_before + intake->bytes_same;
 		summary.duration_ns = intake->ended_at_ns - intake->started_at_ns;
 		summary.is_stored = is_stored && context->staging;
 		summary.is_verified = is_stored;

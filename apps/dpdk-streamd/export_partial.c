@@ -24,6 +24,7 @@ static void go_on_behind(struct dps_export *export, uint32_t index, uint64_t byt
 {
 	export->files[index].from_bytes = bytes;
 	export->bytes_held += bytes;
+	export->bytes_before += bytes;
 	export->bytes_adopted += bytes;
 	/* Its first pieces are to be read again: their digests went with who forgot it. */
 	if (index < export->next_fill)

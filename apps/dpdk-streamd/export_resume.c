@@ -164,6 +164,8 @@ bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_r
 	}
 	export->is_live = export->was_live = true;
 	count_bytes(export);
+	if (!export->was_accepted)
+		export->bytes_before = export->bytes_held;
 	export->was_accepted = true;
 	dps_export_mirror_begin(export);
 	dps_export_open_channel(export);
@@ -194,7 +196,7 @@ void dps_export_begin_anew(struct dps_export *export)
 	export->offered_end = export->accepted_end = 0;
 	export->next_open = export->next_fill = 0;
 	export->settled_count = (uint32_t) export->files_failed;
-	export->bytes_stored = export->bytes_same = export->bytes_held = 0;
+	export->bytes_stored = export->bytes_same = export->bytes_held = export->bytes_before = 0;
 	export->files_stored = export->files_same = 0;
 	export->sent_end = 0;
 	export->is_last_said = export->is_last_announced = false;

@@ -100,6 +100,7 @@ struct dps_export {
 	uint64_t bytes_stored;
 	uint64_t bytes_same;
 	uint64_t bytes_held;	/* by the collector when this connection went live */
+	uint64_t bytes_before;	/* ... already when this run first went on */
 	uint64_t bytes_adopted; /* ... from a transfer that nobody here remembers */
 	uint64_t bytes_resent;
 	uint64_t sent_end; /* of the channel's offsets, over all connections before this one */

@@ -60,6 +60,7 @@ void dps_exporter_summarize(struct dps_exporter *exporter)
 			exporter->source ? dps_source_totals(exporter->source)->skipped : 0,
 		.files_already_stored = export->files_same,
 		.bytes = export->bytes_stored + export->bytes_same,
+		.bytes_before = export->bytes_before + export->bytes_same,
 		.duration_ns = exporter->started_at_ns
 				       ? exporter->ended_at_ns - exporter->started_at_ns
 				       : 0,

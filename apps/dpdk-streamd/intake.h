@@ -226,6 +226,7 @@ struct dps_intake {
 	uint64_t bytes_received; /* whole pieces, verified */
 	uint64_t bytes_stored;	 /* or there already */
 	uint64_t bytes_same;
+	uint64_t bytes_before; /* came in an earlier run */
 	char first_failure[DPS_MESSAGE_TEXT_BYTES_MAX];
 };
 

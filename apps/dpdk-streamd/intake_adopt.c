@@ -326,6 +326,7 @@ static void adopt(struct dps_intake *intake, struct dps_adoption_move *move)
 	file->state = DPS_MANIFEST_WAITING;
 	intake->held_count--;
 	intake->bytes_received += move->bytes;
+	intake->bytes_before += move->bytes;
 	intake->files_adopted++;
 	intake->bytes_adopted += move->bytes;
 }
@@ -392,6 +393,11 @@ void dps_intake_begin_over(struct dps_intake_open *open)
 		"%s: what was here of it before is not of this file; all of it comes again",
 		dps_name_show(file->name, file->name_bytes, shown, sizeof(shown)));
 	intake->bytes_received -= open->received_bytes;
+	/* What was here of it came before; a part may have come in this run. */
+	if (intake->bytes_before > open->received_bytes)
+		intake->bytes_before -= open->received_bytes;
+	else
+		intake->bytes_before = 0;
 	intake->files_begun_over++;
 	intake->must_reconnect = true;
 	open->received_bytes = 0;

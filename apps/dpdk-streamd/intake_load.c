@@ -11,6 +11,7 @@ static void count_file(struct dps_intake *intake, const struct dps_manifest_file
 	case DPS_MANIFEST_STORED:
 		intake->files_stored++;
 		intake->bytes_stored += file->size_bytes;
+		intake->bytes_before += file->size_bytes;
 		break;
 	case DPS_MANIFEST_SAME:
 		intake->files_same++;
@@ -28,6 +29,7 @@ static void count_file(struct dps_intake *intake, const struct dps_manifest_file
 		if (dps_file_past_bytes(file) == 0 && file->size_bytes != DPS_NUMBER_NONE)
 			dps_intake_promise(intake, file->size_bytes);
 		intake->bytes_received += dps_file_past_bytes(file);
+		intake->bytes_before += dps_file_past_bytes(file);
 		break;
 	}
 }

@@ -456,8 +456,7 @@ static void print_summary(struct dps_report *report, const struct dps_report_sum
 	add(object, "already_stored_files", number(summary->files_already_stored));
 	add(object, "bytes", number(summary->bytes));
 	add(object, "seconds", json_real((double)summary->duration_ns / 1e9));
-	add(object, "goodput_gbps",
-	    json_real(dps_report_gbps(summary->bytes, summary->duration_ns)));
+	add(object, "goodput_gbps", json_real(dps_report_goodput_gbps(summary)));
 	add(object, "data_packets", number(summary->data_packets));
 	add(object, "retransmitted_packets", number(summary->retransmitted_packets));
 	add(object, "impaired_packets", number(summary->impaired_packets));

@@ -122,8 +122,9 @@ struct dps_report_summary {
 	uint64_t files_failed;
 	uint64_t files_skipped; /* symlinks and special files that stayed behind */
 	uint64_t files_already_stored;
-	uint64_t bytes;	      /* of files */
-	uint64_t duration_ns; /* from the offer to the end */
+	uint64_t bytes;	       /* of files */
+	uint64_t bytes_before; /* ... that did not come in this run: no part of its rate */
+	uint64_t duration_ns;  /* from the offer to the end */
 	uint64_t data_packets;
 	uint64_t retransmitted_packets;
 	uint64_t impaired_packets;

@@ -14,6 +14,15 @@ double dps_report_gbps(uint64_t bytes, uint64_t ns)
 	return ns ? (double)bytes * 8 / (double)ns : 0;
 }
 
+double dps_report_goodput_gbps(const struct dps_report_summary *summary)
+{
+	/* A part of a file that failed came before, and is not among the bytes. */
+	uint64_t bytes =
+		summary->bytes > summary->bytes_before ? summary->bytes - summary->bytes_before : 0;
+
+	return dps_report_gbps(bytes, summary->duration_ns);
+}
+
 double dps_report_busy(const struct dps_report_lane *lane)
 {
 	uint64_t busy = dps_lane_cycles_busy(&lane->cycles);
@@ -241,8 +250,7 @@ void dps_report_print_summary(FILE *file, const struct dps_report_summary *summa
 	dps_report_format_bytes(memory, summary->peak_rss_bytes);
 	fprintf(file, "%s: %" PRIu64 " %s, %s in %.2f s, %.2f Gb/s\n", headline(summary),
 		summary->files, summary->files == 1 ? "file" : "files", bytes,
-		(double)summary->duration_ns / 1e9,
-		dps_report_gbps(summary->bytes, summary->duration_ns));
+		(double)summary->duration_ns / 1e9, dps_report_goodput_gbps(summary));
 	if (summary->files_already_stored > 0)
 		fprintf(file, "%" PRIu64 " of them were there already\n",
 			summary->files_already_stored);

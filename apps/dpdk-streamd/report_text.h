@@ -50,3 +50,6 @@ uint64_t dps_report_limits_ns(const struct dps_report_limits *limits);
 
 /* Bits per nanosecond, 0 in no time. */
 double dps_report_gbps(uint64_t bytes, uint64_t ns);
+
+/* The rate at which this run had them: what was there before took none of its time. */
+double dps_report_goodput_gbps(const struct dps_report_summary *summary);

@@ -272,6 +272,29 @@ static void finish__has_every_field_of_the_interface(void **state)
 	close_bench(&bench);
 }
 
+static void finish__leaves_out_of_the_rate_what_came_before(void **state)
+{
+	struct dps_report_summary summary = summary_of_test();
+	struct bench bench;
+
+	(void)state;
+	summary.bytes_before = summary.bytes / 4;
+	open_bench(&bench, true, true);
+	dps_report_finish(&bench.report, &summary);
+	assert_non_null(strstr(bench.out_text, "\"bytes\":2000000000,\"seconds\":2.0,"
+					       "\"goodput_gbps\":6.0,"));
+	close_bench(&bench);
+	open_bench(&bench, false, false);
+	dps_report_finish(&bench.report, &summary);
+	assert_non_null(strstr(bench.out_text, "1.86 GiB in 2.00 s, 6.00 Gb/s\n"));
+	close_bench(&bench);
+	summary.bytes_before = summary.bytes + 1;
+	open_bench(&bench, true, true);
+	dps_report_finish(&bench.report, &summary);
+	assert_non_null(strstr(bench.out_text, "\"goodput_gbps\":0.0,"));
+	close_bench(&bench);
+}
+
 static void finish__tells_people_the_same(void **state)
 {
 	struct dps_report_summary summary = summary_of_test();
@@ -518,6 +541,7 @@ int main(void)
 		cmocka_unit_test(on_progress__reports_once_a_second),
 		cmocka_unit_test(go_on_from__leaves_out_what_was_there),
 		cmocka_unit_test(finish__has_every_field_of_the_interface),
+		cmocka_unit_test(finish__leaves_out_of_the_rate_what_came_before),
 		cmocka_unit_test(finish__tells_people_the_same),
 		cmocka_unit_test(line__is_updated_in_place_on_a_terminal),
 		cmocka_unit_test(print__stops_when_nobody_reads),

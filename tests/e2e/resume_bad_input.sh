@@ -218,6 +218,15 @@ source_has_more() {
 	begin_both
 	ends_well
 	expect_resumed
+	expect_rate_of_this_life exporter
+	expect_rate_of_this_life collector
+}
+
+# expect_rate_of_this_life NAME: what came before has no part in it.
+expect_rate_of_this_life() {
+	events "$1" "select(.event == \"summary\") |
+		(.bytes - $(resumed_from) - .goodput_gbps * .seconds * 1e9 / 8) / .bytes | fabs < 0.01" |
+		grep -qx true || fail_with "the rate of the $1 is of other bytes than came in this life"
 }
 
 # ---- journals
