@@ -45,8 +45,12 @@ void dps_node_read_lane(struct dps_node *node, uint32_t index, struct dps_lane_s
 static void on_message(void *context, const struct dps_message *message, uint64_t now_ns)
 {
 	struct fixture *fixture = context;
+	const char *wrong;
 
-	assert_null(dps_intake_on_message(fixture->intake, message, now_ns + fixture->skew_ns));
+	wrong = dps_intake_on_message(fixture->intake, message, now_ns + fixture->skew_ns);
+	if (wrong)
+		fail_msg("%s is against the rules: %s", dps_message_type_name(message->type),
+			 wrong);
 }
 
 static void on_closed(void *context, const char *why, uint64_t now_ns)

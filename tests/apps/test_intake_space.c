@@ -137,10 +137,8 @@ static void make_room(struct fixture *fixture)
 
 static void expect_done(struct fixture *fixture)
 {
-	const struct dps_message *message;
+	const struct dps_message *message = hear(fixture, DPS_MESSAGE_DONE);
 
-	say_last(fixture);
-	message = hear(fixture, DPS_MESSAGE_DONE);
 	assert_int_equal(message->done.failed, 0);
 	for (uint32_t i = 0; i < fixture->files_count; i++)
 		assert_true(holds(fixture, i));
@@ -180,6 +178,7 @@ static void writes_are_made_again(void **state)
 	receive_piece(fixture, command, 2 * CHUNK_BYTES);
 	end_file(fixture, command, 0);
 	say_right_digest(fixture, 0);
+	say_last(fixture);
 	expect_done(fixture);
 }
 
@@ -203,6 +202,7 @@ static void files_are_opened_in_their_turn(void **state)
 		say_right_digest(fixture, i);
 	}
 	expect_blocked(fixture, DPS_BLOCKED_NOTHING);
+	say_last(fixture);
 	expect_done(fixture);
 }
 
@@ -272,6 +272,7 @@ static void what_was_not_synced_comes_again(void **state)
 	assert_int_equal(command->extent.file_offset, CHUNK_BYTES);
 	receive_file(fixture, command);
 	say_right_digest(fixture, 0);
+	say_last(fixture);
 	expect_done(fixture);
 }
 
@@ -427,6 +428,7 @@ static void what_waits_outlives_its_connection(void **state)
 		receive_file(fixture, command);
 		say_right_digest(fixture, i);
 	}
+	say_last(fixture);
 	expect_done(fixture);
 }
 
