@@ -5,8 +5,9 @@
  * be counted happens inside of bench_turns; what was done there is printed at the end.
  *
  * usage: bench_lanes [--cc fair|fixed] [--datagram BYTES] [--transfers N] [--active N]
- *                    [--packets N] [--loss-one-in N] [--garbage unknown|seal]
+ *                    [--packets N] [--loss-one-in N] [--garbage unknown|seal] [--sealed]
  */
+#include "drivers/aead/sealed.h"
 #include "drivers/discard/discard.h"
 #include "drivers/generate/generate.h"
 #include "drivers/lane.h"
@@ -27,6 +28,7 @@ enum {
 	TURN_NS = 10000, /* a burst of 8 KiB packets at 200 Gb/s */
 	WARM_PACKETS = 8192,
 	STORED_STEP_BYTES = 4 << 20,
+	ROOMS = 256,
 	PUBLISHED_TURNS = 200, /* after so many a lane has published what it counted */
 	TURNS_MAX = 10000000,
 };
@@ -35,6 +37,7 @@ static const uint64_t file_bytes = UINT64_C(1) << 40; /* more than anybody count
 
 static struct options {
 	bool is_fixed;
+	bool is_sealed;
 	const char *garbage;
 	unsigned int datagram_bytes;
 	unsigned int transfers;
@@ -75,6 +78,14 @@ static uint64_t now_ns(struct dps_clock *clock)
 	return world.now_ns;
 }
 
+static void add_rooms(struct dps_lane_config *config)
+{
+	config->room_bytes = MEMORY_PORT_DATAGRAM_BYTES;
+	config->rooms_count = ROOMS;
+	config->rooms = aligned_alloc(DPS_PAGE_BYTES, (size_t)ROOMS * config->room_bytes);
+	DPS_ASSERT(config->rooms != NULL);
+}
+
 static void create_lane(unsigned int side)
 {
 	struct dps_lane_config config = {
@@ -93,6 +104,8 @@ static void create_lane(unsigned int side)
 		config.limits.channels = options.transfers;
 	slots_bytes = (size_t)config.limits.slots * config.limits.chunk_bytes;
 	config.slots = aligned_alloc(DPS_PAGE_BYTES, slots_bytes);
+	if (options.is_sealed)
+		add_rooms(&config);
 	if (side == EXPORTER)
 		result = dps_generate_open(
 			&(struct dps_generate_config){
@@ -212,6 +225,23 @@ static void turn(void (*turns)(void))
 	take_events();
 }
 
+/* NULL for data that is not encrypted. */
+static struct dps_seal *create_seal(unsigned int side)
+{
+	static const uint8_t secrets[2][DPS_KEY_SECRET_BYTES] = { { 1 }, { 2 } };
+	struct dps_sealed *sealed;
+
+	if (!options.is_sealed)
+		return NULL;
+	sealed = dps_sealed_create(&(struct dps_sealed_config){
+		.aead = dps_aead_ipsec_mb() ? dps_aead_ipsec_mb() : dps_aead_openssl(),
+		.send_secret = secrets[side],
+		.receive_secret = secrets[!side],
+	});
+	DPS_ASSERT(sealed != NULL);
+	return dps_sealed_seal(sealed);
+}
+
 static void open_path(void)
 {
 	uint32_t paths[2];
@@ -224,6 +254,7 @@ static void open_path(void)
 		command(side, &(struct dps_lane_command){
 				      .type = DPS_COMMAND_OPEN_PATH,
 				      .path = paths[side],
+				      .open_path.seal = create_seal(side),
 				      .open_path.config = {
 					      .remote_connection_id = world.connection_ids[1 - side],
 					      .datagram_bytes = options.datagram_bytes,
@@ -332,6 +363,7 @@ static void parse(int argc, char **argv)
 		{ "packets", required_argument, NULL, 'p' },
 		{ "loss-one-in", required_argument, NULL, 'l' },
 		{ "garbage", required_argument, NULL, 'g' },
+		{ "sealed", no_argument, NULL, 's' },
 		{ 0 },
 	};
 	int letter;
@@ -353,6 +385,8 @@ static void parse(int argc, char **argv)
 			options.loss_one_in = value;
 		else if (letter == 'g')
 			options.garbage = optarg;
+		else if (letter == 's')
+			options.is_sealed = true;
 		else
 			exit(2);
 	}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Instructions that two lanes spend on a packet, counted by callgrind: the number no noise touches.
 # usage: tests/bench/instructions.sh [--functions] [ROW...]
-#   ROW          instructions-per-packet | instructions-per-packet-1408 | garbage-instructions
+#   ROW          instructions-per-packet[-sealed][-1408] | garbage-instructions
 #                | transfers-1 | transfers-10000; all of them without one
 #   --functions  what each function spends of a row on itself, on stderr
 # Prints `row value` for each. The bytes' own passes (copy, CRC, digest, cipher) are left out, and
@@ -16,7 +16,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 # Passes over the bytes, and what stands in for a NIC, a disk and a clock.
 left_out='^(.*mem(cpy|move).*|crc32_.*|XXH.*|.*(isal|xxhash|IPSec_MB|crypto)[.]so.*|memory_.*'
-left_out+='|generate_.*|read_pages|discard_.*|dps_finished_.*|now_ns|bench_.*)$'
+left_out+='|aes_gcm_.*|generate_.*|read_pages|discard_.*|dps_finished_.*|now_ns|bench_.*)$'
 
 has_functions=
 rows=()
@@ -31,6 +31,7 @@ for argument; do
 	esac
 done
 ((${#rows[@]})) || rows=(instructions-per-packet instructions-per-packet-1408
+	instructions-per-packet-sealed instructions-per-packet-sealed-1408
 	garbage-instructions transfers-1 transfers-10000)
 
 command -v valgrind > /dev/null || {
@@ -85,6 +86,8 @@ for row in "${rows[@]}"; do
 	case "$row" in
 	instructions-per-packet | transfers-1) value=$(count) ;;
 	instructions-per-packet-1408) value=$(count --datagram 1472) ;;
+	instructions-per-packet-sealed) value=$(count --sealed) ;;
+	instructions-per-packet-sealed-1408) value=$(count --sealed --datagram 1472) ;;
 	transfers-10000) value=$(count --transfers 10000 --active 1000) ;;
 	garbage-instructions)
 		unknown=$(count --garbage unknown)

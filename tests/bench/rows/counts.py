@@ -44,6 +44,7 @@ def instructions(wanted, skipped):
     find("valgrind")
     names = {"garbage-instructions": ["garbage-instructions"],
              "instructions-per-packet": ["instructions-per-packet"],
+             "instructions-per-packet-sealed": ["instructions-per-packet-sealed"],
              "transfers-10000": ["transfers-1", "transfers-10000"]}
     rows = [row for name in wanted for row in names[name]]
     done = subprocess.run([INSTRUCTIONS, *rows], stdin=subprocess.DEVNULL, capture_output=True,
