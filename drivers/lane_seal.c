@@ -66,38 +66,83 @@ void dps_lane_drop_seal(struct dps_lane *lane, uint32_t path)
 	seal->destroy(seal);
 }
 
+/* Where the bodies of these, of a path with keys, are to lie. */
+static void take_rooms(struct dps_lane *lane, struct dps_outgoing *outgoing, unsigned int count)
+{
+	const struct dps_lane_config *config = &lane->config;
+
+	for (unsigned int i = 0; i < count; i++) {
+		uint32_t room;
+
+		if (!outgoing[i].body)
+			continue;
+		DPS_ASSERT(lane->free_rooms_count > 0);
+		DPS_ASSERT(outgoing[i].body_bytes <= config->room_bytes);
+		room = lane->free_rooms[--lane->free_rooms_count];
+		outgoing[i].room = config->rooms + (size_t)room * config->room_bytes;
+	}
+}
+
+/* Their bodies were sealed from slots, to rooms that stand behind them in the port's tokens. */
+static void release_slots(struct dps_lane *lane, struct dps_outgoing *outgoing, unsigned int count)
+{
+	const struct dps_lane_config *config = &lane->config;
+	unsigned int i = 0;
+
+	while (i < count) {
+		uint32_t slot = outgoing[i].token, bodies = 0;
+
+		for (; i < count && outgoing[i].token == slot; i++) {
+			size_t at;
+
+			if (!outgoing[i].body)
+				continue;
+			bodies++;
+			at = (size_t)(outgoing[i].room - config->rooms);
+			outgoing[i].token =
+				config->limits.slots + (uint32_t)(at / config->room_bytes);
+		}
+		if (bodies > 0)
+			dps_engine_on_released(lane->engine, slot, bodies);
+	}
+}
+
+/* How many of the first are of one path. */
+static unsigned int same_path(const struct dps_outgoing *outgoing, unsigned int count)
+{
+	unsigned int i = 1;
+
+	while (i < count && outgoing[i].path == outgoing[0].path)
+		i++;
+	return i;
+}
+
 /*
- * The cipher's pass is the copy: from the slot to a room of its own, and the slot is the engine's
- * again at once, whatever the port still holds.
+ * With keys the cipher's pass is the copy: from the slot to a room of its own, and the slot is the
+ * engine's again at once, whatever the port still holds.
  */
-static void seal_packet(struct dps_lane *lane, struct dps_outgoing *outgoing)
+static void seal_some(struct dps_lane *lane, struct dps_outgoing *outgoing, unsigned int count)
 {
 	struct dps_seal *seal = dps_lane_seal_of(lane, outgoing->path);
-	uint32_t slots = lane->config.limits.slots, slot = outgoing->token, room;
-	uint8_t *to;
+	bool has_keys = seal != lane->config.seal;
 
-	if (!outgoing->body || seal == lane->config.seal) {
-		outgoing->body = seal->make(seal, outgoing->packet_number, outgoing->head,
-					    outgoing->head_bytes, outgoing->body,
-					    outgoing->body_bytes, NULL);
-		return;
-	}
-	DPS_ASSERT(lane->free_rooms_count > 0);
-	DPS_ASSERT(outgoing->body_bytes <= lane->config.room_bytes);
-	room = lane->free_rooms[--lane->free_rooms_count];
-	to = lane->config.rooms + (size_t)room * lane->config.room_bytes;
-	outgoing->body = seal->make(seal, outgoing->packet_number, outgoing->head,
-				    outgoing->head_bytes, outgoing->body, outgoing->body_bytes, to);
-	outgoing->token = slots + room;
-	dps_engine_on_released(lane->engine, slot, 1);
+	if (has_keys)
+		take_rooms(lane, outgoing, count);
+	seal->make(seal, outgoing, count);
+	if (has_keys)
+		release_slots(lane, outgoing, count);
 }
 
 void dps_lane_seal_burst(struct dps_lane *lane)
 {
-	if (lane->sealed_count == 0) {
-		dps_seal_make_burst(lane->config.seal, lane->outgoing, lane->outgoing_count);
-		return;
+	struct dps_outgoing *outgoing = lane->outgoing;
+	unsigned int left = lane->outgoing_count;
+
+	while (left > 0) {
+		unsigned int count = lane->sealed_count == 0 ? left : same_path(outgoing, left);
+
+		seal_some(lane, outgoing, count);
+		outgoing += count;
+		left -= count;
 	}
-	for (unsigned int i = 0; i < lane->outgoing_count; i++)
-		seal_packet(lane, &lane->outgoing[i]);
 }

@@ -15,16 +15,21 @@ size_t dps_aead_secret_bytes(enum dps_aead_cipher cipher)
 }
 
 int dps_aead_key_init(struct dps_aead_key *key, const struct dps_aead *aead,
-		      enum dps_aead_cipher cipher, const uint8_t *secret)
+		      enum dps_aead_cipher cipher)
 {
 	key->aead = aead;
 	key->cipher = cipher;
-	return aead->expand(key, secret);
+	return aead->init(key);
+}
+
+void dps_aead_key_change(struct dps_aead_key *key, const uint8_t *secret)
+{
+	key->aead->change(key, secret);
 }
 
 void dps_aead_key_fini(struct dps_aead_key *key)
 {
-	key->aead->forget(key);
+	key->aead->fini(key);
 	key->aead = NULL;
 }
 

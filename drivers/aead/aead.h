@@ -37,12 +37,10 @@ struct dps_aead_part {
 	uint32_t bytes; /* 0: there is no such part */
 };
 
-/* One packet of a burst, under its own key, as a path has keys of its own. */
+/* One packet of a burst. */
 struct dps_aead_packet {
-	struct dps_aead_key *key;
 	const uint8_t *header; /* authenticated, not encrypted */
 	uint32_t header_bytes;
-	bool is_good; /* set by open */
 	uint8_t nonce[DPS_AEAD_NONCE_BYTES];
 	uint8_t *tag; /* written by seal, read by open */
 	struct dps_aead_part parts[DPS_AEAD_PARTS];
@@ -51,21 +49,27 @@ struct dps_aead_packet {
 /* A back end. Stateless but for its keys: any thread may use it, each with keys of its own. */
 struct dps_aead {
 	const char *name;
-	/* These two fill and clear the key's memory, for dps_aead_key_init and _fini. */
-	int (*expand)(struct dps_aead_key *key, const uint8_t *secret);
-	void (*forget)(struct dps_aead_key *key);
-	/* Encrypts every part to its place and writes the tag of each packet. */
-	void (*seal)(struct dps_aead_packet *packets, unsigned int count);
+	/* These three are for dps_aead_key_init, _change and _fini; change takes no memory. */
+	int (*init)(struct dps_aead_key *key);
+	void (*change)(struct dps_aead_key *key, const uint8_t *secret);
+	void (*fini)(struct dps_aead_key *key);
+	/* Encrypts every part to its place and writes the tag of each packet of a burst. */
+	void (*seal)(struct dps_aead_key *key, struct dps_aead_packet *packets, unsigned int count);
 	/*
-	 * Decrypts every part to its place and sets is_good of each packet, compared in constant
-	 * time. Of a packet that is not good, what its parts were written to means nothing.
+	 * Decrypts every part to its place, packet after packet up to the first whose tag does not
+	 * fit (compared in constant time), and returns how many do. What the parts of that one were
+	 * written to means nothing; what is behind it was not touched.
 	 */
-	void (*open)(struct dps_aead_packet *packets, unsigned int count);
+	unsigned int (*open)(struct dps_aead_key *key, struct dps_aead_packet *packets,
+			     unsigned int count);
 };
 
-/* Expands secret (dps_aead_secret_bytes of the cipher). 0 or -errno. */
+/* All the memory that the key will ever need; it is none yet. 0 or -ENOMEM. */
 int dps_aead_key_init(struct dps_aead_key *key, const struct dps_aead *aead,
-		      enum dps_aead_cipher cipher, const uint8_t *secret);
+		      enum dps_aead_cipher cipher);
+
+/* Makes it the key of secret (dps_aead_secret_bytes of the cipher), and no more what it was. */
+void dps_aead_key_change(struct dps_aead_key *key, const uint8_t *secret);
 
 /* Leaves nothing of the key behind. */
 void dps_aead_key_fini(struct dps_aead_key *key);

@@ -28,7 +28,6 @@ static void seal_one(struct trial *trial, const uint8_t *from, uint8_t *to)
 	static const uint8_t header[HEADER_BYTES];
 	uint8_t tag[DPS_AEAD_TAG_BYTES];
 	struct dps_aead_packet packet = {
-		.key = &trial->key,
 		.header = header,
 		.header_bytes = sizeof(header),
 		.tag = tag,
@@ -37,7 +36,7 @@ static void seal_one(struct trial *trial, const uint8_t *from, uint8_t *to)
 
 	trial->number++;
 	memcpy(packet.nonce, &trial->number, sizeof(trial->number));
-	trial->aead->seal(&packet, 1);
+	trial->aead->seal(&trial->key, &packet, 1);
 }
 
 /* The best round counts: what else runs on the machine only ever makes a round slower. */
@@ -74,8 +73,9 @@ static unsigned int begin_trials(const struct dps_aead *const *candidates, unsig
 				 "broken",
 				 candidates[i]->name, wrong);
 		if (!candidates[i] || wrong ||
-		    dps_aead_key_init(&trials[good].key, candidates[i], cipher, secret) < 0)
+		    dps_aead_key_init(&trials[good].key, candidates[i], cipher) < 0)
 			continue;
+		dps_aead_key_change(&trials[good].key, secret);
 		trials[good].aead = candidates[i];
 		trials[good].best_bytes_per_s = trials[good].number = 0;
 		good++;

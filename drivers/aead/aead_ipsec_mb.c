@@ -22,9 +22,34 @@ struct expanded {
 _Static_assert(sizeof(struct expanded) <= DPS_AEAD_KEY_MEMORY_BYTES, "a key fits its memory");
 _Static_assert(_Alignof(struct expanded) <= 64, "a key is aligned in its memory");
 
-/* Made once; its tables of functions are only read afterwards. */
+/* The library's calls for a cipher and a direction: all at once, or part by part. */
+struct calls {
+	aes_gcm_enc_dec_t whole;
+	aes_gcm_init_t begin;
+	aes_gcm_enc_dec_update_t part;
+	aes_gcm_enc_dec_finalize_t end;
+};
+
+/* Made once, and only read afterwards. */
 static IMB_MGR *manager;
+static struct calls seal_calls[DPS_AEAD_CIPHERS_COUNT], open_calls[DPS_AEAD_CIPHERS_COUNT];
 static pthread_once_t manager_once = PTHREAD_ONCE_INIT;
+
+static void note_calls(const IMB_MGR *of)
+{
+	seal_calls[DPS_AEAD_AES_128_GCM] =
+		(struct calls){ of->gcm128_enc, of->gcm128_init, of->gcm128_enc_update,
+				of->gcm128_enc_finalize };
+	open_calls[DPS_AEAD_AES_128_GCM] =
+		(struct calls){ of->gcm128_dec, of->gcm128_init, of->gcm128_dec_update,
+				of->gcm128_dec_finalize };
+	seal_calls[DPS_AEAD_AES_256_GCM] =
+		(struct calls){ of->gcm256_enc, of->gcm256_init, of->gcm256_enc_update,
+				of->gcm256_enc_finalize };
+	open_calls[DPS_AEAD_AES_256_GCM] =
+		(struct calls){ of->gcm256_dec, of->gcm256_init, of->gcm256_dec_update,
+				of->gcm256_dec_finalize };
+}
 
 static void make_manager(void)
 {
@@ -38,7 +63,9 @@ static void make_manager(void)
 	if (imb_get_errno(manager) != 0 || arch == IMB_ARCH_NONE || arch == IMB_ARCH_NOAESNI) {
 		free_mb_mgr(manager);
 		manager = NULL;
+		return;
 	}
+	note_calls(manager);
 }
 
 static struct expanded *expanded_of(struct dps_aead_key *key)
@@ -46,142 +73,92 @@ static struct expanded *expanded_of(struct dps_aead_key *key)
 	return (struct expanded *)key->memory;
 }
 
-static int expand(struct dps_aead_key *key, const uint8_t *secret)
+static int init(struct dps_aead_key *key)
+{
+	(void)key; /* has all it needs */
+	return 0;
+}
+
+static void change(struct dps_aead_key *key, const uint8_t *secret)
 {
 	if (key->cipher == DPS_AEAD_AES_128_GCM)
 		IMB_AES128_GCM_PRE(manager, secret, &expanded_of(key)->key);
 	else
 		IMB_AES256_GCM_PRE(manager, secret, &expanded_of(key)->key);
 	dps_vector_leave_clean();
-	return 0;
 }
 
-static void forget(struct dps_aead_key *key)
+static void fini(struct dps_aead_key *key)
 {
 	OPENSSL_cleanse(key->memory, sizeof(key->memory));
 }
 
-static void seal_one_part_128(struct expanded *with, struct dps_aead_packet *packet,
-			      const struct dps_aead_part *part)
+static void pass_parts(const struct calls *calls, struct expanded *with,
+		       const struct dps_aead_packet *packet, uint8_t tag[DPS_AEAD_TAG_BYTES])
 {
-	IMB_AES128_GCM_ENC(manager, &with->key, &with->context, part->to, part->from, part->bytes,
-			   packet->nonce, packet->header, packet->header_bytes, packet->tag,
-			   DPS_AEAD_TAG_BYTES);
-}
-
-static void seal_one_part_256(struct expanded *with, struct dps_aead_packet *packet,
-			      const struct dps_aead_part *part)
-{
-	IMB_AES256_GCM_ENC(manager, &with->key, &with->context, part->to, part->from, part->bytes,
-			   packet->nonce, packet->header, packet->header_bytes, packet->tag,
-			   DPS_AEAD_TAG_BYTES);
-}
-
-static void seal_parts_128(struct expanded *with, struct dps_aead_packet *packet)
-{
-	IMB_AES128_GCM_INIT(manager, &with->key, &with->context, packet->nonce, packet->header,
-			    packet->header_bytes);
+	calls->begin(&with->key, &with->context, packet->nonce, packet->header,
+		     packet->header_bytes);
 	for (unsigned int i = 0; i < DPS_AEAD_PARTS; i++)
-		IMB_AES128_GCM_ENC_UPDATE(manager, &with->key, &with->context, packet->parts[i].to,
-					  packet->parts[i].from, packet->parts[i].bytes);
-	IMB_AES128_GCM_ENC_FINALIZE(manager, &with->key, &with->context, packet->tag,
-				    DPS_AEAD_TAG_BYTES);
+		calls->part(&with->key, &with->context, packet->parts[i].to, packet->parts[i].from,
+			    packet->parts[i].bytes);
+	calls->end(&with->key, &with->context, tag, DPS_AEAD_TAG_BYTES);
 }
 
-static void seal_parts_256(struct expanded *with, struct dps_aead_packet *packet)
+static inline void pass(const struct calls *calls, struct expanded *with,
+			const struct dps_aead_packet *packet, uint8_t tag[DPS_AEAD_TAG_BYTES])
 {
-	IMB_AES256_GCM_INIT(manager, &with->key, &with->context, packet->nonce, packet->header,
-			    packet->header_bytes);
-	for (unsigned int i = 0; i < DPS_AEAD_PARTS; i++)
-		IMB_AES256_GCM_ENC_UPDATE(manager, &with->key, &with->context, packet->parts[i].to,
-					  packet->parts[i].from, packet->parts[i].bytes);
-	IMB_AES256_GCM_ENC_FINALIZE(manager, &with->key, &with->context, packet->tag,
-				    DPS_AEAD_TAG_BYTES);
+	const struct dps_aead_part *part = &packet->parts[packet->parts[0].bytes == 0];
+
+	if (packet->parts[0].bytes != 0 && packet->parts[1].bytes != 0)
+		pass_parts(calls, with, packet, tag);
+	else
+		calls->whole(&with->key, &with->context, part->to, part->from, part->bytes,
+			     packet->nonce, packet->header, packet->header_bytes, tag,
+			     DPS_AEAD_TAG_BYTES);
 }
 
-static void open_one_part_128(struct expanded *with, struct dps_aead_packet *packet,
-			      const struct dps_aead_part *part, uint8_t tag[DPS_AEAD_TAG_BYTES])
+static void seal(struct dps_aead_key *key, struct dps_aead_packet *packets, unsigned int count)
 {
-	IMB_AES128_GCM_DEC(manager, &with->key, &with->context, part->to, part->from, part->bytes,
-			   packet->nonce, packet->header, packet->header_bytes, tag,
-			   DPS_AEAD_TAG_BYTES);
-}
+	const struct calls *calls = &seal_calls[key->cipher];
 
-static void open_one_part_256(struct expanded *with, struct dps_aead_packet *packet,
-			      const struct dps_aead_part *part, uint8_t tag[DPS_AEAD_TAG_BYTES])
-{
-	IMB_AES256_GCM_DEC(manager, &with->key, &with->context, part->to, part->from, part->bytes,
-			   packet->nonce, packet->header, packet->header_bytes, tag,
-			   DPS_AEAD_TAG_BYTES);
-}
-
-static void open_parts_128(struct expanded *with, struct dps_aead_packet *packet,
-			   uint8_t tag[DPS_AEAD_TAG_BYTES])
-{
-	IMB_AES128_GCM_INIT(manager, &with->key, &with->context, packet->nonce, packet->header,
-			    packet->header_bytes);
-	for (unsigned int i = 0; i < DPS_AEAD_PARTS; i++)
-		IMB_AES128_GCM_DEC_UPDATE(manager, &with->key, &with->context, packet->parts[i].to,
-					  packet->parts[i].from, packet->parts[i].bytes);
-	IMB_AES128_GCM_DEC_FINALIZE(manager, &with->key, &with->context, tag, DPS_AEAD_TAG_BYTES);
-}
-
-static void open_parts_256(struct expanded *with, struct dps_aead_packet *packet,
-			   uint8_t tag[DPS_AEAD_TAG_BYTES])
-{
-	IMB_AES256_GCM_INIT(manager, &with->key, &with->context, packet->nonce, packet->header,
-			    packet->header_bytes);
-	for (unsigned int i = 0; i < DPS_AEAD_PARTS; i++)
-		IMB_AES256_GCM_DEC_UPDATE(manager, &with->key, &with->context, packet->parts[i].to,
-					  packet->parts[i].from, packet->parts[i].bytes);
-	IMB_AES256_GCM_DEC_FINALIZE(manager, &with->key, &with->context, tag, DPS_AEAD_TAG_BYTES);
-}
-
-/* The part that holds all there is, or NULL when there are two. */
-static const struct dps_aead_part *only_part(const struct dps_aead_packet *packet)
-{
-	if (packet->parts[0].bytes == 0)
-		return &packet->parts[1];
-	return packet->parts[1].bytes == 0 ? &packet->parts[0] : NULL;
-}
-
-static void seal(struct dps_aead_packet *packets, unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++) {
-		struct expanded *with = expanded_of(packets[i].key);
-		bool is_128 = packets[i].key->cipher == DPS_AEAD_AES_128_GCM;
-		const struct dps_aead_part *part = only_part(&packets[i]);
-
-		if (part)
-			(is_128 ? seal_one_part_128 : seal_one_part_256)(with, &packets[i], part);
-		else
-			(is_128 ? seal_parts_128 : seal_parts_256)(with, &packets[i]);
-	}
+	for (unsigned int i = 0; i < count; i++)
+		pass(calls, expanded_of(key), &packets[i], packets[i].tag);
 	dps_vector_leave_clean();
 }
 
-static void open(struct dps_aead_packet *packets, unsigned int count)
+/* In constant time: all bytes are looked at, and nothing is chosen by what they are. */
+static inline bool is_same(const uint8_t a[DPS_AEAD_TAG_BYTES], const uint8_t b[DPS_AEAD_TAG_BYTES])
 {
-	for (unsigned int i = 0; i < count; i++) {
-		struct expanded *with = expanded_of(packets[i].key);
-		bool is_128 = packets[i].key->cipher == DPS_AEAD_AES_128_GCM;
-		const struct dps_aead_part *part = only_part(&packets[i]);
+	uint64_t x[2], y[2];
+
+	_Static_assert(sizeof(x) == DPS_AEAD_TAG_BYTES, "a tag is two words");
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+static unsigned int open(struct dps_aead_key *key, struct dps_aead_packet *packets,
+			 unsigned int count)
+{
+	const struct calls *calls = &open_calls[key->cipher];
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
 		uint8_t tag[DPS_AEAD_TAG_BYTES];
 
-		if (part)
-			(is_128 ? open_one_part_128 : open_one_part_256)(with, &packets[i], part,
-									 tag);
-		else
-			(is_128 ? open_parts_128 : open_parts_256)(with, &packets[i], tag);
-		packets[i].is_good = CRYPTO_memcmp(tag, packets[i].tag, sizeof(tag)) == 0;
+		pass(calls, expanded_of(key), &packets[i], tag);
+		if (!is_same(tag, packets[i].tag))
+			break;
 	}
 	dps_vector_leave_clean();
+	return i;
 }
 
 static const struct dps_aead ipsec_mb = {
 	.name = "intel-ipsec-mb",
-	.expand = expand,
-	.forget = forget,
+	.init = init,
+	.change = change,
+	.fini = fini,
 	.seal = seal,
 	.open = open,
 };

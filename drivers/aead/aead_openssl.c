@@ -17,7 +17,7 @@ static struct contexts *contexts_of(struct dps_aead_key *key)
 	return (struct contexts *)key->memory;
 }
 
-static void forget(struct dps_aead_key *key)
+static void fini(struct dps_aead_key *key)
 {
 	/* OpenSSL clears what it frees. */
 	EVP_CIPHER_CTX_free(contexts_of(key)->seal);
@@ -25,7 +25,7 @@ static void forget(struct dps_aead_key *key)
 	*contexts_of(key) = (struct contexts){ 0 };
 }
 
-static int expand(struct dps_aead_key *key, const uint8_t *secret)
+static int init(struct dps_aead_key *key)
 {
 	const EVP_CIPHER *kind =
 		key->cipher == DPS_AEAD_AES_128_GCM ? EVP_aes_128_gcm() : EVP_aes_256_gcm();
@@ -33,17 +33,26 @@ static int expand(struct dps_aead_key *key, const uint8_t *secret)
 
 	*contexts = (struct contexts){ EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_new() };
 	if (contexts->seal && contexts->open &&
-	    EVP_EncryptInit_ex(contexts->seal, kind, NULL, secret, NULL) == 1 &&
-	    EVP_DecryptInit_ex(contexts->open, kind, NULL, secret, NULL) == 1)
+	    EVP_EncryptInit_ex(contexts->seal, kind, NULL, NULL, NULL) == 1 &&
+	    EVP_DecryptInit_ex(contexts->open, kind, NULL, NULL, NULL) == 1)
 		return 0;
-	forget(key);
+	fini(key);
 	return -ENOMEM;
 }
 
-/* With what was set up none of the calls can fail; if one does, nothing may leave. */
-static void seal_one(struct dps_aead_packet *packet)
+/* Into what the contexts have already: with a cipher chosen nothing is taken from the heap. */
+static void change(struct dps_aead_key *key, const uint8_t *secret)
 {
-	EVP_CIPHER_CTX *context = contexts_of(packet->key)->seal;
+	const struct contexts *contexts = contexts_of(key);
+	int ok = EVP_EncryptInit_ex(contexts->seal, NULL, NULL, secret, NULL) == 1 &&
+		 EVP_DecryptInit_ex(contexts->open, NULL, NULL, secret, NULL) == 1;
+
+	DPS_ASSERT(ok);
+}
+
+/* With what was set up none of the calls can fail; if one does, nothing may leave. */
+static void seal_one(EVP_CIPHER_CTX *context, struct dps_aead_packet *packet)
+{
 	int bytes, ok;
 
 	ok = EVP_EncryptInit_ex(context, NULL, NULL, NULL, packet->nonce) == 1 &&
@@ -62,9 +71,8 @@ static void seal_one(struct dps_aead_packet *packet)
 	DPS_ASSERT(ok);
 }
 
-static bool open_one(struct dps_aead_packet *packet)
+static bool open_one(EVP_CIPHER_CTX *context, struct dps_aead_packet *packet)
 {
-	EVP_CIPHER_CTX *context = contexts_of(packet->key)->open;
 	uint8_t none[DPS_AEAD_TAG_BYTES];
 	int bytes, ok;
 
@@ -84,22 +92,27 @@ static bool open_one(struct dps_aead_packet *packet)
 	return ok && EVP_DecryptFinal_ex(context, none, &bytes) == 1;
 }
 
-static void seal(struct dps_aead_packet *packets, unsigned int count)
+static void seal(struct dps_aead_key *key, struct dps_aead_packet *packets, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++)
-		seal_one(&packets[i]);
+		seal_one(contexts_of(key)->seal, &packets[i]);
 }
 
-static void open(struct dps_aead_packet *packets, unsigned int count)
+static unsigned int open(struct dps_aead_key *key, struct dps_aead_packet *packets,
+			 unsigned int count)
 {
-	for (unsigned int i = 0; i < count; i++)
-		packets[i].is_good = open_one(&packets[i]);
+	unsigned int i = 0;
+
+	while (i < count && open_one(contexts_of(key)->open, &packets[i]))
+		i++;
+	return i;
 }
 
 static const struct dps_aead openssl = {
 	.name = "OpenSSL",
-	.expand = expand,
-	.forget = forget,
+	.init = init,
+	.change = change,
+	.fini = fini,
 	.seal = seal,
 	.open = open,
 };

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/aead/key_schedule.h"
+#include "drivers/aead/hmac.h"
 #include "engine/bits.h"
 #include <dps/assert.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
 
 enum {
-	HASH_BYTES = 32,
 	INFO_BYTES_MAX = 96,
 	LABEL_BYTES_MAX = 32,
 };
@@ -26,18 +24,13 @@ void dps_key_context_encode(const struct dps_key_context *context,
 void dps_key_hkdf_expand(const uint8_t *secret, size_t secret_bytes, const uint8_t *info,
 			 size_t info_bytes, uint8_t *to, size_t bytes)
 {
-	uint8_t input[INFO_BYTES_MAX + 1], block[HASH_BYTES];
-	unsigned int block_bytes = 0;
-	const uint8_t *made;
+	uint8_t input[INFO_BYTES_MAX + 1], block[DPS_HMAC_BYTES];
 
 	DPS_ASSERT(info_bytes <= INFO_BYTES_MAX && bytes <= sizeof(block));
 	if (info_bytes > 0)
 		memcpy(input, info, info_bytes);
 	input[info_bytes] = 1;
-	made = HMAC(EVP_sha256(), secret, (int)secret_bytes, input, info_bytes + 1, block,
-		    &block_bytes);
-	/* Out of memory: a key that is not one must never be used. */
-	DPS_ASSERT(made && block_bytes == sizeof(block));
+	dps_hmac_sha256(secret, secret_bytes, input, info_bytes + 1, block);
 	memcpy(to, block, bytes);
 	OPENSSL_cleanse(block, sizeof(block));
 }
@@ -78,24 +71,28 @@ void dps_phase_secret_advance(struct dps_phase_secret *secret)
 	secret->phase++;
 }
 
-int dps_phase_key_init(struct dps_phase_key *key, const struct dps_phase_secret *secret,
-		       const struct dps_aead *aead, enum dps_aead_cipher cipher)
+int dps_phase_key_init(struct dps_phase_key *key, const struct dps_aead *aead,
+		       enum dps_aead_cipher cipher)
+{
+	key->is_there = false;
+	return dps_aead_key_init(&key->key, aead, cipher);
+}
+
+void dps_phase_key_make(struct dps_phase_key *key, const struct dps_phase_secret *secret)
 {
 	uint8_t bytes[DPS_AEAD_SECRET_BYTES_MAX];
-	int result;
 
-	dps_key_expand(secret->bytes, "key", bytes, dps_aead_secret_bytes(cipher));
+	dps_key_expand(secret->bytes, "key", bytes, dps_aead_secret_bytes(key->key.cipher));
 	dps_key_expand(secret->bytes, "iv", key->iv, sizeof(key->iv));
-	key->phase = secret->phase;
-	result = dps_aead_key_init(&key->key, aead, cipher, bytes);
-	key->is_there = result == 0;
+	dps_aead_key_change(&key->key, bytes);
 	OPENSSL_cleanse(bytes, sizeof(bytes));
-	return result;
+	key->phase = secret->phase;
+	key->is_there = true;
 }
 
 void dps_phase_key_fini(struct dps_phase_key *key)
 {
-	if (!key->is_there)
+	if (!key->key.aead)
 		return;
 	dps_aead_key_fini(&key->key);
 	OPENSSL_cleanse(key->iv, sizeof(key->iv));

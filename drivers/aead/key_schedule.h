@@ -37,20 +37,25 @@ struct dps_phase_secret {
 void dps_phase_secret_init(struct dps_phase_secret *secret,
 			   const uint8_t exported[DPS_KEY_SECRET_BYTES]);
 
-/* The next phase; the secret of this one is gone. Calls OpenSSL, which allocates: once a phase. */
+/* The next phase; the secret of this one is gone. */
 void dps_phase_secret_advance(struct dps_phase_secret *secret);
 
 /* What the packets of one phase are sealed with. */
 struct dps_phase_key {
 	uint64_t phase;
-	bool is_there;
+	bool is_there; /* it was made since init */
 	uint8_t iv[DPS_AEAD_NONCE_BYTES];
 	struct dps_aead_key key;
 };
 
-/* Returns 0 or -errno. */
-int dps_phase_key_init(struct dps_phase_key *key, const struct dps_phase_secret *secret,
-		       const struct dps_aead *aead, enum dps_aead_cipher cipher);
+/* All the memory that the keys made in its place will need. Returns 0 or -ENOMEM. */
+int dps_phase_key_init(struct dps_phase_key *key, const struct dps_aead *aead,
+		       enum dps_aead_cipher cipher);
+
+/* Makes the key of the secret's phase; the one that was in its place is gone. */
+void dps_phase_key_make(struct dps_phase_key *key, const struct dps_phase_secret *secret);
+
+/* Nothing for zeros. */
 void dps_phase_key_fini(struct dps_phase_key *key);
 
 /* RFC 8446 section 5.3: the initial vector, and in its last eight bytes the number, by exclusive
@@ -60,6 +65,8 @@ void dps_phase_key_nonce(const struct dps_phase_key *key, uint64_t packet_number
 			 uint8_t nonce[DPS_AEAD_NONCE_BYTES]);
 
 /*
+ * Neither these nor what is made of them takes memory from a heap: a lane changes its keys itself.
+ *
  * HKDF-Expand-Label (RFC 8446 section 7.1) over SHA-256 with "dps1 " for "tls13 " and an empty
  * context; bytes is at most 32.
  */

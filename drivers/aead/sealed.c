@@ -7,6 +7,7 @@
 enum {
 	SEND_KEYS = 2,	  /* of this phase and the next, which is made ahead */
 	RECEIVE_KEYS = 3, /* and of the phase before: packets overtake each other */
+	BURST = DPS_EMIT_PACKETS_MAX,
 };
 
 #define FAILURES_MAX (UINT64_C(1) << 36)
@@ -28,15 +29,11 @@ struct dps_sealed {
 };
 
 /* The key of the phase after the latest takes the place of one that is over. */
-static int make_next(const struct dps_sealed *sealed, struct dps_phase_secret *secret,
-		     struct dps_phase_key *keys, unsigned int keys_count)
+static void make_next(struct dps_phase_secret *secret, struct dps_phase_key *keys,
+		      unsigned int keys_count)
 {
-	struct dps_phase_key *key;
-
 	dps_phase_secret_advance(secret);
-	key = &keys[secret->phase % keys_count];
-	dps_phase_key_fini(key);
-	return dps_phase_key_init(key, secret, sealed->aead, sealed->cipher);
+	dps_phase_key_make(&keys[secret->phase % keys_count], secret);
 }
 
 static struct dps_phase_key *send_key(struct dps_sealed *sealed, uint64_t packet_number)
@@ -44,40 +41,58 @@ static struct dps_phase_key *send_key(struct dps_sealed *sealed, uint64_t packet
 	uint64_t phase = dps_wire_key_phase(packet_number);
 	struct dps_phase_key *key;
 
-	/* A number twice would be a nonce twice, which gives the key away. */
-	DPS_ASSERT(packet_number >= sealed->next_number);
-	sealed->next_number = packet_number + 1;
-	while (sealed->send_phase < phase) {
-		int made = make_next(sealed, &sealed->send_secret, sealed->send_keys, SEND_KEYS);
-
-		DPS_ASSERT(made == 0); /* out of memory, and nothing may leave unsealed */
-		sealed->send_phase++;
-	}
+	for (; sealed->send_phase < phase; sealed->send_phase++)
+		make_next(&sealed->send_secret, sealed->send_keys, SEND_KEYS);
 	key = &sealed->send_keys[phase % SEND_KEYS];
 	DPS_ASSERT(key->is_there && key->phase == phase);
 	return key;
 }
 
-static const uint8_t *make(struct dps_seal *seal, uint64_t packet_number, uint8_t *head,
-			   size_t head_bytes, const uint8_t *body, size_t body_bytes, uint8_t *room)
+static inline void describe(struct dps_aead_packet *packet, const struct dps_phase_key *key,
+			    const struct dps_outgoing *outgoing)
 {
-	struct dps_sealed *sealed = seal->key;
-	struct dps_phase_key *key = send_key(sealed, packet_number);
-	struct dps_aead_packet packet = {
-		.key = &key->key,
-		.header = head,
-		.header_bytes = DPS_HEADER_BYTES,
-		.tag = head + DPS_HEADER_BYTES,
-		.parts = { { head + DPS_ENVELOPE_BYTES, head + DPS_ENVELOPE_BYTES,
-			     (uint32_t)(head_bytes - DPS_ENVELOPE_BYTES) },
-			   { room, body, (uint32_t)body_bytes } },
-	};
+	uint8_t *head = outgoing->head, *inside = head + DPS_ENVELOPE_BYTES;
 
-	DPS_ASSERT(head_bytes >= DPS_ENVELOPE_BYTES);
-	DPS_ASSERT(body_bytes == 0 || (body && room));
-	dps_phase_key_nonce(key, packet_number, packet.nonce);
-	sealed->aead->seal(&packet, 1);
-	return body_bytes > 0 ? room : NULL;
+	DPS_ASSERT(outgoing->head_bytes >= DPS_ENVELOPE_BYTES);
+	DPS_ASSERT(outgoing->body_bytes == 0 || (outgoing->body && outgoing->room));
+	packet->header = head;
+	packet->header_bytes = DPS_HEADER_BYTES;
+	packet->tag = head + DPS_HEADER_BYTES;
+	packet->parts[0] =
+		(struct dps_aead_part){ inside, inside, outgoing->head_bytes - DPS_ENVELOPE_BYTES };
+	packet->parts[1] =
+		(struct dps_aead_part){ outgoing->room, outgoing->body, outgoing->body_bytes };
+	dps_phase_key_nonce(key, outgoing->packet_number, packet->nonce);
+}
+
+/* The first of count that are of one phase; returns how many. */
+static unsigned int make_phase(struct dps_sealed *sealed, struct dps_outgoing *outgoing,
+			       unsigned int count)
+{
+	struct dps_phase_key *key = send_key(sealed, outgoing->packet_number);
+	struct dps_aead_packet packets[BURST];
+	unsigned int i;
+
+	for (i = 0; i < count && i < BURST; i++) {
+		uint64_t number = outgoing[i].packet_number;
+
+		if (dps_wire_key_phase(number) != key->phase)
+			break;
+		/* A number twice would be a nonce twice, which gives the key away. */
+		DPS_ASSERT(number >= sealed->next_number);
+		sealed->next_number = number + 1;
+		describe(&packets[i], key, &outgoing[i]);
+		if (outgoing[i].body_bytes > 0)
+			outgoing[i].body = outgoing[i].room;
+	}
+	sealed->aead->seal(&key->key, packets, i);
+	return i;
+}
+
+static void make(struct dps_seal *seal, struct dps_outgoing *outgoing, unsigned int count)
+{
+	for (unsigned int done = 0; done < count;)
+		done += make_phase(seal->key, outgoing + done, count - done);
 }
 
 /* NULL for a phase that has no key: long over, or further than an honest sender can be. */
@@ -89,12 +104,32 @@ static struct dps_phase_key *receive_key(struct dps_sealed *sealed, uint64_t pac
 	return key->is_there && key->phase == phase ? key : NULL;
 }
 
-/* An authentic packet of the next phase: the key after it takes the place of the oldest. */
-static void enter_phase(struct dps_sealed *sealed)
+/* Opens packets of one phase up to the first bad one. An authentic packet of the next phase makes
+ * the key after it, in the place of the oldest. */
+static unsigned int open_packets(struct dps_sealed *sealed, struct dps_phase_key *key,
+				 struct dps_aead_packet *packets, unsigned int count)
 {
-	sealed->receive_phase++;
-	/* Without memory the phase after this one finds no key, and the path is lost by silence. */
-	(void)make_next(sealed, &sealed->receive_secret, sealed->receive_keys, RECEIVE_KEYS);
+	unsigned int good = sealed->aead->open(&key->key, packets, count);
+
+	sealed->failures += good < count;
+	if (good > 0 && key->phase > sealed->receive_phase) {
+		sealed->receive_phase++;
+		make_next(&sealed->receive_secret, sealed->receive_keys, RECEIVE_KEYS);
+	}
+	return good;
+}
+
+static inline void describe_received(struct dps_aead_packet *packet,
+				     const struct dps_phase_key *key, uint64_t packet_number,
+				     const uint8_t *header, const uint8_t *tag, void *to,
+				     const uint8_t *from, uint32_t bytes)
+{
+	packet->header = header;
+	packet->header_bytes = DPS_HEADER_BYTES;
+	packet->tag = (uint8_t *)(uintptr_t)tag;
+	packet->parts[0] = (struct dps_aead_part){ to, from, bytes };
+	packet->parts[1] = (struct dps_aead_part){ NULL, NULL, 0 };
+	dps_phase_key_nonce(key, packet_number, packet->nonce);
 }
 
 static bool open(struct dps_seal *seal, uint64_t packet_number,
@@ -103,28 +138,73 @@ static bool open(struct dps_seal *seal, uint64_t packet_number,
 {
 	struct dps_sealed *sealed = seal->key;
 	struct dps_phase_key *key = receive_key(sealed, packet_number);
-	struct dps_aead_packet packet = {
-		.header = header,
-		.header_bytes = DPS_HEADER_BYTES,
-		.tag = (uint8_t *)(uintptr_t)tag,
-		.parts = { { to, from, (uint32_t)bytes } },
-	};
+	struct dps_aead_packet packet;
 
 	DPS_ASSERT(to || bytes == 0);
 	if (!key || sealed->failures >= FAILURES_MAX)
 		return false;
-	packet.key = &key->key;
-	dps_phase_key_nonce(key, packet_number, packet.nonce);
-	sealed->aead->open(&packet, 1);
-	sealed->failures += !packet.is_good;
-	if (packet.is_good && key->phase > sealed->receive_phase)
-		enter_phase(sealed);
-	return packet.is_good;
+	describe_received(&packet, key, packet_number, header, tag, to, from, (uint32_t)bytes);
+	return open_packets(sealed, key, &packet, 1) == 1;
+}
+
+/* Those of a run from the first on that are of one phase; *count becomes how many these are. */
+static unsigned int open_phase(struct dps_sealed *sealed, const struct dps_run_placement *run,
+			       const struct dps_incoming *incoming, unsigned int first,
+			       unsigned int *count)
+{
+	uint64_t number = run->packet_number + first;
+	struct dps_phase_key *key = receive_key(sealed, number);
+	uint8_t *to = run->to + (size_t)first * run->payload_bytes;
+	struct dps_aead_packet packets[DPS_RUN_PACKETS_MAX];
+	unsigned int i;
+
+	if (!key || sealed->failures >= FAILURES_MAX)
+		return 0;
+	for (i = 0; first + i < run->count && dps_wire_key_phase(number) == key->phase; i++) {
+		const uint8_t *bytes = incoming[first + i].bytes;
+
+		describe_received(&packets[i], key, number++, run->headers[first + i],
+				  bytes + DPS_HEADER_BYTES, to, bytes + DPS_ENVELOPE_BYTES,
+				  run->payload_bytes);
+		to += run->payload_bytes;
+	}
+	*count = i;
+	return open_packets(sealed, key, packets, i);
+}
+
+static unsigned int open_run(struct dps_seal *seal, const struct dps_run_placement *run,
+			     const struct dps_incoming *incoming)
+{
+	unsigned int good = 0, of_phase = 0, opened = 0;
+
+	for (; good < run->count && opened == of_phase; good += opened) {
+		of_phase = 1; /* at least, when there is no key */
+		opened = open_phase(seal->key, run, incoming, good, &of_phase);
+	}
+	return good;
 }
 
 static void destroy(struct dps_seal *seal)
 {
 	dps_sealed_destroy(seal->key);
+}
+
+static bool init_keys(struct dps_sealed *sealed, struct dps_phase_key *keys,
+		      unsigned int keys_count)
+{
+	for (unsigned int i = 0; i < keys_count; i++)
+		if (dps_phase_key_init(&keys[i], sealed->aead, sealed->cipher) < 0)
+			return false;
+	return true;
+}
+
+/* The first two phases: the second is ready ahead. */
+static void begin_keys(struct dps_phase_secret *secret, const uint8_t *exported,
+		       struct dps_phase_key *keys, unsigned int keys_count)
+{
+	dps_phase_secret_init(secret, exported);
+	dps_phase_key_make(&keys[0], secret);
+	make_next(secret, keys, keys_count);
 }
 
 struct dps_sealed *dps_sealed_create(const struct dps_sealed_config *config)
@@ -133,21 +213,20 @@ struct dps_sealed *dps_sealed_create(const struct dps_sealed_config *config)
 
 	if (!sealed)
 		return NULL;
-	sealed->seal =
-		(struct dps_seal){ .make = make, .open = open, .destroy = destroy, .key = sealed };
+	sealed->seal = (struct dps_seal){
+		.make = make, .open = open, .open_run = open_run, .destroy = destroy, .key = sealed
+	};
 	sealed->aead = config->aead;
 	sealed->cipher = config->cipher;
-	dps_phase_secret_init(&sealed->send_secret, config->send_secret);
-	dps_phase_secret_init(&sealed->receive_secret, config->receive_secret);
-	if (dps_phase_key_init(&sealed->send_keys[0], &sealed->send_secret, config->aead,
-			       config->cipher) == 0 &&
-	    make_next(sealed, &sealed->send_secret, sealed->send_keys, SEND_KEYS) == 0 &&
-	    dps_phase_key_init(&sealed->receive_keys[0], &sealed->receive_secret, config->aead,
-			       config->cipher) == 0 &&
-	    make_next(sealed, &sealed->receive_secret, sealed->receive_keys, RECEIVE_KEYS) == 0)
-		return sealed;
-	dps_sealed_destroy(sealed);
-	return NULL;
+	if (!init_keys(sealed, sealed->send_keys, SEND_KEYS) ||
+	    !init_keys(sealed, sealed->receive_keys, RECEIVE_KEYS)) {
+		dps_sealed_destroy(sealed);
+		return NULL;
+	}
+	begin_keys(&sealed->send_secret, config->send_secret, sealed->send_keys, SEND_KEYS);
+	begin_keys(&sealed->receive_secret, config->receive_secret, sealed->receive_keys,
+		   RECEIVE_KEYS);
+	return sealed;
 }
 
 void dps_sealed_destroy(struct dps_sealed *sealed)

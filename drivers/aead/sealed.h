@@ -13,10 +13,10 @@ struct dps_sealed_config {
 };
 
 /*
- * As a seal (dps_sealed_seal): make takes packet numbers that only rise, and writes the body to
- * room, which it needs for any body; open needs a place for the payload (which may be where it
- * is). Keys follow the packet number by themselves; on the way in only packets that were authentic
- * move them, so a forger moves nothing and costs no derivation.
+ * As a seal (dps_sealed_seal): make takes packet numbers that only rise, and needs a room for any
+ * body; open needs a place for the payload (which may be where it is). Keys follow the packet
+ * number by themselves, in memory that is there from the start; on the way in only packets that
+ * were authentic move them, so a forger moves nothing and costs no derivation.
  *
  * After 2^36 forged packets it opens nothing any more: far below what AES-GCM bears, and the path
  * is lost, and a resume has new keys.

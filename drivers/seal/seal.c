@@ -81,17 +81,7 @@ bool dps_seal_clear_open(const uint8_t header[DPS_HEADER_BYTES], const uint8_t t
 	return is_tag(tag, crc);
 }
 
-static const uint8_t *clear_make(struct dps_seal *seal, uint64_t packet_number, uint8_t *head,
-				 size_t head_bytes, const uint8_t *body, size_t body_bytes,
-				 uint8_t *room)
-{
-	(void)seal, (void)packet_number, (void)room;
-	dps_seal_clear_make(head, head_bytes, body, body_bytes);
-	return body;
-}
-
-static void clear_make_burst(struct dps_seal *seal, struct dps_outgoing *packets,
-			     unsigned int count)
+static void clear_make(struct dps_seal *seal, struct dps_outgoing *packets, unsigned int count)
 {
 	(void)seal;
 	for (unsigned int i = 0; i < count; i++)
@@ -133,7 +123,6 @@ static unsigned int clear_open_run(struct dps_seal *seal, const struct dps_run_p
 void dps_seal_init_clear(struct dps_seal *seal)
 {
 	*seal = (struct dps_seal){ .make = clear_make,
-				   .make_burst = clear_make_burst,
 				   .open = clear_open,
 				   .open_run = clear_open_run };
 }

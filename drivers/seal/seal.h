@@ -14,17 +14,11 @@
  */
 struct dps_seal {
 	/*
-	 * Seals head (header, 16 bytes room for the seal, then head_bytes - 56 of payload) and the
-	 * body that follows it. A seal that encrypts writes the body to room (body_bytes) and
-	 * what lies in head in place. Returns the body to send: room, or body as it is.
+	 * Seals each packet of a burst: head (header, 16 bytes room for the seal, then head_bytes
+	 * - 56 of payload) and the body that follows it. A seal that encrypts writes the body to
+	 * the packet's room, which is body from then on, and what lies in head in place.
 	 */
-	const uint8_t *(*make)(struct dps_seal *seal, uint64_t packet_number, uint8_t *head,
-			       size_t head_bytes, const uint8_t *body, size_t body_bytes,
-			       uint8_t *room);
-	/*
-	 * As make for each of a burst, where no body needs room; NULL: they are made one by one.
-	 */
-	void (*make_burst)(struct dps_seal *seal, struct dps_outgoing *packets, unsigned int count);
+	void (*make)(struct dps_seal *seal, struct dps_outgoing *packets, unsigned int count);
 	/* As dps_seal_clear_open. */
 	bool (*open)(struct dps_seal *seal, uint64_t packet_number,
 		     const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
@@ -39,20 +33,6 @@ struct dps_seal {
 	void (*destroy)(struct dps_seal *seal);
 	void *key; /* of a seal that has one, else NULL */
 };
-
-/* Seals a burst as the port will send it. */
-static inline void dps_seal_make_burst(struct dps_seal *seal, struct dps_outgoing *packets,
-				       unsigned int count)
-{
-	if (seal->make_burst) {
-		seal->make_burst(seal, packets, count);
-		return;
-	}
-	for (unsigned int i = 0; i < count; i++)
-		packets[i].body = seal->make(seal, packets[i].packet_number, packets[i].head,
-					     packets[i].head_bytes, packets[i].body,
-					     packets[i].body_bytes, NULL);
-}
 
 /* Opens a run as it was placed, up to the first bad packet; returns how many are good. */
 static inline unsigned int dps_seal_open_run(struct dps_seal *seal,

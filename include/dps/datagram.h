@@ -29,4 +29,6 @@ struct dps_outgoing {
 	uint32_t token;	 /* the slot that body lies in */
 	uint32_t path;	 /* of the engine, and its number there: what the seal needs */
 	uint64_t packet_number;
+	uint8_t *
+		room; /* where a seal that encrypts puts the body; set by whoever has such a seal */
 };

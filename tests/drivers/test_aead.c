@@ -29,6 +29,13 @@ struct sample {
 
 static struct sample samples[BURST];
 
+static void make_key(struct dps_aead_key *key, const struct dps_aead *aead,
+		     enum dps_aead_cipher cipher, const uint8_t *secret)
+{
+	assert_int_equal(dps_aead_key_init(key, aead, cipher), 0);
+	dps_aead_key_change(key, secret);
+}
+
 static unsigned int back_ends(const struct dps_aead *list[2])
 {
 	unsigned int count = 0;
@@ -110,9 +117,8 @@ static void seal_by_first(struct dps_aead_packet *burst, unsigned int count,
 	for (unsigned int i = 0; i < count; i++) {
 		draw(&samples[i], random);
 		burst[i] = samples[i].packet;
-		burst[i].key = key;
 	}
-	key->aead->seal(burst, count);
+	key->aead->seal(key, burst, count);
 	for (unsigned int i = 0; i < count; i++) {
 		uint8_t *to = samples[i].guarded + GUARD_BYTES;
 
@@ -126,9 +132,7 @@ static void seal_by_first(struct dps_aead_packet *burst, unsigned int count,
 static void seal_by_second(struct dps_aead_packet *burst, unsigned int count,
 			   struct dps_aead_key *key)
 {
-	for (unsigned int i = 0; i < count; i++)
-		burst[i].key = key;
-	key->aead->seal(burst, count);
+	key->aead->seal(key, burst, count);
 	for (unsigned int i = 0; i < count; i++) {
 		assert_guards(&samples[i]);
 		assert_memory_equal(samples[i].guarded + GUARD_BYTES, sealed[i], samples[i].bytes);
@@ -145,9 +149,7 @@ static void open_in_turn(struct dps_aead_packet *burst, unsigned int count,
 		memset(to, 0xa5, samples[i].bytes);
 		burst[i].parts[0] = (struct dps_aead_part){ to, sealed[i], samples[i].bytes };
 		burst[i].parts[1] = (struct dps_aead_part){ NULL, NULL, 0 };
-		burst[i].key = &keys[i % 2];
-		burst[i].key->aead->open(&burst[i], 1);
-		assert_true(burst[i].is_good);
+		assert_int_equal(keys[i % 2].aead->open(&keys[i % 2], &burst[i], 1), 1);
 		assert_guards(&samples[i]);
 		assert_memory_equal(to, samples[i].plain, samples[i].bytes);
 	}
@@ -174,7 +176,7 @@ static void seal__of_one_back_end_is_that_of_the_other(void **state)
 
 		fill(&random, secret, sizeof(secret));
 		for (unsigned int i = 0; i < 2; i++)
-			assert_int_equal(dps_aead_key_init(&keys[i], list[i], cipher, secret), 0);
+			make_key(&keys[i], list[i], cipher, secret);
 		seal_by_first(burst, count, &keys[0], &random);
 		seal_by_second(burst, count, &keys[1]);
 		open_in_turn(burst, count, keys);
@@ -207,6 +209,14 @@ static void damage(struct sample *sample, struct dps_random *random)
 	}
 }
 
+/* What lies behind the first bad packet is not opened at all. */
+static void assert_untouched(uint8_t copies[BURST][BYTES_MAX], unsigned int from)
+{
+	for (unsigned int i = from; i < BURST; i++)
+		for (uint32_t k = 0; k < samples[i].bytes; k += 97)
+			assert_int_equal(copies[i][k], 0xa5);
+}
+
 static void open_damaged(const struct dps_aead *aead, enum dps_aead_cipher cipher,
 			 struct dps_random *random)
 {
@@ -216,11 +226,10 @@ static void open_damaged(const struct dps_aead *aead, enum dps_aead_cipher ciphe
 	struct dps_aead_packet burst[BURST];
 	bool is_damaged[BURST];
 
-	assert_int_equal(dps_aead_key_init(&key, aead, cipher, secret), 0);
+	make_key(&key, aead, cipher, secret);
 	for (unsigned int i = 0; i < BURST; i++) {
 		draw(&samples[i], random);
-		samples[i].packet.key = &key;
-		aead->seal(&samples[i].packet, 1);
+		aead->seal(&key, &samples[i].packet, 1);
 		is_damaged[i] = dps_random_chance(random, 1, 3);
 		if (is_damaged[i])
 			damage(&samples[i], random);
@@ -230,11 +239,18 @@ static void open_damaged(const struct dps_aead *aead, enum dps_aead_cipher ciphe
 						samples[i].bytes };
 		burst[i].parts[1] = (struct dps_aead_part){ NULL, NULL, 0 };
 	}
-	aead->open(burst, BURST);
-	for (unsigned int i = 0; i < BURST; i++) {
-		assert_int_equal(burst[i].is_good, !is_damaged[i]);
-		if (!is_damaged[i])
-			assert_memory_equal(copies[i], samples[i].plain, samples[i].bytes);
+	memset(copies, 0xa5, sizeof(copies));
+	for (unsigned int at = 0; at < BURST;) {
+		unsigned int good = aead->open(&key, burst + at, BURST - at);
+
+		for (; good > 0; good--, at++) {
+			assert_false(is_damaged[at]);
+			assert_memory_equal(copies[at], samples[at].plain, samples[at].bytes);
+		}
+		if (at == BURST)
+			break;
+		assert_true(is_damaged[at++]);
+		assert_untouched(copies, at);
 	}
 	dps_aead_key_fini(&key);
 }
@@ -266,19 +282,49 @@ static void open__is_of_no_other_key(void **state)
 		struct dps_aead_packet *packet = &samples[0].packet;
 
 		for (unsigned int k = 0; k < 2; k++)
-			assert_int_equal(dps_aead_key_init(&keys[k], list[i], DPS_AEAD_AES_128_GCM,
-							   secrets[k]),
-					 0);
+			make_key(&keys[k], list[i], DPS_AEAD_AES_128_GCM, secrets[k]);
 		draw(&samples[0], &random);
-		packet->key = &keys[0];
-		list[i]->seal(packet, 1);
+		list[i]->seal(&keys[0], packet, 1);
 		packet->parts[0].from = packet->parts[0].to;
 		packet->parts[1].from = packet->parts[1].to;
-		packet->key = &keys[1];
-		list[i]->open(packet, 1);
-		assert_false(packet->is_good);
+		assert_int_equal(list[i]->open(&keys[1], packet, 1), 0);
 		for (unsigned int k = 0; k < 2; k++)
 			dps_aead_key_fini(&keys[k]);
+	}
+}
+
+/* A key that was another before is the same as one that never was, in both directions. */
+static void key_change__leaves_nothing_of_the_old_key(void **state)
+{
+	static const uint8_t old[DPS_AEAD_SECRET_BYTES_MAX] = { 1 };
+	static const uint8_t new[DPS_AEAD_SECRET_BYTES_MAX] = { 2 };
+	static struct dps_aead_key changed, fresh;
+	const struct dps_aead *list[2];
+	unsigned int count = back_ends(list);
+	struct dps_random random;
+
+	(void)state;
+	dps_random_init(&random, 4);
+	for (unsigned int i = 0; i < count * DPS_AEAD_CIPHERS_COUNT; i++) {
+		const struct dps_aead *aead = list[i % count];
+		struct dps_aead_packet packet, again;
+		uint8_t tag[DPS_AEAD_TAG_BYTES];
+
+		make_key(&changed, aead, i / count, old);
+		make_key(&fresh, aead, i / count, new);
+		draw(&samples[0], &random);
+		packet = again = samples[0].packet;
+		again.tag = tag;
+		aead->seal(&changed, &packet, 1); /* with the old one, and so into its contexts */
+		dps_aead_key_change(&changed, new);
+		aead->seal(&changed, &packet, 1);
+		aead->seal(&fresh, &again, 1);
+		assert_memory_equal(tag, packet.tag, sizeof(tag));
+		packet.parts[0].from = packet.parts[0].to;
+		packet.parts[1].from = packet.parts[1].to;
+		assert_int_equal(aead->open(&changed, &packet, 1), 1);
+		dps_aead_key_fini(&changed);
+		dps_aead_key_fini(&fresh);
 	}
 }
 
@@ -293,8 +339,7 @@ static void key_fini__leaves_nothing_behind(void **state)
 		puts("skip: intel-ipsec-mb does not run on this processor");
 		skip();
 	}
-	assert_int_equal(dps_aead_key_init(&key, dps_aead_ipsec_mb(), DPS_AEAD_AES_128_GCM, secret),
-			 0);
+	make_key(&key, dps_aead_ipsec_mb(), DPS_AEAD_AES_128_GCM, secret);
 	assert_memory_not_equal(key.memory, zeros, sizeof(zeros));
 	dps_aead_key_fini(&key);
 	assert_memory_equal(key.memory, zeros, sizeof(zeros));
@@ -356,6 +401,7 @@ int main(void)
 		cmocka_unit_test(seal__of_one_back_end_is_that_of_the_other),
 		cmocka_unit_test(open__tells_damage_of_each_packet),
 		cmocka_unit_test(open__is_of_no_other_key),
+		cmocka_unit_test(key_change__leaves_nothing_of_the_old_key),
 		cmocka_unit_test(key_fini__leaves_nothing_behind),
 		cmocka_unit_test(cipher_name__goes_both_ways),
 		cmocka_unit_test(secret_create__keeps_out_of_core_dumps),

@@ -17,52 +17,76 @@ static uint64_t read_clock(struct dps_clock *clock)
 
 static struct dps_clock test_clock = { .now_ns = read_clock };
 
-static int real_init(struct dps_aead_key *key, const uint8_t *secret)
+static int real_init(struct dps_aead_key *key)
 {
-	return dps_aead_openssl()->expand(key, secret);
+	return dps_aead_openssl()->init(key);
+}
+
+static void real_change(struct dps_aead_key *key, const uint8_t *secret)
+{
+	dps_aead_openssl()->change(key, secret);
 }
 
 static void real_fini(struct dps_aead_key *key)
 {
-	dps_aead_openssl()->forget(key);
+	dps_aead_openssl()->fini(key);
 }
 
-static void slow_seal(struct dps_aead_packet *packets, unsigned int count)
+static void slow_seal(struct dps_aead_key *key, struct dps_aead_packet *packets, unsigned int count)
 {
 	now_ns += 100 * DPS_NS_PER_US;
-	dps_aead_openssl()->seal(packets, count);
+	dps_aead_openssl()->seal(key, packets, count);
 }
 
-static void fast_seal(struct dps_aead_packet *packets, unsigned int count)
+static void fast_seal(struct dps_aead_key *key, struct dps_aead_packet *packets, unsigned int count)
 {
 	now_ns += 10 * DPS_NS_PER_US;
-	dps_aead_openssl()->seal(packets, count);
+	dps_aead_openssl()->seal(key, packets, count);
 }
 
 /* Right but for one bit of one tag in a burst: the fault of a vector unit. */
-static void wrong_seal(struct dps_aead_packet *packets, unsigned int count)
+static void wrong_seal(struct dps_aead_key *key, struct dps_aead_packet *packets,
+		       unsigned int count)
 {
-	dps_aead_openssl()->seal(packets, count);
+	dps_aead_openssl()->seal(key, packets, count);
 	packets[count - 1].tag[3] ^= 0x10;
 }
 
-static void real_open(struct dps_aead_packet *packets, unsigned int count)
+static unsigned int real_open(struct dps_aead_key *key, struct dps_aead_packet *packets,
+			      unsigned int count)
 {
-	dps_aead_openssl()->open(packets, count);
+	return dps_aead_openssl()->open(key, packets, count);
 }
 
-static void trusting_open(struct dps_aead_packet *packets, unsigned int count)
+static unsigned int trusting_open(struct dps_aead_key *key, struct dps_aead_packet *packets,
+				  unsigned int count)
 {
-	dps_aead_openssl()->open(packets, count);
 	for (unsigned int i = 0; i < count; i++)
-		packets[i].is_good = true;
+		dps_aead_openssl()->open(key, &packets[i], 1);
+	return count;
 }
 
-static const struct dps_aead slow = { "slow", real_init, real_fini, slow_seal, real_open };
-static const struct dps_aead fast = { "fast", real_init, real_fini, fast_seal, real_open };
-static const struct dps_aead wrong = { "wrong", real_init, real_fini, wrong_seal, real_open };
-static const struct dps_aead trusting = { "trusting", real_init, real_fini, fast_seal,
-					  trusting_open };
+/* Skips what does not fit instead of ending there. */
+static unsigned int skipping_open(struct dps_aead_key *key, struct dps_aead_packet *packets,
+				  unsigned int count)
+{
+	unsigned int good = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		good += dps_aead_openssl()->open(key, &packets[i], 1);
+	return good;
+}
+
+static const struct dps_aead slow = { "slow",	 real_init, real_change,
+				      real_fini, slow_seal, real_open };
+static const struct dps_aead fast = { "fast",	 real_init, real_change,
+				      real_fini, fast_seal, real_open };
+static const struct dps_aead wrong = { "wrong",	  real_init,  real_change,
+				       real_fini, wrong_seal, real_open };
+static const struct dps_aead trusting = { "trusting", real_init, real_change,
+					  real_fini,  fast_seal, trusting_open };
+static const struct dps_aead skipping = { "skipping", real_init, real_change,
+					  real_fini,  fast_seal, skipping_open };
 
 static void choose_of__takes_the_fastest_in_any_order(void **state)
 {
@@ -86,6 +110,7 @@ static void choose_of__leaves_out_what_is_wrong(void **state)
 	(void)state;
 	assert_non_null(dps_aead_check(&wrong));
 	assert_non_null(dps_aead_check(&trusting));
+	assert_non_null(dps_aead_check(&skipping));
 	assert_ptr_equal(dps_aead_choose_of(list, 4, &test_clock, DPS_AEAD_AES_256_GCM, sentence),
 			 &slow);
 }

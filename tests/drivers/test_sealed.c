@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "drivers/aead/sealed.h"
 #include "engine/random.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/noting_aead.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,6 @@
 enum {
 	BODY_BYTES = 100,
 	HEAD_BYTES = DPS_ENVELOPE_BYTES + 16, /* with a digest */
-	USES_MAX = 1 << 16,
 	STEPS = 20000,
 	IN_FLIGHT = 64,
 	PHASE_STEPS = 1000,
@@ -19,97 +18,18 @@ enum {
 
 #define PHASE (UINT64_C(1) << 22)
 
-/* ---- a back end that remembers which nonce it sealed with under which key ---- */
-
-struct use {
-	uint8_t secret[16];
-	uint8_t nonce[DPS_AEAD_NONCE_BYTES];
-};
-
-static struct use uses[USES_MAX];
-static unsigned int uses_count;
-static unsigned int keys_count; /* not given back yet */
-
-enum { SECRET_AT = 512 }; /* behind what the real one keeps in the key's memory */
-
-static int note_init(struct dps_aead_key *key, const uint8_t *secret)
-{
-	keys_count++;
-	memcpy(key->memory + SECRET_AT, secret, 16);
-	return dps_aead_openssl()->expand(key, secret);
-}
-
-static void note_fini(struct dps_aead_key *key)
-{
-	keys_count--;
-	dps_aead_openssl()->forget(key);
-}
-
-static void note_seal(struct dps_aead_packet *packets, unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++) {
-		struct use *use = &uses[uses_count++];
-
-		assert_true(uses_count <= USES_MAX);
-		memcpy(use->secret, packets[i].key->memory + SECRET_AT, sizeof(use->secret));
-		memcpy(use->nonce, packets[i].nonce, sizeof(use->nonce));
-	}
-	dps_aead_openssl()->seal(packets, count);
-}
-
-static void note_open(struct dps_aead_packet *packets, unsigned int count)
-{
-	dps_aead_openssl()->open(packets, count);
-}
-
-static const struct dps_aead noting = { "noting", note_init, note_fini, note_seal, note_open };
-
-static int compare(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct use));
-}
-
-static void assert_no_nonce_twice(void)
-{
-	qsort(uses, uses_count, sizeof(uses[0]), compare);
-	for (unsigned int i = 1; i < uses_count; i++)
-		assert_memory_not_equal(&uses[i - 1], &uses[i], sizeof(uses[0]));
-}
-
-/* ---- two ends of a path ---- */
-
-struct ends {
-	struct dps_sealed *one, *other;
-	struct dps_seal *a, *b;
-};
-
-static void open_ends(struct ends *ends, uint8_t seed)
-{
-	const uint8_t forth[DPS_KEY_SECRET_BYTES] = { seed, 1 };
-	const uint8_t back[DPS_KEY_SECRET_BYTES] = { seed, 2 };
-
-	ends->one = dps_sealed_create(&(struct dps_sealed_config){
-		.aead = &noting, .send_secret = forth, .receive_secret = back });
-	ends->other = dps_sealed_create(&(struct dps_sealed_config){
-		.aead = &noting, .send_secret = back, .receive_secret = forth });
-	assert_non_null(ends->one);
-	assert_non_null(ends->other);
-	ends->a = dps_sealed_seal(ends->one);
-	ends->b = dps_sealed_seal(ends->other);
-}
-
-static void close_ends(struct ends *ends)
-{
-	dps_sealed_destroy(ends->one);
-	dps_sealed_destroy(ends->other);
-	assert_int_equal(keys_count, 0);
-}
-
 static int begin(void **state)
 {
 	(void)state;
-	uses_count = keys_count = 0;
+	noting_begin();
 	return 0;
+}
+
+/* Every key was given back. */
+static int end(void **state)
+{
+	(void)state;
+	return noting_keys() == 0 ? 0 : -1;
 }
 
 /* A packet on its way, and what was in it. */
@@ -123,16 +43,22 @@ struct packet {
 static void send_packet(struct dps_seal *seal, uint64_t number, struct packet *packet)
 {
 	uint8_t *body = packet->plain + 16;
-	const uint8_t *sent;
+	struct dps_outgoing outgoing = {
+		.head = packet->head,
+		.head_bytes = HEAD_BYTES,
+		.body = body,
+		.body_bytes = BODY_BYTES,
+		.packet_number = number,
+		.room = packet->payload + 16,
+	};
 
 	packet->number = number;
 	for (unsigned int i = 0; i < sizeof(packet->plain); i++)
 		packet->plain[i] = (uint8_t)(number + i);
 	memset(packet->head, (int)(number & 0xff), DPS_HEADER_BYTES);
 	memcpy(packet->head + DPS_ENVELOPE_BYTES, packet->plain, 16);
-	sent = seal->make(seal, number, packet->head, HEAD_BYTES, body, BODY_BYTES,
-			  packet->payload + 16);
-	assert_ptr_equal(sent, packet->payload + 16);
+	seal->make(seal, &outgoing, 1);
+	assert_ptr_equal(outgoing.body, packet->payload + 16);
 	memcpy(packet->payload, packet->head + DPS_ENVELOPE_BYTES, 16);
 	assert_memory_not_equal(packet->payload, packet->plain, 16);
 	assert_memory_not_equal(packet->payload + 16, body, BODY_BYTES);
@@ -153,42 +79,42 @@ static bool receive_packet(struct dps_seal *seal, const struct packet *packet)
 
 static void open__gives_back_what_make_was_given(void **state)
 {
-	struct ends ends;
+	struct sealed_ends ends;
 	struct packet packet;
 
 	(void)state;
-	open_ends(&ends, 0);
+	sealed_ends_open(&ends, &noting, 0);
 	send_packet(ends.a, 0, &packet);
 	assert_true(receive_packet(ends.b, &packet));
 	assert_true(receive_packet(ends.b, &packet)); /* twice is the engine's to find out */
 	send_packet(ends.b, 0, &packet);
 	assert_true(receive_packet(ends.a, &packet));
-	close_ends(&ends);
+	sealed_ends_close(&ends);
 }
 
 static void open__is_of_one_direction(void **state)
 {
-	struct ends ends, others;
+	struct sealed_ends ends, others;
 	struct packet packet;
 
 	(void)state;
-	open_ends(&ends, 0);
-	open_ends(&others, 1);
+	sealed_ends_open(&ends, &noting, 0);
+	sealed_ends_open(&others, &noting, 1);
 	send_packet(ends.a, 0, &packet);
 	assert_false(receive_packet(ends.a, &packet)); /* sent back to who made it */
 	assert_false(receive_packet(others.b, &packet));
 	dps_sealed_destroy(others.one);
 	dps_sealed_destroy(others.other);
-	close_ends(&ends);
+	sealed_ends_close(&ends);
 }
 
 static void open__checks_header_number_and_tag(void **state)
 {
-	struct ends ends;
+	struct sealed_ends ends;
 	struct packet packet, changed;
 
 	(void)state;
-	open_ends(&ends, 0);
+	sealed_ends_open(&ends, &noting, 0);
 	send_packet(ends.a, 7, &packet);
 	for (unsigned int i = 0; i < DPS_ENVELOPE_BYTES; i++) {
 		changed = packet;
@@ -202,33 +128,35 @@ static void open__checks_header_number_and_tag(void **state)
 	changed.payload[sizeof(changed.payload) - 1] ^= 1;
 	assert_false(receive_packet(ends.b, &changed));
 	assert_true(receive_packet(ends.b, &packet));
-	close_ends(&ends);
+	sealed_ends_close(&ends);
 }
 
 static void make__takes_a_packet_without_a_body(void **state)
 {
-	struct ends ends;
+	struct sealed_ends ends;
 	uint8_t head[DPS_ENVELOPE_BYTES + 8] = { 1 };
+	struct dps_outgoing outgoing = { .head = head, .head_bytes = sizeof(head) };
 
 	(void)state;
-	open_ends(&ends, 0);
+	sealed_ends_open(&ends, &noting, 0);
 	memset(head + DPS_ENVELOPE_BYTES, 5, 8);
-	assert_null(ends.a->make(ends.a, 0, head, sizeof(head), NULL, 0, NULL));
+	ends.a->make(ends.a, &outgoing, 1);
+	assert_null(outgoing.body);
 	assert_true(ends.b->open(ends.b, 0, head, head + DPS_HEADER_BYTES,
 				 head + DPS_ENVELOPE_BYTES, head + DPS_ENVELOPE_BYTES, 8));
 	for (unsigned int i = 0; i < 8; i++)
 		assert_int_equal(head[DPS_ENVELOPE_BYTES + i], 5);
-	close_ends(&ends);
+	sealed_ends_close(&ends);
 }
 
 /* What a phase leaves behind, and what comes before it, still opens; nothing further away does. */
 static void open__reaches_one_phase_to_each_side(void **state)
 {
-	struct ends ends;
+	struct sealed_ends ends;
 	struct packet packets[5];
 
 	(void)state;
-	open_ends(&ends, 0);
+	sealed_ends_open(&ends, &noting, 0);
 	for (unsigned int i = 0; i < 5; i++)
 		send_packet(ends.a, i * PHASE, &packets[i]);
 	assert_false(receive_packet(ends.b, &packets[2]));
@@ -240,25 +168,25 @@ static void open__reaches_one_phase_to_each_side(void **state)
 	assert_true(receive_packet(ends.b, &packets[3]));
 	assert_false(receive_packet(ends.b, &packets[1]));
 	assert_true(receive_packet(ends.b, &packets[4]));
-	close_ends(&ends);
+	sealed_ends_close(&ends);
 }
 
 /* Else anyone could push the keys on, past what the honest sender uses. */
 static void open__is_not_moved_by_a_forger(void **state)
 {
-	struct ends ends;
+	struct sealed_ends ends;
 	struct packet packet, forged = { .head = { 1 } };
 
 	(void)state;
-	open_ends(&ends, 0);
+	sealed_ends_open(&ends, &noting, 0);
 	send_packet(ends.a, 3, &packet);
 	for (uint64_t phase = 0; phase < 20; phase++) {
 		forged.number = phase * PHASE + 4;
 		assert_false(receive_packet(ends.b, &forged));
 	}
-	assert_int_equal(keys_count, 2 * (2 + 2)); /* no key was made for any of them */
+	assert_int_equal(noting_changes(), 2 * (2 + 2)); /* no key was made for any of them */
 	assert_true(receive_packet(ends.b, &packet));
-	close_ends(&ends);
+	sealed_ends_close(&ends);
 }
 
 /* Most packets follow each other; now and then the rest of a phase is skipped but for two. */
@@ -282,11 +210,11 @@ static void make__uses_no_nonce_twice_on_any_way(void **state)
 	uint64_t numbers[2] = { 0, 0 }, phases[2] = { 0, 0 };
 	unsigned int received = 0;
 	struct dps_random random;
-	struct ends ends;
+	struct sealed_ends ends;
 
 	(void)state;
 	dps_random_init(&random, 20);
-	open_ends(&ends, 0);
+	sealed_ends_open(&ends, &noting, 0);
 	for (unsigned int i = 0; i < 2 * IN_FLIGHT; i++)
 		send_packet(i % 2 ? ends.b : ends.a, numbers[i % 2]++, &flying[i % 2][i / 2]);
 	for (unsigned int step = 2; step < STEPS; step++) {
@@ -306,8 +234,8 @@ static void make__uses_no_nonce_twice_on_any_way(void **state)
 	}
 	assert_true(phases[0] > 10 && phases[1] > 10);
 	assert_true(received > STEPS / 2);
-	close_ends(&ends);
-	assert_no_nonce_twice();
+	sealed_ends_close(&ends);
+	noting_assert_no_nonce_twice();
 }
 
 /* One after the other on one TLS connection, and on others: all their nonces differ. */
@@ -317,16 +245,16 @@ static void make__uses_no_nonce_of_another_path(void **state)
 
 	(void)state;
 	for (unsigned int path = 0; path < 50; path++) {
-		struct ends ends;
+		struct sealed_ends ends;
 
-		open_ends(&ends, (uint8_t)path);
+		sealed_ends_open(&ends, &noting, (uint8_t)path);
 		for (uint64_t i = 0; i < 100; i++) {
 			send_packet(ends.a, i * (PHASE / 16), &packet);
 			send_packet(ends.b, i * (PHASE / 16), &packet);
 		}
-		close_ends(&ends);
+		sealed_ends_close(&ends);
 	}
-	assert_no_nonce_twice();
+	noting_assert_no_nonce_twice();
 }
 
 /* The child breaks the rule and must not live to tell. */
@@ -340,11 +268,11 @@ static void make__refuses_a_number_twice(void **state)
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		struct ends ends;
+		struct sealed_ends ends;
 
 		if (!freopen("/dev/null", "w", stderr))
 			_exit(3);
-		open_ends(&ends, 0);
+		sealed_ends_open(&ends, &noting, 0);
 		send_packet(ends.a, 5, &packet);
 		send_packet(ends.a, 5, &packet);
 		_exit(0);
@@ -357,15 +285,15 @@ static void make__refuses_a_number_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(open__gives_back_what_make_was_given, begin),
-		cmocka_unit_test_setup(open__is_of_one_direction, begin),
-		cmocka_unit_test_setup(open__checks_header_number_and_tag, begin),
-		cmocka_unit_test_setup(make__takes_a_packet_without_a_body, begin),
-		cmocka_unit_test_setup(open__reaches_one_phase_to_each_side, begin),
-		cmocka_unit_test_setup(open__is_not_moved_by_a_forger, begin),
-		cmocka_unit_test_setup(make__uses_no_nonce_twice_on_any_way, begin),
-		cmocka_unit_test_setup(make__uses_no_nonce_of_another_path, begin),
-		cmocka_unit_test_setup(make__refuses_a_number_twice, begin),
+		cmocka_unit_test_setup_teardown(open__gives_back_what_make_was_given, begin, end),
+		cmocka_unit_test_setup_teardown(open__is_of_one_direction, begin, end),
+		cmocka_unit_test_setup_teardown(open__checks_header_number_and_tag, begin, end),
+		cmocka_unit_test_setup_teardown(make__takes_a_packet_without_a_body, begin, end),
+		cmocka_unit_test_setup_teardown(open__reaches_one_phase_to_each_side, begin, end),
+		cmocka_unit_test_setup_teardown(open__is_not_moved_by_a_forger, begin, end),
+		cmocka_unit_test_setup_teardown(make__uses_no_nonce_twice_on_any_way, begin, end),
+		cmocka_unit_test_setup_teardown(make__uses_no_nonce_of_another_path, begin, end),
+		cmocka_unit_test_setup_teardown(make__refuses_a_number_twice, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("sealed", tests, NULL, NULL);

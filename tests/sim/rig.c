@@ -58,13 +58,11 @@ void rig_host_config_init(struct rig_host_config *config, unsigned int side, uin
  * slots, which are zero from the start: only its first bytes are copied, as control packets leave
  * theirs in the scratch memory that some data is copied from.
  */
-static const uint8_t *make_thin(struct dps_seal *seal, uint64_t packet_number, uint8_t *head,
-				size_t head_bytes, const uint8_t *body, size_t body_bytes,
-				uint8_t *room)
+static void make_thin(struct dps_seal *seal, struct dps_outgoing *packets, unsigned int count)
 {
-	(void)seal, (void)packet_number, (void)head_bytes, (void)body_bytes, (void)room;
-	memset(head + DPS_HEADER_BYTES, 0, DPS_SEAL_BYTES);
-	return body;
+	(void)seal;
+	for (unsigned int i = 0; i < count; i++)
+		memset(packets[i].head + DPS_HEADER_BYTES, 0, DPS_SEAL_BYTES);
 }
 
 static bool open_thin(struct dps_seal *seal, uint64_t packet_number,

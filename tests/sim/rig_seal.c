@@ -49,12 +49,12 @@ static void grow(void)
 	free(old);
 }
 
-static void use_nonce(const struct dps_aead_packet *packet)
+static void use_nonce(const struct dps_aead_key *key, const struct dps_aead_packet *packet)
 {
 	uint8_t bytes[SECRET_BYTES + DPS_AEAD_NONCE_BYTES];
 	bool is_new;
 
-	memcpy(bytes, packet->key->memory, SECRET_BYTES);
+	memcpy(bytes, key->memory, SECRET_BYTES);
 	memcpy(bytes + SECRET_BYTES, packet->nonce, DPS_AEAD_NONCE_BYTES);
 	if (2 * nonces_count >= nonces_room)
 		grow();
@@ -63,25 +63,30 @@ static void use_nonce(const struct dps_aead_packet *packet)
 	DPS_ASSERT(is_new && "a nonce is used once under a key");
 }
 
-static int expand(struct dps_aead_key *key, const uint8_t *secret)
+static int init(struct dps_aead_key *key)
 {
-	memcpy(key->memory, secret, SECRET_BYTES);
+	(void)key;
 	return 0;
 }
 
-static void forget(struct dps_aead_key *key)
+static void change(struct dps_aead_key *key, const uint8_t *secret)
+{
+	memcpy(key->memory, secret, SECRET_BYTES);
+}
+
+static void fini(struct dps_aead_key *key)
 {
 	memset(key->memory, 0, SECRET_BYTES);
 }
 
 /* Copies the parts, and gives the tag of what was read. */
-static struct dps_digest pass(const struct dps_aead_packet *packet)
+static struct dps_digest pass(const struct dps_aead_key *key, const struct dps_aead_packet *packet)
 {
 	static uint8_t
 		all[SECRET_BYTES + DPS_AEAD_NONCE_BYTES + DPS_HEADER_BYTES + DPS_PAYLOAD_BYTES_MAX];
 	size_t count = 0;
 
-	memcpy(all, packet->key->memory, SECRET_BYTES);
+	memcpy(all, key->memory, SECRET_BYTES);
 	memcpy(all + SECRET_BYTES, packet->nonce, DPS_AEAD_NONCE_BYTES);
 	count = SECRET_BYTES + DPS_AEAD_NONCE_BYTES;
 	memcpy(all + count, packet->header, packet->header_bytes);
@@ -100,27 +105,30 @@ static struct dps_digest pass(const struct dps_aead_packet *packet)
 	return dps_digest_of(all, count);
 }
 
-static void seal(struct dps_aead_packet *packets, unsigned int count)
+static void seal(struct dps_aead_key *key, struct dps_aead_packet *packets, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		struct dps_digest tag;
 
-		use_nonce(&packets[i]);
-		tag = pass(&packets[i]);
+		use_nonce(key, &packets[i]);
+		tag = pass(key, &packets[i]);
 		memcpy(packets[i].tag, &tag, DPS_AEAD_TAG_BYTES);
 	}
 }
 
-static void open(struct dps_aead_packet *packets, unsigned int count)
+static unsigned int open(struct dps_aead_key *key, struct dps_aead_packet *packets,
+			 unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		struct dps_digest tag = pass(&packets[i]);
+		struct dps_digest tag = pass(key, &packets[i]);
 
-		packets[i].is_good = memcmp(packets[i].tag, &tag, DPS_AEAD_TAG_BYTES) == 0;
+		if (memcmp(packets[i].tag, &tag, DPS_AEAD_TAG_BYTES) != 0)
+			return i;
 	}
+	return count;
 }
 
-static const struct dps_aead transparent = { "transparent", expand, forget, seal, open };
+static const struct dps_aead transparent = { "transparent", init, change, fini, seal, open };
 
 void rig_forget_nonces(void)
 {
