@@ -263,29 +263,34 @@ static unsigned int reap(struct dps_lane *lane)
 static void offer(struct dps_lane *lane)
 {
 	struct dps_port *port = lane->config.port;
-	unsigned int left = lane->outgoing_count - lane->outgoing_first;
+	unsigned int left = lane->outgoing_sealed - lane->outgoing_first;
 
 	if (left > 0)
 		lane->outgoing_first +=
 			port->ops->send(port, lane->outgoing + lane->outgoing_first, left);
 }
 
+static void seal_and_offer(struct dps_lane *lane)
+{
+	if (lane->outgoing_sealed < lane->outgoing_count)
+		dps_lane_seal_burst(lane);
+	offer(lane);
+}
+
 static unsigned int send(struct dps_lane *lane)
 {
-	unsigned int room;
+	unsigned int room = DPS_PORT_BURST;
 
-	offer(lane);
-	room = dps_lane_burst_room(lane);
+	seal_and_offer(lane);
 	if (lane->outgoing_first < lane->outgoing_count) /* a lane keeps at most one unsent burst */
 		room = 0;
-	if (room > 0)
-		lane->outgoing_first = lane->outgoing_count = 0;
+	else
+		lane->outgoing_first = lane->outgoing_sealed = lane->outgoing_count = 0;
 	lane->outgoing_count +=
 		dps_engine_emit_packets(lane->engine, lane->outgoing, room, lane->now_ns);
 	if (room == 0)
 		return 0;
-	dps_lane_seal_burst(lane);
-	offer(lane);
+	seal_and_offer(lane);
 	return lane->outgoing_count;
 }
 
@@ -387,22 +392,12 @@ static void close_abandoned(struct dps_lane *lane)
 	}
 }
 
-/* What waits for a link that is down is heard by nobody; its slots are the engine's again. */
-static void drop_unsent(struct dps_lane *lane)
-{
-	for (; lane->outgoing_first < lane->outgoing_count; lane->outgoing_first++) {
-		const struct dps_outgoing *outgoing = &lane->outgoing[lane->outgoing_first];
-
-		if (outgoing->body)
-			dps_lane_give_back(lane, outgoing->token, 1);
-	}
-}
-
 /* The last word of each path has left, and the disk is done: nothing of ours is out there. */
 static void finish_stop(struct dps_lane *lane)
 {
+	/* What waits for a link that is down is heard by nobody. */
 	if (!lane->config.port->ops->is_up(lane->config.port))
-		drop_unsent(lane);
+		dps_lane_drop_unsent(lane);
 	if (lane->closing_count > 0 || lane->outgoing_first < lane->outgoing_count ||
 	    dps_mailbox_room(&lane->events) <= DPS_LANE_OUTBOX_SPARE)
 		return;

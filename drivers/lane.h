@@ -105,7 +105,10 @@ struct dps_lane_config {
 	struct dps_clock *clock;
 	struct dps_seal *seal; /* of paths that have none of their own */
 	uint8_t *slots;	       /* limits.slots * limits.chunk_bytes, known to port and disk */
-	/* Where sealed bodies lie until the port has sent them; 0 and NULL: no path has keys. */
+	/*
+	 * Where sealed bodies lie until the port has sent them; 0 and NULL: no path has keys, or
+	 * the port has rooms of its own (reserve).
+	 */
 	uint8_t *rooms; /* rooms_count * room_bytes, known to the port */
 	uint32_t rooms_count;
 	uint32_t room_bytes; /* of the largest body */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Lane seal: which seal a path has, and where bodies lie that a seal with a key has encrypted. */
+/* Lane seal: which seal a path has, and where bodies lie that a seal with a key encrypts. */
 #include "drivers/lane_state.h"
 #include <dps/assert.h>
 #include <stdlib.h>
@@ -32,13 +32,6 @@ void dps_lane_give_back(struct dps_lane *lane, uint32_t token, uint32_t count)
 	lane->free_rooms[lane->free_rooms_count++] = token - slots;
 }
 
-unsigned int dps_lane_burst_room(const struct dps_lane *lane)
-{
-	if (lane->sealed_count == 0 || lane->free_rooms_count >= DPS_PORT_BURST)
-		return DPS_PORT_BURST;
-	return lane->free_rooms_count;
-}
-
 struct dps_seal *dps_lane_seal_of(const struct dps_lane *lane, uint32_t path)
 {
 	struct dps_seal *seal = lane->paths[path].seal;
@@ -50,7 +43,8 @@ void dps_lane_take_seal(struct dps_lane *lane, uint32_t path, struct dps_seal *s
 {
 	if (!seal)
 		return;
-	DPS_ASSERT(lane->config.rooms_count > 0 && !lane->paths[path].seal);
+	DPS_ASSERT(lane->config.rooms_count > 0 || lane->config.port->ops->reserve);
+	DPS_ASSERT(!lane->paths[path].seal);
 	lane->paths[path].seal = seal;
 	lane->sealed_count++;
 }
@@ -66,41 +60,62 @@ void dps_lane_drop_seal(struct dps_lane *lane, uint32_t path)
 	seal->destroy(seal);
 }
 
-/* Where the bodies of these, of a path with keys, are to lie. */
-static void take_rooms(struct dps_lane *lane, struct dps_outgoing *outgoing, unsigned int count)
+/* Rooms of the lane's own, as far as they go. */
+static unsigned int take_rooms(struct dps_lane *lane, struct dps_outgoing *outgoing,
+			       unsigned int count)
 {
 	const struct dps_lane_config *config = &lane->config;
+	unsigned int i;
 
-	for (unsigned int i = 0; i < count; i++) {
+	for (i = 0; i < count; i++) {
 		uint32_t room;
 
 		if (!outgoing[i].body)
 			continue;
-		DPS_ASSERT(lane->free_rooms_count > 0);
+		if (lane->free_rooms_count == 0)
+			break;
 		DPS_ASSERT(outgoing[i].body_bytes <= config->room_bytes);
 		room = lane->free_rooms[--lane->free_rooms_count];
 		outgoing[i].room = config->rooms + (size_t)room * config->room_bytes;
 	}
+	return i;
 }
 
-/* Their bodies were sealed from slots, to rooms that stand behind them in the port's tokens. */
+/* The port's own rooms where it has them: what is sealed there is not copied again. */
+static unsigned int make_room(struct dps_lane *lane, struct dps_outgoing *outgoing,
+			      unsigned int count)
+{
+	struct dps_port *port = lane->config.port;
+
+	if (port->ops->reserve)
+		return port->ops->reserve(port, outgoing, count);
+	return take_rooms(lane, outgoing, count);
+}
+
+/* A room of the lane's own stands behind the slots in the port's tokens. */
+static void name_room(const struct dps_lane_config *config, struct dps_outgoing *outgoing)
+{
+	size_t at;
+
+	if (outgoing->owner)
+		return;
+	at = (size_t)(outgoing->room - config->rooms);
+	outgoing->token = config->limits.slots + (uint32_t)(at / config->room_bytes);
+}
+
+/* Their bodies were sealed from slots, which are the engine's again. */
 static void release_slots(struct dps_lane *lane, struct dps_outgoing *outgoing, unsigned int count)
 {
-	const struct dps_lane_config *config = &lane->config;
 	unsigned int i = 0;
 
 	while (i < count) {
 		uint32_t slot = outgoing[i].token, bodies = 0;
 
 		for (; i < count && outgoing[i].token == slot; i++) {
-			size_t at;
-
 			if (!outgoing[i].body)
 				continue;
 			bodies++;
-			at = (size_t)(outgoing[i].room - config->rooms);
-			outgoing[i].token =
-				config->limits.slots + (uint32_t)(at / config->room_bytes);
+			name_room(&lane->config, &outgoing[i]);
 		}
 		if (bodies > 0)
 			dps_engine_on_released(lane->engine, slot, bodies);
@@ -118,31 +133,50 @@ static unsigned int same_path(const struct dps_outgoing *outgoing, unsigned int 
 }
 
 /*
- * With keys the cipher's pass is the copy: from the slot to a room of its own, and the slot is the
- * engine's again at once, whatever the port still holds.
+ * With keys the cipher's pass is the copy: from the slot to where the port sends from, and the slot
+ * is the engine's again at once, whatever the port still holds. Returns how many were sealed.
  */
-static void seal_some(struct dps_lane *lane, struct dps_outgoing *outgoing, unsigned int count)
+static unsigned int seal_some(struct dps_lane *lane, struct dps_outgoing *outgoing,
+			      unsigned int count)
 {
 	struct dps_seal *seal = dps_lane_seal_of(lane, outgoing->path);
 	bool has_keys = seal != lane->config.seal;
 
 	if (has_keys)
-		take_rooms(lane, outgoing, count);
-	seal->make(seal, outgoing, count);
+		count = make_room(lane, outgoing, count);
+	if (count > 0)
+		seal->make(seal, outgoing, count);
 	if (has_keys)
 		release_slots(lane, outgoing, count);
+	return count;
 }
 
 void dps_lane_seal_burst(struct dps_lane *lane)
 {
-	struct dps_outgoing *outgoing = lane->outgoing;
-	unsigned int left = lane->outgoing_count;
+	unsigned int left, count, sealed;
 
-	while (left > 0) {
-		unsigned int count = lane->sealed_count == 0 ? left : same_path(outgoing, left);
+	while ((left = lane->outgoing_count - lane->outgoing_sealed) > 0) {
+		struct dps_outgoing *outgoing = lane->outgoing + lane->outgoing_sealed;
 
-		seal_some(lane, outgoing, count);
-		outgoing += count;
-		left -= count;
+		count = lane->sealed_count == 0 ? left : same_path(outgoing, left);
+		sealed = seal_some(lane, outgoing, count);
+		lane->outgoing_sealed += sealed;
+		if (sealed < count)
+			return;
 	}
+}
+
+void dps_lane_drop_unsent(struct dps_lane *lane)
+{
+	struct dps_port *port = lane->config.port;
+
+	for (; lane->outgoing_first < lane->outgoing_count; lane->outgoing_first++) {
+		const struct dps_outgoing *outgoing = &lane->outgoing[lane->outgoing_first];
+
+		if (outgoing->owner)
+			port->ops->forgo(port, outgoing, 1);
+		else if (outgoing->body)
+			dps_lane_give_back(lane, outgoing->token, 1);
+	}
+	lane->outgoing_sealed = lane->outgoing_count;
 }

@@ -53,6 +53,7 @@ struct dps_lane {
 	/* What was emitted and the port has not taken yet: nothing more is emitted until it has. */
 	struct dps_outgoing outgoing[DPS_PORT_BURST];
 	unsigned int outgoing_first;
+	unsigned int outgoing_sealed; /* those from here on wait for room to be sealed into */
 	unsigned int outgoing_count;
 
 	uint32_t *free_rooms; /* a stack */
@@ -118,11 +119,14 @@ bool dps_lane_init_rooms(struct dps_lane *lane);
 /* The port is done with so many bodies in what a token stands for: a slot, or a room. */
 void dps_lane_give_back(struct dps_lane *lane, uint32_t token, uint32_t count);
 
-/* How many packets may be emitted: each may need a room. */
-unsigned int dps_lane_burst_room(const struct dps_lane *lane);
-
-/* Seals what was emitted; slots that were sealed from are the engine's again. */
+/*
+ * Seals what was emitted and is not sealed yet, as far as there is room; slots that were sealed
+ * from are the engine's again. Each is sealed once, however often it is offered.
+ */
 void dps_lane_seal_burst(struct dps_lane *lane);
+
+/* What was emitted and not taken will not be sent. */
+void dps_lane_drop_unsent(struct dps_lane *lane);
 
 struct dps_seal *dps_lane_seal_of(const struct dps_lane *lane, uint32_t path);
 

@@ -49,6 +49,18 @@ struct dps_port_ops {
 	/* Gives back all datagrams of the last receive. */
 	void (*release)(struct dps_port *port, struct dps_incoming *incoming, unsigned int count);
 	/*
+	 * Makes room in memory of the port's own for the bodies of the first n of count datagrams,
+	 * which then leave from there without a copy, and returns n; 0 while there is none. Sets
+	 * room (for body_bytes; head and remote stay as they are) and owner of each. What was made
+	 * room for is sent, as often as it takes, or forgone. NULL where bodies leave from where
+	 * they lie, or are copied in any case.
+	 */
+	unsigned int (*reserve)(struct dps_port *port, struct dps_outgoing *outgoing,
+				unsigned int count);
+	/* What was reserved for these is the port's again; they will not be sent. With reserve. */
+	void (*forgo)(struct dps_port *port, const struct dps_outgoing *outgoing,
+		      unsigned int count);
+	/*
 	 * Takes the first n of count datagrams and returns n; the caller offers the rest again.
 	 * The token of each that has a body is given back through on_released, those that are the
 	 * same and come together perhaps at once.

@@ -212,6 +212,8 @@ static void build(struct dps_engine *engine, struct dps_path *path, const struct
 	out->body = dps_slots_at(&engine->slots, out->token) +
 		    (choice->offset & (engine->limits.chunk_bytes - 1));
 	out->body_bytes = choice->bytes;
+	out->room = NULL;
+	out->owner = NULL;
 	if (choice->has_digest) {
 		memcpy(head + DPS_ENVELOPE_BYTES,
 		       &dps_piece_state_of(engine, choice->chunk, choice->extent)->digest,

@@ -95,13 +95,16 @@ static uint32_t room_bytes_of(const struct dps_port *port)
 	return bytes;
 }
 
-/* Memory for what is encrypted and not yet sent; what is clear is sent from where it lies. */
+/*
+ * Memory for what is encrypted and not yet sent, where the port has none of its own for that; what
+ * is clear is sent from where it lies.
+ */
 static int add_rooms(const struct dps_node_lane_config *config, struct dps_lane_config *lane,
 		     char *why, size_t why_bytes)
 {
 	struct dps_port *port = config->port;
 
-	if (config->options->is_clear)
+	if (config->options->is_clear || port->ops->reserve)
 		return 0;
 	lane->room_bytes = room_bytes_of(port);
 	lane->rooms_count = DPS_NODE_LANE_ROOMS_BYTES / lane->room_bytes;

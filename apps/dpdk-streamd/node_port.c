@@ -65,6 +65,7 @@ static int open_ethdev(struct dps_node_port *port, const struct dps_options *opt
 		.mtu = (uint32_t)options->mtu,
 		.udp_port = DPS_UDP_PORT_DEFAULT,
 		.queues = (uint16_t)options->lanes,
+		.is_sealed = !options->is_clear,
 	};
 	int result = 0;
 

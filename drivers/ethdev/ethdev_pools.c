@@ -37,7 +37,8 @@ int ethdev_pools_create(struct ethdev *ethdev, int socket)
 	uint32_t rx_bytes = ethdev->frame_bytes;
 	/* A cache would hide buffers from the refill of a zero-copy ring, and from a recall. */
 	uint32_t cache = ethdev->is_zero_copy ? 0 : CACHE_COUNT;
-	uint32_t head_bytes = ethdev->copies_bodies
+	/* Of a whole frame, with what it takes to begin its body on a line of the cache. */
+	uint32_t head_bytes = ethdev->copies_bodies || ethdev->lends_rooms
 				      ? ethdev->frame_bytes
 				      : DPS_PORT_HEAD_BYTES + DPS_FRAME_TEMPLATE_BYTES;
 

@@ -231,6 +231,8 @@ static void ethdev_close(struct dps_port *port)
 static const struct dps_port_ops ethdev_ops = {
 	.receive = ethdev_receive,
 	.release = ethdev_release,
+	.reserve = ethdev_reserve,
+	.forgo = ethdev_forgo,
 	.send = ethdev_send,
 	.poll = ethdev_poll,
 	.is_up = ethdev_is_up,
@@ -240,6 +242,21 @@ static const struct dps_port_ops ethdev_ops = {
 	.allocate = ethdev_allocate,
 	.close = ethdev_close,
 };
+
+static void set_lending(struct ethdev *leader, bool is_sealed)
+{
+	for (uint16_t i = 0; i < leader->queues_count; i++) {
+		struct ethdev *view = leader->views[i];
+
+		view->lends_rooms = is_sealed && !view->is_zero_copy;
+		view->ops = ethdev_ops;
+		if (!view->lends_rooms) {
+			view->ops.reserve = NULL;
+			view->ops.forgo = NULL;
+		}
+		view->port.ops = &view->ops;
+	}
+}
 
 static int create_bodies(struct ethdev *ethdev)
 {
@@ -286,12 +303,15 @@ static void give_up_zero_copy(struct ethdev *leader)
 	}
 }
 
-static int create_memory(struct ethdev *ethdev, char *why, size_t why_bytes)
+static int create_memory(struct ethdev *ethdev, bool is_sealed, char *why, size_t why_bytes)
 {
-	int err = create_pools(ethdev);
+	int err;
 
+	set_lending(ethdev, is_sealed);
+	err = create_pools(ethdev);
 	if (err == 0 && ethdev->is_zero_copy && !are_sharable(ethdev)) {
 		give_up_zero_copy(ethdev);
+		set_lending(ethdev, is_sealed);
 		err = create_pools(ethdev);
 	}
 	for (uint16_t i = 0; i < ethdev->queues_count && err == 0; i++)
@@ -397,7 +417,6 @@ int dps_ethdev_open(struct dps_port **ports, const struct dps_ethdev_config *con
 	ethdev->name = *config->name;
 	ethdev->serial = serial;
 	serial = (uint16_t)(serial + queues);
-	ethdev->port.ops = &ethdev_ops;
 	ethdev->port.name = ethdev->name.text;
 	ethdev->leader = ethdev->views[0] = ethdev;
 	ethdev->queues_count = ethdev->open_count = 1;
@@ -406,12 +425,12 @@ int dps_ethdev_open(struct dps_port **ports, const struct dps_ethdev_config *con
 		err = create_views(ethdev, queues, why, why_bytes);
 	/* Whether net_memif may share the buffers must be known before there is a device. */
 	if (err == 0 && ethdev->is_memif)
-		err = create_memory(ethdev, why, why_bytes);
+		err = create_memory(ethdev, config->is_sealed, why, why_bytes);
 	if (err == 0)
 		err = ethdev_device_attach(ethdev, config, why, why_bytes);
 	ethdev_queues_adopt(ethdev);
 	if (err == 0 && ethdev->rx_pool == NULL)
-		err = create_memory(ethdev, why, why_bytes);
+		err = create_memory(ethdev, config->is_sealed, why, why_bytes);
 	if (err == 0)
 		err = ethdev_device_configure(ethdev, why, why_bytes);
 	if (err == 0) {

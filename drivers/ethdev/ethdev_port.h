@@ -30,6 +30,12 @@ struct dps_ethdev_config {
 	uint16_t udp_port;    /* ours */
 	uint16_t descriptors; /* of each ring; 0: 256, or what the device needs */
 	uint16_t queues;      /* pairs, one for each lane; 0: 1 */
+	/*
+	 * Bodies are encrypted: the port has reserve and forgo, and buffers of whole frames for
+	 * them. A memif client that receives without a copy has neither: it sends next to nothing,
+	 * and what its peer may hold of its buffers can not be told when the peer dies.
+	 */
+	bool is_sealed;
 };
 
 /*

@@ -56,6 +56,7 @@ enum ethdev_search {
  */
 struct ethdev {
 	struct dps_port port;
+	struct dps_port_ops ops; /* the port's: without reserve where it lends no rooms */
 	struct dps_gate_side gate;
 	struct dps_port_name name;
 	char device[RTE_ETH_NAME_MAX_LEN];
@@ -72,6 +73,7 @@ struct ethdev {
 	bool has_kernel_side; /* a network interface named what stands behind it */
 	int groups_fd;	      /* keeps that interface listening to groups; -1: none */
 	bool copies_bodies;   /* the device takes one segment, or keeps it out of our sight */
+	bool lends_rooms;     /* bodies are written into frames of its own */
 	bool needs_iova;
 	bool can_clean; /* rte_eth_tx_done_cleanup works */
 	struct dps_frame_self self;
@@ -85,7 +87,8 @@ struct ethdev {
 	enum dps_frame_checksum checksum_ipv6;
 
 	struct rte_mempool *rx_pool;
-	struct rte_mempool *head_pool;	  /* headers and head; whole frames when copying */
+	struct rte_mempool
+		*head_pool; /* headers and head; whole frames to copy or write bodies to */
 	struct rte_mempool *body_pool;	  /* no room of their own */
 	struct rte_mempool *control_pool; /* whole frames */
 
@@ -164,6 +167,13 @@ void ethdev_drop_unsent(struct ethdev *ethdev);
 void ethdev_send_control(struct ethdev *ethdev, struct rte_mbuf *frame);
 /* Gives back the tokens of bodies that the device never freed. */
 void ethdev_release_bodies(struct ethdev *ethdev);
+
+/* ethdev_reserve.c */
+unsigned int ethdev_reserve(struct dps_port *port, struct dps_outgoing *outgoing,
+			    unsigned int count);
+void ethdev_forgo(struct dps_port *port, const struct dps_outgoing *outgoing, unsigned int count);
+/* Puts headers and head in front of a body in its room. */
+void ethdev_complete(const struct dps_frame_template *template, const struct dps_outgoing *out);
 
 /* ethdev_receive.c */
 unsigned int ethdev_receive(struct dps_port *port, struct dps_incoming *incoming,

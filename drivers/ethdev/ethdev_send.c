@@ -157,7 +157,9 @@ void ethdev_drop_unsent(struct ethdev *ethdev)
 static void drop(struct ethdev *ethdev, const struct dps_outgoing *out)
 {
 	ethdev->port.counters.send_errors++;
-	if (out->body != NULL)
+	if (out->owner != NULL)
+		ethdev_forgo(&ethdev->port, out, 1);
+	else if (out->body != NULL)
 		release_token(ethdev, out->token);
 }
 
@@ -189,6 +191,47 @@ static void transmit_or_keep(struct ethdev *ethdev, struct rte_mbuf **frames, un
 	ethdev->port.counters.refused_sends += count - sent;
 }
 
+static void count_sent(struct dps_port *port, const struct dps_outgoing *out)
+{
+	port->counters.sent_datagrams++;
+	port->counters.sent_bytes += out->head_bytes;
+	if (out->body != NULL)
+		port->counters.sent_bytes += out->body_bytes;
+}
+
+/* Datagrams whose frames are there. */
+static void send_reserved(struct ethdev *ethdev, const struct dps_outgoing *outgoing,
+			  unsigned int count)
+{
+	struct rte_mbuf *frames[DPS_PORT_BURST];
+	unsigned int frames_count = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		const struct dps_frame_template *template = find_template(ethdev, &outgoing[i]);
+
+		if (template == NULL) {
+			drop(ethdev, &outgoing[i]);
+			continue;
+		}
+		ethdev_complete(template, &outgoing[i]);
+		set_offloads(ethdev, template, outgoing[i].owner);
+		count_sent(&ethdev->port, &outgoing[i]);
+		frames[frames_count++] = outgoing[i].owner;
+	}
+	transmit_or_keep(ethdev, frames, frames_count);
+}
+
+/* How many of the first have a frame, or have none, as the first. */
+static unsigned int same_kind(const struct dps_outgoing *outgoing, unsigned int count)
+{
+	bool is_reserved = outgoing[0].owner != NULL;
+	unsigned int i = 1;
+
+	while (i < count && (outgoing[i].owner != NULL) == is_reserved)
+		i++;
+	return i;
+}
+
 unsigned int ethdev_send(struct dps_port *port, const struct dps_outgoing *outgoing,
 			 unsigned int count)
 {
@@ -205,6 +248,12 @@ unsigned int ethdev_send(struct dps_port *port, const struct dps_outgoing *outgo
 	if (ethdev->unsent_count != 0 && !ethdev_send_unsent(ethdev))
 		return 0;
 	count = (unsigned int)dps_min_u64(count, DPS_PORT_BURST);
+	if (ethdev->lends_rooms && count != 0)
+		count = same_kind(outgoing, count);
+	if (count != 0 && outgoing[0].owner != NULL) {
+		send_reserved(ethdev, outgoing, count);
+		return count;
+	}
 	if (!ethdev->copies_bodies)
 		count = (unsigned int)dps_min_u64(count, ethdev->bodies_free_count);
 	if (count == 0 || !take_buffers(ethdev, heads, segments, count))
@@ -213,10 +262,7 @@ unsigned int ethdev_send(struct dps_port *port, const struct dps_outgoing *outgo
 		struct rte_mbuf *segment = ethdev->copies_bodies ? NULL : segments[i];
 
 		if (build(ethdev, &outgoing[i], heads[i], segment)) {
-			port->counters.sent_datagrams++;
-			port->counters.sent_bytes += outgoing[i].head_bytes;
-			if (outgoing[i].body != NULL)
-				port->counters.sent_bytes += outgoing[i].body_bytes;
+			count_sent(port, &outgoing[i]);
 			frames[frames_count++] = heads[i];
 		} else {
 			drop(ethdev, &outgoing[i]);

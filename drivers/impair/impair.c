@@ -48,6 +48,22 @@ static void impair_turn_remote(struct dps_port *port, uint32_t remote)
 		inner->ops->turn_remote(inner, remote);
 }
 
+static unsigned int impair_reserve(struct dps_port *port, struct dps_outgoing *outgoing,
+				   unsigned int count)
+{
+	struct dps_port *inner = dps_impair_of(port)->inner;
+
+	return inner->ops->reserve(inner, outgoing, count);
+}
+
+static void impair_forgo(struct dps_port *port, const struct dps_outgoing *outgoing,
+			 unsigned int count)
+{
+	struct dps_port *inner = dps_impair_of(port)->inner;
+
+	inner->ops->forgo(inner, outgoing, count);
+}
+
 static void *impair_allocate(struct dps_port *port, size_t bytes)
 {
 	struct dps_port *inner = dps_impair_of(port)->inner;
@@ -77,6 +93,8 @@ static void impair_close(struct dps_port *port)
 static const struct dps_port_ops impair_ops = {
 	.receive = dps_impair_receive,
 	.release = dps_impair_release,
+	.reserve = impair_reserve,
+	.forgo = impair_forgo,
 	.send = dps_impair_send,
 	.poll = impair_poll,
 	.is_up = impair_is_up,
@@ -134,8 +152,13 @@ int dps_impair_open(struct dps_port *inner, const struct dps_impair_options *opt
 
 	if (impair == NULL)
 		return -ENOMEM;
+	impair->ops = impair_ops;
+	if (!inner->ops->reserve || options->hold_ns != 0) {
+		impair->ops.reserve = NULL;
+		impair->ops.forgo = NULL;
+	}
 	impair->port = (struct dps_port){
-		.ops = &impair_ops,
+		.ops = &impair->ops,
 		.name = inner->name,
 		.local = inner->local,
 		.mtu = inner->mtu,

@@ -31,7 +31,9 @@ struct dps_impair_counters {
  *
  * Bodies: that of a lost datagram is given back at once; so is that of one that goes on as a copy,
  * unless bodies are held. A held body is summed when it is sent and again when it is given back:
- * a slot used again too early stops the process (drivers/impair/holds.h).
+ * a slot used again too early stops the process (drivers/impair/holds.h). Rooms are inner's; while
+ * bodies are held there are none, so that they lie in the caller's memory, which is what is looked
+ * at.
  *
  * Memory is taken here and nowhere else: nothing for loss and blackout; for fates that need
  * copies DPS_IMPAIR_COPIES datagrams of inner's MTU for each direction (with a delay

@@ -18,6 +18,7 @@ struct dps_impair_fate {
 /* Owner: the port's lane. */
 struct dps_impair {
 	struct dps_port port;
+	struct dps_port_ops ops; /* what inner has not, it has not either */
 	struct dps_port *inner;
 	struct dps_impair_options options;
 	struct dps_impair_counters counters;

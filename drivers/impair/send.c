@@ -37,13 +37,24 @@ void dps_impair_release_due(struct dps_impair *impair, uint64_t now_ns)
 		give_back(impair, token, 1);
 }
 
+/* Of a datagram that inner will not get. */
+static void give_up(struct dps_impair *impair, const struct dps_outgoing *outgoing)
+{
+	if (outgoing->owner != NULL)
+		impair->inner->ops->forgo(impair->inner, outgoing, 1);
+	else if (outgoing->body != NULL)
+		give_back(impair, outgoing->token, 1);
+}
+
 /* The body of a datagram that goes on as a copy. */
 static void finish_body(struct dps_impair *impair, const struct dps_outgoing *outgoing)
 {
 	int hold = DPS_HOLDS_NONE;
 
-	if (outgoing->body == NULL)
+	if (outgoing->body == NULL || outgoing->owner != NULL) {
+		give_up(impair, outgoing);
 		return;
+	}
 	if (impair->options.hold_ns != 0)
 		hold = dps_holds_take(&impair->holds, outgoing->body, outgoing->body_bytes,
 				      outgoing->token);
@@ -228,8 +239,7 @@ static unsigned int send_some(struct dps_impair *impair, const struct dps_outgoi
 
 	if (dps_impair_is_blacked_out(impair) || fates[0].is_lost) {
 		impair->counters.sent_lost++;
-		if (outgoing->body != NULL)
-			give_back(impair, outgoing->token, 1);
+		give_up(impair, outgoing);
 		return 1;
 	}
 	if (dps_impair_needs_copy(&impair->options, &fates[0]) && outgoing->head_bytes != 0)

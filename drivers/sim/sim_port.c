@@ -181,7 +181,10 @@ static void check_outgoing(struct dps_sim_port *self, const struct dps_outgoing 
 	else if ((outgoing->body == NULL) != (outgoing->body_bytes == 0))
 		dps_sim_fail(self->node.sim, "%s: a body without bytes, or bytes without a body",
 			     port->name);
-	else if (outgoing->body != NULL &&
+	else if (outgoing->owner != NULL && !dps_sim_rooms_is_lent(&self->rooms, outgoing))
+		dps_sim_fail(self->node.sim, "%s: a room that is not lent, or a body elsewhere",
+			     port->name);
+	else if (outgoing->owner == NULL && outgoing->body != NULL &&
 		 !is_registered(self, outgoing->body, outgoing->body_bytes))
 		dps_sim_fail(self->node.sim, "%s: a body that is not in the port's memory",
 			     port->name);
@@ -230,7 +233,9 @@ static unsigned int send(struct dps_port *port, const struct dps_outgoing *outgo
 		dps_sim_trace_datagram(&sim->trace, sim->now_ns, port->name, ">", packet->bytes,
 				       packet->length);
 		dps_sim_link_send(self->link, self->side, packet);
-		if (outgoing[i].body == NULL)
+		if (outgoing[i].owner != NULL)
+			dps_sim_rooms_give(&self->rooms, &outgoing[i]);
+		if (outgoing[i].owner != NULL || outgoing[i].body == NULL)
 			continue;
 		self->bodies_taken++;
 		if (self->config.hold_ns_max == 0)
@@ -239,6 +244,29 @@ static unsigned int send(struct dps_port *port, const struct dps_outgoing *outgo
 			hold(self, &outgoing[i]);
 	}
 	return taken;
+}
+
+/* Memory may be short for a part of a burst, or all of it. */
+static unsigned int reserve(struct dps_port *port, struct dps_outgoing *outgoing,
+			    unsigned int count)
+{
+	struct dps_sim_port *self = of(port);
+
+	count = (unsigned int)dps_min_u64(count, self->rooms.free_count);
+	if (dps_sim_chance(&self->node, self->config.refuse_ppm))
+		count = (unsigned int)dps_random_below(&self->node.random, count + 1);
+	for (unsigned int i = 0; i < count; i++) {
+		if (outgoing[i].owner != NULL)
+			dps_sim_fail(self->node.sim, "%s: room is made twice", port->name);
+		dps_sim_rooms_lend(&self->rooms, &outgoing[i]);
+	}
+	return count;
+}
+
+static void forgo(struct dps_port *port, const struct dps_outgoing *outgoing, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		dps_sim_rooms_give(&of(port)->rooms, &outgoing[i]);
 }
 
 static void poll(struct dps_port *port, uint64_t now_ns)
@@ -301,6 +329,7 @@ static void empty(struct dps_sim_port *self)
 	for (uint32_t i = 0; i < self->regions_count; i++)
 		free(self->regions[i].memory);
 	self->regions_count = 0;
+	dps_sim_rooms_recall(&self->rooms);
 }
 
 static void close_port(struct dps_port *port)
@@ -318,6 +347,7 @@ static void close_port(struct dps_port *port)
 		free(held);
 	}
 	free(self->rx);
+	dps_sim_rooms_fini(&self->rooms);
 	dps_sim_link_forget(self->link, self);
 }
 
@@ -338,6 +368,8 @@ void dps_sim_port_revive(struct dps_sim_port *port)
 static const struct dps_port_ops ops = {
 	.receive = receive,
 	.release = release,
+	.reserve = reserve,
+	.forgo = forgo,
 	.send = send,
 	.poll = poll,
 	.is_up = is_up,
@@ -372,7 +404,14 @@ void dps_sim_port_open(struct dps_sim_port *port, struct dps_sim_link *link, uns
 	while (link->ports[side][port->index] != NULL)
 		DPS_ASSERT(++port->index < DPS_SIM_LINK_PORTS);
 	link->ports[side][port->index] = port;
-	port->port.ops = &ops;
+	port->ops = ops;
+	if (config->lends_rooms) {
+		dps_sim_rooms_init(&port->rooms, config->mtu);
+	} else {
+		port->ops.reserve = NULL;
+		port->ops.forgo = NULL;
+	}
+	port->port.ops = &port->ops;
 	port->port.name = name;
 	port->port.mtu = config->mtu;
 	port->port.local = (struct dps_address){

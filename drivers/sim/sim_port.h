@@ -3,6 +3,7 @@
 #pragma once
 #include "drivers/port.h"
 #include "drivers/sim/sim_link.h"
+#include "drivers/sim/sim_rooms.h"
 
 enum dps_sim_port_limits {
 	DPS_SIM_PORT_REMOTES = 64,
@@ -25,6 +26,7 @@ struct dps_sim_port_config {
 	 * for measuring. Needs a thin packet pool.
 	 */
 	bool is_thin;
+	bool lends_rooms; /* as ports do that bodies are encrypted into; with its moods */
 };
 
 struct dps_sim_region {
@@ -36,6 +38,7 @@ struct dps_sim_held; /* a body that a port has not given back */
 
 struct dps_sim_port {
 	struct dps_port port;
+	struct dps_port_ops ops;  /* the port's: without reserve where it lends no rooms */
 	struct dps_sim_node node; /* wakes the host when the port has something for it */
 	struct dps_sim_port_config config;
 	struct dps_sim_link *link;
@@ -53,6 +56,7 @@ struct dps_sim_port {
 	uint64_t full_until_ns; /* after a refusal */
 	struct dps_sim_region regions[DPS_SIM_PORT_REGIONS];
 	uint32_t regions_count;
+	struct dps_sim_rooms rooms;
 	bool is_dead; /* its host died: what arrives finds nobody */
 	uint64_t bodies_taken;
 	uint64_t bodies_released;

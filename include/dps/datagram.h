@@ -18,7 +18,8 @@ struct dps_incoming {
 /*
  * A datagram to send: head, then body. head is borrowed for the call that takes it. body (may be
  * NULL) stays untouched and unmoved until the token is given back, once per datagram that was
- * taken and has a body.
+ * taken and has a body. One that has an owner lies in memory of the port's: its body is its room,
+ * and no token is given back.
  */
 struct dps_outgoing {
 	uint8_t *head;
@@ -29,6 +30,7 @@ struct dps_outgoing {
 	uint32_t token;	 /* the slot that body lies in */
 	uint32_t path;	 /* of the engine, and its number there: what the seal needs */
 	uint64_t packet_number;
-	uint8_t *
-		room; /* where a seal that encrypts puts the body; set by whoever has such a seal */
+	/* Where a seal that encrypts puts the body; set by who has such a seal, owner by a port. */
+	uint8_t *room;
+	void *owner; /* the port's, not to be touched; NULL: the room is not in its memory */
 };

@@ -28,7 +28,6 @@ enum {
 	TURN_NS = 10000, /* a burst of 8 KiB packets at 200 Gb/s */
 	WARM_PACKETS = 8192,
 	STORED_STEP_BYTES = 4 << 20,
-	ROOMS = 256,
 	PUBLISHED_TURNS = 200, /* after so many a lane has published what it counted */
 	TURNS_MAX = 10000000,
 };
@@ -78,14 +77,6 @@ static uint64_t now_ns(struct dps_clock *clock)
 	return world.now_ns;
 }
 
-static void add_rooms(struct dps_lane_config *config)
-{
-	config->room_bytes = MEMORY_PORT_DATAGRAM_BYTES;
-	config->rooms_count = ROOMS;
-	config->rooms = aligned_alloc(DPS_PAGE_BYTES, (size_t)ROOMS * config->room_bytes);
-	DPS_ASSERT(config->rooms != NULL);
-}
-
 static void create_lane(unsigned int side)
 {
 	struct dps_lane_config config = {
@@ -104,8 +95,6 @@ static void create_lane(unsigned int side)
 		config.limits.channels = options.transfers;
 	slots_bytes = (size_t)config.limits.slots * config.limits.chunk_bytes;
 	config.slots = aligned_alloc(DPS_PAGE_BYTES, slots_bytes);
-	if (options.is_sealed)
-		add_rooms(&config);
 	if (side == EXPORTER)
 		result = dps_generate_open(
 			&(struct dps_generate_config){

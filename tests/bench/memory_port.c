@@ -37,6 +37,26 @@ static void memory_release(struct dps_port *base, struct dps_incoming *incoming,
 	memory_of(base)->tail += count;
 }
 
+/* A lane has a burst at most, so those of the one before it are sent. */
+static unsigned int memory_reserve(struct dps_port *base, struct dps_outgoing *outgoing,
+				   unsigned int count)
+{
+	struct memory_port *port = memory_of(base);
+
+	for (unsigned int i = 0; i < count; i++) {
+		outgoing[i].room = port->rooms + (size_t)(port->next_room++ % MEMORY_PORT_ROOMS) *
+							 MEMORY_PORT_DATAGRAM_BYTES;
+		outgoing[i].owner = port;
+	}
+	return count;
+}
+
+static void memory_forgo(struct dps_port *base, const struct dps_outgoing *outgoing,
+			 unsigned int count)
+{
+	(void)base, (void)outgoing, (void)count;
+}
+
 static bool is_lost(struct memory_port *port)
 {
 	if (port->loss_one_in == 0)
@@ -65,7 +85,8 @@ static unsigned int memory_send(struct dps_port *base, const struct dps_outgoing
 				out->head_bytes + out->body_bytes;
 		}
 	}
-	dps_port_release_bodies(base, outgoing, i);
+	if (i > 0 && !outgoing[0].owner) /* all of a lane are the same here */
+		dps_port_release_bodies(base, outgoing, i);
 	return i;
 }
 
@@ -94,6 +115,8 @@ static void memory_remove_remote(struct dps_port *port, uint32_t remote)
 static const struct dps_port_ops memory_ops = {
 	.receive = memory_receive,
 	.release = memory_release,
+	.reserve = memory_reserve,
+	.forgo = memory_forgo,
 	.send = memory_send,
 	.poll = memory_poll,
 	.is_up = memory_is_up,
@@ -111,15 +134,19 @@ bool memory_port_open_pair(struct memory_port ports[2], uint32_t mtu, uint32_t l
 			.chance = i + 1,
 			.datagrams =
 				malloc((size_t)MEMORY_PORT_PLACES * MEMORY_PORT_DATAGRAM_BYTES),
+			.rooms = malloc((size_t)MEMORY_PORT_ROOMS * MEMORY_PORT_DATAGRAM_BYTES),
 		};
 	}
-	return ports[0].datagrams != NULL && ports[1].datagrams != NULL;
+	return ports[0].datagrams != NULL && ports[1].datagrams != NULL && ports[0].rooms != NULL &&
+	       ports[1].rooms != NULL;
 }
 
 void memory_port_close_pair(struct memory_port ports[2])
 {
-	free(ports[0].datagrams);
-	free(ports[1].datagrams);
+	for (unsigned int i = 0; i < 2; i++) {
+		free(ports[i].datagrams);
+		free(ports[i].rooms);
+	}
 }
 
 bool memory_port_inject(struct memory_port *port, const uint8_t *bytes, uint32_t length)

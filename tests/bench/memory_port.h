@@ -9,6 +9,7 @@
 enum {
 	MEMORY_PORT_PLACES = 512, /* datagrams on their way in one direction; a power of two */
 	MEMORY_PORT_DATAGRAM_BYTES = 9216,
+	MEMORY_PORT_ROOMS = 2 * DPS_PORT_BURST,
 };
 
 struct memory_port {
@@ -18,6 +19,8 @@ struct memory_port {
 	uint32_t lengths[MEMORY_PORT_PLACES];
 	uint32_t head; /* counts up */
 	uint32_t tail;
+	uint8_t *rooms; /* that bodies are sealed into, used in turn */
+	uint32_t next_room;
 	uint32_t loss_one_in; /* of what this port sends; 0 for none */
 	uint64_t chance;
 };

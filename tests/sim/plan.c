@@ -147,6 +147,8 @@ static void draw_host(struct plan *plan, struct rig *rig, unsigned int side)
 	};
 	uint64_t chunks = plan->window_bytes / plan->chunk_bytes;
 
+	/* Not drawn, as above. */
+	host.port.lends_rooms = (plan->config.seed / 2 + side) % 2 == 0;
 	host.limits.slots = (uint32_t)(chunks + 1 + between(plan, 0, chunks));
 	while (host.limits.ring_chunks < chunks)
 		host.limits.ring_chunks *= 2;
@@ -435,10 +437,11 @@ void plan_print(const struct rig *rig, FILE *out)
 		const struct rig_host *host = &rig->hosts[i];
 
 		fprintf(out,
-			"  host %u: side %u, mtu %u, chunk %u, slots %u, sent %u, hold %" PRIu64
+			"  host %u: side %u, mtu %u, chunk %u, slots %u, sent %u, %shold %" PRIu64
 			" us, refuse %u ppm, rx %u, stalls %u ppm, disk %" PRIu64 " B/s\n",
 			i, host->port.side, host->port.config.mtu, host->limits.chunk_bytes,
 			host->limits.slots, host->limits.sent_packets,
+			host->port.config.lends_rooms ? "lends rooms, " : "",
 			host->port.config.hold_ns_max / 1000, host->port.config.refuse_ppm,
 			host->port.config.rx_packets_max, host->host.config.stall_ppm,
 			host->disk.config.bytes_per_s);

@@ -113,6 +113,85 @@ static void send__finds_a_body_outside_of_the_ports_memory(void **state)
 	link_world_end(world, "not in the port's memory");
 }
 
+/* Makes room for a datagram of so many bytes in all, and fills it as the body at memory is. */
+static struct dps_outgoing make_room(struct link_world *world, uint8_t *head, uint32_t length)
+{
+	struct dps_outgoing outgoing = {
+		.head = head,
+		.head_bytes = DPS_ENVELOPE_BYTES,
+		.body = world->memory,
+		.body_bytes = length - DPS_ENVELOPE_BYTES,
+		.remote = world->to_b,
+	};
+
+	assert_int_equal(world->a.port.ops->reserve(&world->a.port, &outgoing, 1), 1);
+	memcpy(outgoing.room, outgoing.body, outgoing.body_bytes);
+	outgoing.body = outgoing.room;
+	return outgoing;
+}
+
+static struct link_world *lending_world(void)
+{
+	struct dps_sim_port_config config = dps_sim_port_plain;
+
+	config.lends_rooms = true;
+	return link_world_new(1, &no_limits, &config);
+}
+
+static void reserve__lends_rooms_until_they_are_sent_or_forgone(void **state)
+{
+	struct link_world *world = lending_world();
+	struct dps_port *port = &world->a.port;
+	uint8_t head[DPS_ENVELOPE_BYTES] = { 0 };
+	struct dps_incoming incoming[1];
+
+	(void)state;
+	memset(world->memory, 0xab, 8192);
+	for (unsigned int i = 0; i < 3 * DPS_SIM_ROOMS; i++) {
+		struct dps_outgoing outgoing = make_room(world, head, 8000);
+
+		if (i % 3 == 0)
+			port->ops->forgo(port, &outgoing, 1);
+		else
+			assert_int_equal(port->ops->send(port, &outgoing, 1), 1);
+	}
+	assert_true(dps_sim_run_until(&world->sim, START + 1000));
+	assert_int_equal(world->b.port.ops->receive(&world->b.port, incoming, 1), 1);
+	assert_int_equal(incoming[0].length, 8000);
+	assert_memory_equal(incoming[0].bytes + DPS_ENVELOPE_BYTES, world->memory, 7944);
+	world->b.port.ops->release(&world->b.port, incoming, 1);
+	assert_int_equal(world->released_count, 0); /* no token of theirs comes back */
+	link_world_end(world, "");
+}
+
+static void reserve__lends_no_more_than_there_are(void **state)
+{
+	struct link_world *world = lending_world();
+	uint8_t head[DPS_ENVELOPE_BYTES] = { 0 };
+	struct dps_outgoing outgoing[DPS_PORT_BURST] = { { .head = head } };
+
+	(void)state;
+	for (unsigned int i = 0; i < DPS_SIM_ROOMS - 2; i++)
+		make_room(world, head, 100);
+	assert_int_equal(world->a.port.ops->reserve(&world->a.port, outgoing, 5), 2);
+	assert_int_equal(world->a.port.ops->reserve(&world->a.port, outgoing + 2, 3), 0);
+	link_world_end(world, "");
+}
+
+static void send__finds_a_room_that_is_not_lent(void **state)
+{
+	struct link_world *world = lending_world();
+	struct dps_port *port = &world->a.port;
+	uint8_t head[DPS_ENVELOPE_BYTES] = { 0 };
+	struct dps_outgoing outgoing = make_room(world, head, 5000);
+
+	(void)state;
+	port->ops->send(port, &outgoing, 1);
+	assert_string_equal(world->sim.failure, "");
+	port->ops->send(port, &outgoing, 1);
+	link_world_end(world, "a room that is not lent");
+}
+
 static void send__finds_a_datagram_that_is_too_long(void **state)
 {
 	const struct dps_sim_port_config config = { .mtu = 1500, .rx_packets_max = 8 };
@@ -279,6 +358,9 @@ int main(void)
 		cmocka_unit_test(send__gives_every_held_body_back_once),
 		cmocka_unit_test(send__finds_a_body_that_changes_while_it_is_held),
 		cmocka_unit_test(send__finds_a_body_outside_of_the_ports_memory),
+		cmocka_unit_test(reserve__lends_rooms_until_they_are_sent_or_forgone),
+		cmocka_unit_test(reserve__lends_no_more_than_there_are),
+		cmocka_unit_test(send__finds_a_room_that_is_not_lent),
 		cmocka_unit_test(send__finds_a_datagram_that_is_too_long),
 		cmocka_unit_test(send__refuses_and_takes_again_later),
 		cmocka_unit_test(send__to_nobody_is_taken_and_lost),
