@@ -4,11 +4,12 @@
  * hold our lanes and a raw forwarder, the ceiling, and do one or the other; this one conducts them.
  * They take turns of some ten milliseconds, as the machine is not the same for long.
  *
- * usage: bench_pair PAYLOAD PAIRS     (PAYLOAD: 1408 or 8192)
- * Prints what the ceilings were best at, `best NAME SLOTS_BYTES BURST RING GBPS`, then a line for
- * each round: `pair OURS CLEAR COPY HAD`, in Gb/s of payload, and the share of a processor that the
- * lane had which had least; and what limited ours, `limited NAME SHARE`. Rounds in which that was
- * less than 0.9 measured the scheduler: as many again are made, PAIRS at most.
+ * usage: bench_pair PAYLOAD PAIRS clear|sealed     (PAYLOAD: 1408 or 8192)
+ * Prints what the ceilings were best at, `best NAME SLOTS_BYTES BURST RING GBPS` (clear or sealed,
+ * and copy), then a line for each round: `pair OURS SAME COPY HAD`, in Gb/s of payload, and the
+ * share of a processor that the lane had which had least; and what limited ours, `limited NAME
+ * SHARE`. Rounds in which that was less than 0.9 measured the scheduler: as many again are made,
+ * PAIRS at most.
  */
 #include "tests/bench/pair_shared.h"
 #include <errno.h>
@@ -277,30 +278,53 @@ static int finish(void)
 	return failures != 0;
 }
 
-static int create_shared(uint32_t payload_bytes)
+static int create_shared(uint32_t payload_bytes, bool is_sealed)
 {
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	if (shared == MAP_FAILED)
 		return -errno;
 	shared->payload_bytes = payload_bytes;
+	shared->is_sealed = is_sealed;
 	shared->mtu = payload_bytes > 1408 ? 9000 : 1500;
 	strcpy(shared->folder, "/tmp/dps-bench-XXXXXX");
 	return mkdtemp(shared->folder) != NULL ? 0 : -errno;
 }
 
+/* Both ceilings beside ours, until there are enough fair rounds. */
+static void compare(const struct pair_plan *same, const struct pair_plan *copy, unsigned long pairs)
+{
+	const struct pair_plan ours = { .mode = PAIR_OURS };
+
+	for (unsigned long i = 0, fair = 0; i < 2 * pairs && fair < pairs; i++) {
+		double first, second, third;
+
+		least_share = 1;
+		/* Neighbours in time, and neither always first. */
+		first = measure(i % 2 == 0 ? &ours : same);
+		second = measure(i % 2 == 0 ? same : &ours);
+		third = measure(copy);
+		fair += least_share >= fair_share;
+		printf("pair %.3f %.3f %.3f %.3f\n", i % 2 == 0 ? first : second,
+		       i % 2 == 0 ? second : first, third, least_share);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct pair_plan ours = { .mode = PAIR_OURS }, clear, copy;
+	struct pair_plan same, copy;
 	unsigned long payload = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
 	unsigned long pairs = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+	const char *seal = argc > 3 ? argv[3] : "";
+	bool is_sealed = strcmp(seal, "sealed") == 0;
 	int result;
 
-	if ((payload != 1408 && payload != 8192) || pairs == 0) {
-		fprintf(stderr, "usage: bench_pair 1408|8192 PAIRS\n");
+	if ((payload != 1408 && payload != 8192) || pairs == 0 ||
+	    (!is_sealed && strcmp(seal, "clear") != 0)) {
+		fprintf(stderr, "usage: bench_pair 1408|8192 PAIRS clear|sealed\n");
 		return 2;
 	}
-	result = create_shared((uint32_t)payload);
+	result = create_shared((uint32_t)payload, is_sealed);
 	if (result < 0) {
 		fprintf(stderr, "bench_pair: %s\n", strerror(-result));
 		return 1;
@@ -309,19 +333,8 @@ int main(int argc, char **argv)
 	start(0);
 	start(1);
 	get_ready();
-	clear = sweep(PAIR_CLEAR, "clear");
+	same = sweep(is_sealed ? PAIR_SEALED : PAIR_CLEAR, seal);
 	copy = sweep(PAIR_COPY, "copy");
-	for (unsigned long i = 0, fair = 0; i < 2 * pairs && fair < pairs; i++) {
-		double first, second, third;
-
-		least_share = 1;
-		/* Neighbours in time, and neither always first. */
-		first = measure(i % 2 == 0 ? &ours : &clear);
-		second = measure(i % 2 == 0 ? &clear : &ours);
-		third = measure(&copy);
-		fair += least_share >= fair_share;
-		printf("pair %.3f %.3f %.3f %.3f\n", i % 2 == 0 ? first : second,
-		       i % 2 == 0 ? second : first, third, least_share);
-	}
+	compare(&same, &copy, pairs);
 	return finish();
 }

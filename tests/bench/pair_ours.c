@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/bench/pair_ours.h"
+#include "drivers/aead/sealed.h"
 #include "drivers/discard/discard.h"
 #include "drivers/generate/generate.h"
 #include <errno.h>
@@ -20,6 +21,7 @@ enum {
 	EVENTS_TURN = 64,
 	WAIT_MS = 10,
 	CHECKPOINT_BYTES = 32 << 20,
+	ROOM_BYTES = 16 << 10,
 };
 
 #define FILE_BYTES (UINT64_C(1) << 56) /* without end */
@@ -52,12 +54,45 @@ static void limits_init(struct dps_limits *limits)
 	dps_limits_init(limits, DPS_RING_BYTES_DEFAULT, PAIR_CHUNK_BYTES);
 }
 
-size_t pair_ours_bytes(void)
+static size_t slots_bytes(void)
 {
 	struct dps_limits limits;
 
 	limits_init(&limits);
 	return (size_t)limits.slots * limits.chunk_bytes;
+}
+
+size_t pair_ours_bytes(void)
+{
+	return slots_bytes() + PAIR_ROOMS_BYTES;
+}
+
+/* Where the port has none of its own, as the program does. */
+static bool add_rooms(struct dps_lane_config *config, bool is_sealed)
+{
+	if (!is_sealed || config->port->ops->reserve)
+		return true;
+	config->room_bytes = ROOM_BYTES;
+	config->rooms_count = PAIR_ROOMS_BYTES / ROOM_BYTES;
+	config->rooms = config->port->ops->allocate(config->port, PAIR_ROOMS_BYTES);
+	return config->rooms != NULL;
+}
+
+/* NULL for data that is not encrypted. */
+static struct dps_seal *create_seal(const struct pair_ours *ours)
+{
+	static const uint8_t secrets[2][DPS_KEY_SECRET_BYTES] = { { 1 }, { 2 } };
+	const struct dps_aead *aead = dps_aead_ipsec_mb();
+	struct dps_sealed *sealed;
+
+	if (!ours->shared->is_sealed)
+		return NULL;
+	sealed = dps_sealed_create(&(struct dps_sealed_config){
+		.aead = aead ? aead : dps_aead_openssl(),
+		.send_secret = secrets[ours->which],
+		.receive_secret = secrets[!ours->which],
+	});
+	return sealed ? dps_sealed_seal(sealed) : NULL;
 }
 
 static void ring(void *context)
@@ -71,7 +106,7 @@ static int open_disk(struct pair_ours *ours, uint8_t *slots)
 {
 	const struct dps_generate_config generate = {
 		.memory = slots,
-		.memory_bytes = pair_ours_bytes(),
+		.memory_bytes = slots_bytes(),
 		.depth = DISK_DEPTH,
 		.seed = 1,
 	};
@@ -99,8 +134,9 @@ int pair_ours_init(struct pair_ours *ours, struct pair_shared *shared, unsigned 
 	limits_init(&config.limits);
 	dps_seal_init_clear(&ours->seal);
 	ours->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	config.slots = port->ops->allocate(port, pair_ours_bytes());
-	if (ours->bell >= 0 && config.slots != NULL && open_disk(ours, config.slots) == 0) {
+	config.slots = port->ops->allocate(port, slots_bytes());
+	if (ours->bell >= 0 && config.slots != NULL && add_rooms(&config, shared->is_sealed) &&
+	    open_disk(ours, config.slots) == 0) {
 		config.disk = ours->disk;
 		ours->lane = dps_lane_create(&config);
 	}
@@ -140,6 +176,7 @@ static void open_path(struct pair_ours *ours)
 	    !atomic_load_explicit(&peer->has_address, memory_order_acquire))
 		return;
 	ours->is_path_asked = true;
+	command.open_path.seal = create_seal(ours);
 	command.open_path.address = peer->address;
 	command.open_path.config = (struct dps_path_config){
 		.remote_connection_id = peer->connection_id,

@@ -19,7 +19,7 @@ struct pair_ours {
 	struct pair_clock clock;
 	struct dps_port *port;
 	struct dps_disk *disk;
-	struct dps_seal seal;
+	struct dps_seal seal; /* where nothing is encrypted */
 	struct dps_lane *lane;
 	struct pair_shared *shared;
 	unsigned int which;
@@ -30,6 +30,8 @@ struct pair_ours {
 	uint64_t pieces;
 	uint64_t stored; /* told to the lane */
 };
+
+enum { PAIR_ROOMS_BYTES = 4 << 20 };
 
 /* What the port has to allocate for it. */
 size_t pair_ours_bytes(void);

@@ -20,9 +20,10 @@ enum pair_limits {
 
 /* Which passes the raw forwarder makes over every byte. */
 enum pair_passes {
-	PAIR_COPY,  /* copies only */
-	PAIR_CLEAR, /* CRC32C of each packet made and checked, digest of each chunk, on both sides
-		     */
+	PAIR_COPY,   /* copies only */
+	PAIR_CLEAR,  /* CRC32C of each packet made and checked, digest of each chunk, on both sides
+		      */
+	PAIR_SEALED, /* AES-GCM of each packet, which is the copy, and the same digests */
 };
 
 enum pair_mode {
@@ -69,6 +70,7 @@ struct pair_shared {
 	struct pair_plan plan; /* of the take */
 	uint32_t payload_bytes;
 	uint32_t mtu;
+	bool is_sealed;		   /* ours encrypts */
 	char folder[64];	   /* of the sockets */
 	struct pair_side sides[2]; /* the sender, the receiver */
 };

@@ -14,7 +14,7 @@
 
 enum {
 	PORTS = PAIR_RINGS + 1, /* the last is ours */
-	SPARE_BYTES = 48 << 20,
+	SPARE_BYTES = 64 << 20,
 	SPIN_TURNS = 8, /* as drivers/lane_loop.c */
 	CONNECT_S = 20,
 };
@@ -78,6 +78,7 @@ static int open_port(struct side *side, unsigned int index)
 		.mtu = side->shared->mtu,
 		.udp_port = 7420,
 		.descriptors = index < PAIR_RINGS ? ring_descriptors[index] : 0,
+		.is_sealed = side->shared->is_sealed && index == PORTS - 1,
 	};
 	char subnet[32];
 	int result;

@@ -122,8 +122,8 @@ class Mover:
                  "-M", "127.0.0.1", self.source])
             return gbps(self.target, self.size, began)
 
-    def mine(self):
-        return ours.goodput(self.folder, [self.source], ["--into", self.into])
+    def mine(self, seal):
+        return ours.goodput(self.folder, [self.source], ["--into", self.into], seal=seal)
 
 
 REFERENCES = {
@@ -135,7 +135,10 @@ REFERENCES = {
 }
 
 
-def against_movers(names, skipped):
+ENCRYPTING = ["socat+TLS", "ngtcp2"]
+
+
+def against_movers(names, skipped, seal="clear"):
     """One after the other, several times round."""
     names = list(names)
     pairs = {name: [] for name in names}
@@ -145,13 +148,13 @@ def against_movers(names, skipped):
         mover = Mover(folder, source)
         for _ in range(ROUNDS):
             mover.fresh()
-            mine = mover.mine()
+            mine = mover.mine(seal)
             for name in list(names):
                 mover.fresh()
                 try:
                     pairs[name].append((mine, REFERENCES[name](mover)))
                 except (Skip, Failure) as why:
-                    skipped(f"memif-8192-clear against {name}", why)
+                    skipped(f"memif-8192-{seal} against {name}", why)
                     names.remove(name)
     for name in names:
-        yield pair_row("memif-8192-clear", pairs[name], name, moves="a file of 1 GiB in memory")
+        yield pair_row(f"memif-8192-{seal}", pairs[name], name, moves="a file of 1 GiB in memory")

@@ -21,9 +21,9 @@ def fair(pairs):
     return chosen if len(chosen) >= FAIR_PAIRS_MIN else pairs
 
 
-def ceilings(payload, is_quick):
-    """Ours and the raw forwarder, taking turns inside one pair of processes."""
-    text = run([built("tests", "bench", "bench_pair"), str(payload), str(PAIRS[is_quick])])
+def ceilings(payload, seal, is_quick):
+    """Ours, clear or sealed, and the raw forwarder, taking turns inside one pair of processes."""
+    text = run([built("tests", "bench", "bench_pair"), str(payload), str(PAIRS[is_quick]), seal])
     pairs = [tuple(float(word) for word in line.split()[1:]) for line in text.splitlines()
              if line.startswith("pair ")]
     if not pairs:
@@ -34,15 +34,15 @@ def ceilings(payload, is_quick):
             if line.startswith("best ")}
     limited = {line.split()[1]: float(line.split()[2]) for line in text.splitlines()
                if line.startswith("limited ")}
-    name = f"memif-{payload}-clear"
-    for column, passes in ((1, "clear"), (2, "copy")):
+    name = f"memif-{payload}-{seal}"
+    for column, passes in ((1, seal), (2, "copy")):
         slots, burst, ring = best[passes]
         yield pair_row(name, [(pair[0], pair[column]) for pair in pairs],
                        f"ceiling-{payload}-{passes}", limited_by=limited,
                        rounds_made=rounds, processor_share=round(share, 3),
                        reference_slots_bytes=int(slots), reference_burst=int(burst),
                        reference_descriptors=(64, 256, 1024)[int(ring)])
-    yield pair_row(f"ceiling-{payload}-clear", [(pair[1], pair[2]) for pair in pairs],
+    yield pair_row(f"ceiling-{payload}-{seal}", [(pair[1], pair[2]) for pair in pairs],
                    f"ceiling-{payload}-copy")
 
 

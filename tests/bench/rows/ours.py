@@ -15,14 +15,15 @@ def summary(text):
     raise Failure("dpdk-streamd printed no summary")
 
 
-def commands(home, sends, takes, mtu=None, port="memif"):
+def commands(home, sends, takes, mtu=None, port="memif", seal="clear"):
     """
     Command lines of both sides with all they leave in a folder, and the port for control. sends and
     takes: the arguments that say what is sent and where it goes.
     """
     program, control = built("apps", "dpdk-streamd"), free_port()
     data = f"memif:{home}/memif.sock" if port == "memif" else port
-    link = ["--port", data, "--clear", "--state", os.path.join(home, "state"), "--json"]
+    link = ["--port", data, "--state", os.path.join(home, "state"), "--json"]
+    link += ["--clear"] if seal == "clear" else []
     link += ["--mtu", str(mtu)] if mtu else []
     return ([program, "collect", *takes, "--control", f"127.0.0.1:{control}", "--once", *link],
             [program, "export", "--to", f"127.0.0.1:{control}", *link, *sends], control)
