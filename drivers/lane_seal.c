@@ -92,41 +92,40 @@ static unsigned int make_room(struct dps_lane *lane, struct dps_outgoing *outgoi
 	return take_rooms(lane, outgoing, count);
 }
 
-/* A room of the lane's own stands behind the slots in the port's tokens. */
-static void name_room(const struct dps_lane_config *config, struct dps_outgoing *outgoing)
+/* Rooms of the lane's own stand behind the slots in the port's tokens. */
+static void name_rooms(const struct dps_lane_config *config, struct dps_outgoing *outgoing,
+		       unsigned int count)
 {
-	size_t at;
-
-	if (outgoing->owner)
-		return;
-	at = (size_t)(outgoing->room - config->rooms);
-	outgoing->token = config->limits.slots + (uint32_t)(at / config->room_bytes);
+	for (unsigned int i = 0; i < count; i++)
+		if (outgoing[i].body)
+			outgoing[i].token = config->limits.slots +
+					    (uint32_t)((size_t)(outgoing[i].room - config->rooms) /
+						       config->room_bytes);
 }
 
 /* Their bodies were sealed from slots, which are the engine's again. */
-static void release_slots(struct dps_lane *lane, struct dps_outgoing *outgoing, unsigned int count)
+static void release_slots(struct dps_lane *lane, const struct dps_outgoing *outgoing,
+			  unsigned int count)
 {
 	unsigned int i = 0;
 
 	while (i < count) {
 		uint32_t slot = outgoing[i].token, bodies = 0;
 
-		for (; i < count && outgoing[i].token == slot; i++) {
-			if (!outgoing[i].body)
-				continue;
-			bodies++;
-			name_room(&lane->config, &outgoing[i]);
-		}
+		for (; i < count && outgoing[i].token == slot; i++)
+			bodies += outgoing[i].body != NULL;
 		if (bodies > 0)
 			dps_engine_on_released(lane->engine, slot, bodies);
 	}
 }
 
-/* How many of the first are of one path. */
+/* How many of the first are of one path; those of a path lie together. */
 static unsigned int same_path(const struct dps_outgoing *outgoing, unsigned int count)
 {
 	unsigned int i = 1;
 
+	if (outgoing[count - 1].path == outgoing[0].path)
+		return count;
 	while (i < count && outgoing[i].path == outgoing[0].path)
 		i++;
 	return i;
@@ -140,14 +139,18 @@ static unsigned int seal_some(struct dps_lane *lane, struct dps_outgoing *outgoi
 			      unsigned int count)
 {
 	struct dps_seal *seal = dps_lane_seal_of(lane, outgoing->path);
-	bool has_keys = seal != lane->config.seal;
 
-	if (has_keys)
-		count = make_room(lane, outgoing, count);
-	if (count > 0)
+	if (seal == lane->config.seal) {
 		seal->make(seal, outgoing, count);
-	if (has_keys)
-		release_slots(lane, outgoing, count);
+		return count;
+	}
+	count = make_room(lane, outgoing, count);
+	if (count == 0)
+		return 0;
+	seal->make(seal, outgoing, count);
+	release_slots(lane, outgoing, count);
+	if (!lane->config.port->ops->reserve)
+		name_rooms(&lane->config, outgoing, count);
 	return count;
 }
 

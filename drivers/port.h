@@ -51,7 +51,8 @@ struct dps_port_ops {
 	/*
 	 * Makes room in memory of the port's own for the bodies of the first n of count datagrams,
 	 * which then leave from there without a copy, and returns n; 0 while there is none. Sets
-	 * room (for body_bytes; head and remote stay as they are) and owner of each. What was made
+	 * owner of each, and room (for body_bytes; head and remote stay as they are) of those with
+	 * a body. What was made
 	 * room for is sent, as often as it takes, or forgone. NULL where bodies leave from where
 	 * they lie, or are copied in any case.
 	 */

@@ -60,6 +60,11 @@ static inline uint32_t dps_wire_key_phase(uint64_t packet_number)
 	return (uint32_t)(packet_number >> 22);
 }
 
+static inline uint64_t dps_wire_first_of_phase(uint64_t phase)
+{
+	return phase << 22;
+}
+
 void dps_header_encode(const struct dps_header *header, uint8_t bytes[DPS_HEADER_BYTES]);
 
 /*

@@ -42,8 +42,8 @@ struct dps_aead_packet {
 	const uint8_t *header; /* authenticated, not encrypted */
 	uint32_t header_bytes;
 	uint8_t nonce[DPS_AEAD_NONCE_BYTES];
-	uint8_t *tag; /* written by seal, read by open */
-	struct dps_aead_part parts[DPS_AEAD_PARTS];
+	uint8_t *tag;				    /* written by seal, read by open */
+	struct dps_aead_part parts[DPS_AEAD_PARTS]; /* best the first alone */
 };
 
 /* A back end. Stateless but for its keys: any thread may use it, each with keys of its own. */

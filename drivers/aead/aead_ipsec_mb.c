@@ -107,9 +107,9 @@ static void pass_parts(const struct calls *calls, struct expanded *with,
 static inline void pass(const struct calls *calls, struct expanded *with,
 			const struct dps_aead_packet *packet, uint8_t tag[DPS_AEAD_TAG_BYTES])
 {
-	const struct dps_aead_part *part = &packet->parts[packet->parts[0].bytes == 0];
+	const struct dps_aead_part *part = &packet->parts[0];
 
-	if (packet->parts[0].bytes != 0 && packet->parts[1].bytes != 0)
+	if (__builtin_expect(packet->parts[1].bytes != 0, 0))
 		pass_parts(calls, with, packet, tag);
 	else
 		calls->whole(&with->key, &with->context, part->to, part->from, part->bytes,

@@ -98,10 +98,3 @@ void dps_phase_key_fini(struct dps_phase_key *key)
 	OPENSSL_cleanse(key->iv, sizeof(key->iv));
 	key->is_there = false;
 }
-
-void dps_phase_key_nonce(const struct dps_phase_key *key, uint64_t packet_number,
-			 uint8_t nonce[DPS_AEAD_NONCE_BYTES])
-{
-	memcpy(nonce, key->iv, 4);
-	dps_store_be64(nonce + 4, dps_load_be64(key->iv + 4) ^ packet_number);
-}

@@ -6,6 +6,8 @@
  */
 #pragma once
 #include "drivers/aead/aead.h"
+#include "engine/bits.h"
+#include <string.h>
 
 enum dps_key_sizes {
 	DPS_KEY_SECRET_BYTES = 32,
@@ -61,8 +63,12 @@ void dps_phase_key_fini(struct dps_phase_key *key);
 /* RFC 8446 section 5.3: the initial vector, and in its last eight bytes the number, by exclusive
  * or.
  */
-void dps_phase_key_nonce(const struct dps_phase_key *key, uint64_t packet_number,
-			 uint8_t nonce[DPS_AEAD_NONCE_BYTES]);
+static inline void dps_phase_key_nonce(const struct dps_phase_key *key, uint64_t packet_number,
+				       uint8_t nonce[DPS_AEAD_NONCE_BYTES])
+{
+	memcpy(nonce, key->iv, 4);
+	dps_store_be64(nonce + 4, dps_load_be64(key->iv + 4) ^ packet_number);
+}
 
 /*
  * Neither these nor what is made of them takes memory from a heap: a lane changes its keys itself.

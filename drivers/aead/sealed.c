@@ -52,17 +52,22 @@ static inline void describe(struct dps_aead_packet *packet, const struct dps_pha
 			    const struct dps_outgoing *outgoing)
 {
 	uint8_t *head = outgoing->head, *inside = head + DPS_ENVELOPE_BYTES;
+	uint32_t inside_bytes = outgoing->head_bytes - DPS_ENVELOPE_BYTES;
+	struct dps_aead_part *part = packet->parts;
 
 	DPS_ASSERT(outgoing->head_bytes >= DPS_ENVELOPE_BYTES);
-	DPS_ASSERT(outgoing->body_bytes == 0 || (outgoing->body && outgoing->room));
+	DPS_ASSERT((outgoing->room != NULL) == (outgoing->body_bytes != 0));
 	packet->header = head;
 	packet->header_bytes = DPS_HEADER_BYTES;
 	packet->tag = head + DPS_HEADER_BYTES;
-	packet->parts[0] =
-		(struct dps_aead_part){ inside, inside, outgoing->head_bytes - DPS_ENVELOPE_BYTES };
-	packet->parts[1] =
-		(struct dps_aead_part){ outgoing->room, outgoing->body, outgoing->body_bytes };
 	dps_phase_key_nonce(key, outgoing->packet_number, packet->nonce);
+	packet->parts[1].bytes = 0;
+	/* Most packets have their payload in one piece. */
+	if (inside_bytes > 0)
+		*part++ = (struct dps_aead_part){ inside, inside, inside_bytes };
+	if (inside_bytes == 0 || outgoing->body_bytes > 0)
+		*part = (struct dps_aead_part){ outgoing->room, outgoing->body,
+						outgoing->body_bytes };
 }
 
 /* The first of count that are of one phase; returns how many. */
@@ -70,23 +75,23 @@ static unsigned int make_phase(struct dps_sealed *sealed, struct dps_outgoing *o
 			       unsigned int count)
 {
 	struct dps_phase_key *key = send_key(sealed, outgoing->packet_number);
+	uint64_t next = sealed->next_number, end = dps_wire_first_of_phase(key->phase + 1);
 	struct dps_aead_packet packets[BURST];
 	unsigned int i;
 
-	for (i = 0; i < count && i < BURST; i++) {
-		uint64_t number = outgoing[i].packet_number;
-
-		if (dps_wire_key_phase(number) != key->phase)
-			break;
+	count = count < BURST ? count : BURST;
+	while (outgoing[count - 1].packet_number >= end) /* the first is not */
+		count--;
+	for (i = 0; i < count; i++) {
 		/* A number twice would be a nonce twice, which gives the key away. */
-		DPS_ASSERT(number >= sealed->next_number);
-		sealed->next_number = number + 1;
+		DPS_ASSERT(outgoing[i].packet_number >= next);
+		next = outgoing[i].packet_number + 1;
 		describe(&packets[i], key, &outgoing[i]);
-		if (outgoing[i].body_bytes > 0)
-			outgoing[i].body = outgoing[i].room;
+		outgoing[i].body = outgoing[i].room;
 	}
-	sealed->aead->seal(&key->key, packets, i);
-	return i;
+	sealed->next_number = next;
+	sealed->aead->seal(&key->key, packets, count);
+	return count;
 }
 
 static void make(struct dps_seal *seal, struct dps_outgoing *outgoing, unsigned int count)
@@ -128,7 +133,7 @@ static inline void describe_received(struct dps_aead_packet *packet,
 	packet->header_bytes = DPS_HEADER_BYTES;
 	packet->tag = (uint8_t *)(uintptr_t)tag;
 	packet->parts[0] = (struct dps_aead_part){ to, from, bytes };
-	packet->parts[1] = (struct dps_aead_part){ NULL, NULL, 0 };
+	packet->parts[1].bytes = 0;
 	dps_phase_key_nonce(key, packet_number, packet->nonce);
 }
 
@@ -152,24 +157,25 @@ static unsigned int open_phase(struct dps_sealed *sealed, const struct dps_run_p
 			       const struct dps_incoming *incoming, unsigned int first,
 			       unsigned int *count)
 {
-	uint64_t number = run->packet_number + first;
+	uint64_t number = run->packet_number + first, of_phase;
 	struct dps_phase_key *key = receive_key(sealed, number);
-	uint8_t *to = run->to + (size_t)first * run->payload_bytes;
+	uint32_t payload_bytes = run->payload_bytes;
+	uint8_t *to = run->to + (size_t)first * payload_bytes;
 	struct dps_aead_packet packets[DPS_RUN_PACKETS_MAX];
-	unsigned int i;
 
 	if (!key || sealed->failures >= FAILURES_MAX)
 		return 0;
-	for (i = 0; first + i < run->count && dps_wire_key_phase(number) == key->phase; i++) {
+	of_phase = dps_wire_first_of_phase(key->phase + 1) - number;
+	*count = run->count - first < of_phase ? run->count - first : (unsigned int)of_phase;
+	for (unsigned int i = 0; i < *count; i++) {
 		const uint8_t *bytes = incoming[first + i].bytes;
 
-		describe_received(&packets[i], key, number++, run->headers[first + i],
+		describe_received(&packets[i], key, number + i, run->headers[first + i],
 				  bytes + DPS_HEADER_BYTES, to, bytes + DPS_ENVELOPE_BYTES,
-				  run->payload_bytes);
-		to += run->payload_bytes;
+				  payload_bytes);
+		to += payload_bytes;
 	}
-	*count = i;
-	return open_packets(sealed, key, packets, i);
+	return open_packets(sealed, key, packets, *count);
 }
 
 static unsigned int open_run(struct dps_seal *seal, const struct dps_run_placement *run,

@@ -190,6 +190,21 @@ static void check_outgoing(struct dps_sim_port *self, const struct dps_outgoing 
 			     port->name);
 }
 
+/* A lane seals those of a path together, under one key. */
+static void check_order(struct dps_sim_port *self, const struct dps_outgoing *outgoing,
+			unsigned int count)
+{
+	for (unsigned int i = 2; i < count; i++) {
+		if (outgoing[i].path == outgoing[i - 1].path)
+			continue;
+		for (unsigned int k = 0; k < i - 1; k++)
+			if (outgoing[k].path == outgoing[i].path)
+				dps_sim_fail(self->node.sim,
+					     "%s: those of path %" PRIu32 " do not lie together",
+					     self->port.name, outgoing[i].path);
+	}
+}
+
 /* How many of count the device takes now: a moody one none for a while after taking fewer. */
 static unsigned int room_for(struct dps_sim_port *self, unsigned int count)
 {
@@ -220,6 +235,7 @@ static unsigned int send(struct dps_port *port, const struct dps_outgoing *outgo
 	unsigned int taken = room_for(self, count);
 
 	release_due(self, sim->now_ns);
+	check_order(self, outgoing, count);
 	port->counters.refused_sends += count - taken;
 	for (unsigned int i = 0; i < taken; i++) {
 		struct dps_sim_packet *packet;

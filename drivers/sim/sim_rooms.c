@@ -50,7 +50,7 @@ void dps_sim_rooms_lend(struct dps_sim_rooms *rooms, struct dps_outgoing *outgoi
 	rooms->free_count--;
 	room->is_lent = true;
 	outgoing->owner = room;
-	outgoing->room = room->bytes;
+	outgoing->room = outgoing->body != NULL ? room->bytes : NULL;
 }
 
 bool dps_sim_rooms_is_lent(const struct dps_sim_rooms *rooms, const struct dps_outgoing *outgoing)

@@ -30,7 +30,7 @@ struct dps_outgoing {
 	uint32_t token;	 /* the slot that body lies in */
 	uint32_t path;	 /* of the engine, and its number there: what the seal needs */
 	uint64_t packet_number;
-	/* Where a seal that encrypts puts the body; set by who has such a seal, owner by a port. */
+	/* Where a seal that encrypts puts the body; NULL without one, or without such a seal. */
 	uint8_t *room;
 	void *owner; /* the port's, not to be touched; NULL: the room is not in its memory */
 };

@@ -230,6 +230,7 @@ void dps_engine_on_deadline(struct dps_engine *engine, uint64_t now_ns);
 enum { DPS_EMIT_PACKETS_MAX = 32 };
 
 /*
+ * Those of a path follow each other, in the order of their numbers.
  * head is lent until the next emit_packets; its bytes 40..55 are for the seal. body is NULL, or in
  * the slot that token names: one reference to it, until on_released.
  */

@@ -44,9 +44,11 @@ static unsigned int memory_reserve(struct dps_port *base, struct dps_outgoing *o
 	struct memory_port *port = memory_of(base);
 
 	for (unsigned int i = 0; i < count; i++) {
+		outgoing[i].owner = port;
+		if (outgoing[i].body == NULL)
+			continue;
 		outgoing[i].room = port->rooms + (size_t)(port->next_room++ % MEMORY_PORT_ROOMS) *
 							 MEMORY_PORT_DATAGRAM_BYTES;
-		outgoing[i].owner = port;
 	}
 	return count;
 }

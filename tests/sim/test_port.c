@@ -192,6 +192,25 @@ static void send__finds_a_room_that_is_not_lent(void **state)
 	link_world_end(world, "a room that is not lent");
 }
 
+static void send__finds_paths_that_are_mixed(void **state)
+{
+	struct link_world *world = link_world_new(1, &no_limits, &dps_sim_port_plain);
+	uint8_t head[DPS_ENVELOPE_BYTES] = { 0 };
+	struct dps_outgoing outgoing[5];
+
+	(void)state;
+	for (uint32_t i = 0; i < 5; i++)
+		outgoing[i] = (struct dps_outgoing){ .head = head,
+						     .head_bytes = sizeof(head),
+						     .remote = world->to_b,
+						     .path = i / 2 };
+	world->a.port.ops->send(&world->a.port, outgoing, 5);
+	assert_string_equal(world->sim.failure, "");
+	outgoing[4].path = 0;
+	world->a.port.ops->send(&world->a.port, outgoing, 5);
+	link_world_end(world, "those of path 0 do not lie together");
+}
+
 static void send__finds_a_datagram_that_is_too_long(void **state)
 {
 	const struct dps_sim_port_config config = { .mtu = 1500, .rx_packets_max = 8 };
@@ -361,6 +380,7 @@ int main(void)
 		cmocka_unit_test(reserve__lends_rooms_until_they_are_sent_or_forgone),
 		cmocka_unit_test(reserve__lends_no_more_than_there_are),
 		cmocka_unit_test(send__finds_a_room_that_is_not_lent),
+		cmocka_unit_test(send__finds_paths_that_are_mixed),
 		cmocka_unit_test(send__finds_a_datagram_that_is_too_long),
 		cmocka_unit_test(send__refuses_and_takes_again_later),
 		cmocka_unit_test(send__to_nobody_is_taken_and_lost),
