@@ -110,12 +110,13 @@ static void release_slots(struct dps_lane *lane, const struct dps_outgoing *outg
 	unsigned int i = 0;
 
 	while (i < count) {
-		uint32_t slot = outgoing[i].token, bodies = 0;
+		unsigned int first = i;
 
-		for (; i < count && outgoing[i].token == slot; i++)
-			bodies += outgoing[i].body != NULL;
-		if (bodies > 0)
-			dps_engine_on_released(lane->engine, slot, bodies);
+		/* Those without a body have no slot, and all of a slot have one. */
+		while (i < count && outgoing[i].token == outgoing[first].token)
+			i++;
+		if (outgoing[first].body)
+			dps_engine_on_released(lane->engine, outgoing[first].token, i - first);
 	}
 }
 

@@ -56,7 +56,7 @@ static inline void describe(struct dps_aead_packet *packet, const struct dps_pha
 	struct dps_aead_part *part = packet->parts;
 
 	DPS_ASSERT(outgoing->head_bytes >= DPS_ENVELOPE_BYTES);
-	DPS_ASSERT((outgoing->room != NULL) == (outgoing->body_bytes != 0));
+	DPS_ASSERT(outgoing->room || outgoing->body_bytes == 0);
 	packet->header = head;
 	packet->header_bytes = DPS_HEADER_BYTES;
 	packet->tag = head + DPS_HEADER_BYTES;
