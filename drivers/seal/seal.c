@@ -25,53 +25,96 @@ static inline uint32_t add(uint32_t crc, const uint8_t *bytes, size_t count)
 	return crc32_iscsi((unsigned char *)(uintptr_t)bytes, (int)count, crc);
 }
 
-static inline uint32_t add_copying(uint32_t crc, uint8_t *to, const uint8_t *from, size_t count)
+/* As add, for what a packet can hold. */
+static inline uint32_t add_short(uint32_t crc, const uint8_t *bytes, uint32_t count)
+{
+	return crc32_iscsi((unsigned char *)(uintptr_t)bytes, (int)count, crc);
+}
+
+/* Out of the way of what fits one step, as nearly every packet does. */
+__attribute__((noinline)) static uint32_t add_copying_steps(uint32_t crc, uint8_t *to,
+							    const uint8_t *from, size_t count)
 {
 	for (; count > STEP_BYTES; count -= STEP_BYTES) {
 		memcpy(to, from, STEP_BYTES);
-		crc = add(crc, to, STEP_BYTES);
+		crc = add_short(crc, to, STEP_BYTES);
 		to += STEP_BYTES;
 		from += STEP_BYTES;
 	}
 	memcpy(to, from, count);
-	return add(crc, to, count);
+	return add_short(crc, to, (uint32_t)count);
 }
 
-/* The first half of a tag; the other is zero. */
+static inline uint32_t add_copying(uint32_t crc, uint8_t *to, const uint8_t *from, size_t count)
+{
+	if (count > STEP_BYTES)
+		return add_copying_steps(crc, to, from, count);
+	memcpy(to, from, count);
+	return add_short(crc, to, (uint32_t)count);
+}
+
+typedef uint32_t header_sum(const uint8_t *header);
+
+static inline uint32_t sum_header(const uint8_t *header)
+{
+	return add_short(UINT32_MAX, header, DPS_HEADER_BYTES);
+}
+
+#ifdef __x86_64__
+/* ISA-L is made for long input: of a header, five instructions take a third of its time. */
+__attribute__((target("sse4.2"))) static inline uint32_t sum_header_sse42(const uint8_t *header)
+{
+	uint64_t crc = UINT32_MAX;
+
+	for (unsigned int i = 0; i < DPS_HEADER_BYTES; i += sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, header + i, sizeof(word));
+		crc = __builtin_ia32_crc32di(crc, word);
+	}
+	return (uint32_t)crc;
+}
+#endif
+
+/* The first half of a tag, as it lies in memory; the other is zero. */
 static inline uint64_t front_of(uint32_t crc)
 {
-	return (uint64_t)~crc << 32;
-}
-
-static inline void make(uint8_t *head, size_t head_bytes, const uint8_t *body, size_t body_bytes)
-{
-	uint32_t crc = add(UINT32_MAX, head, DPS_HEADER_BYTES);
-
-	if (head_bytes > DPS_ENVELOPE_BYTES)
-		crc = add(crc, head + DPS_ENVELOPE_BYTES, head_bytes - DPS_ENVELOPE_BYTES);
-	if (body_bytes > 0)
-		crc = add(crc, body, body_bytes);
-	dps_store_be64(head + DPS_HEADER_BYTES, front_of(crc));
-	memset(head + DPS_HEADER_BYTES + 8, 0, DPS_SEAL_BYTES - 8);
-}
-
-void dps_seal_clear_make(uint8_t *head, size_t head_bytes, const uint8_t *body, size_t body_bytes)
-{
-	DPS_ASSERT(head_bytes >= DPS_ENVELOPE_BYTES);
-	DPS_ASSERT(body != NULL || body_bytes == 0);
-	make(head, head_bytes, body, body_bytes);
-	dps_vector_leave_clean();
+	return dps_be64((uint64_t)~crc << 32);
 }
 
 static inline bool is_tag(const uint8_t *tag, uint32_t crc)
 {
-	return dps_load_be64(tag) == front_of(crc) && dps_load_be64(tag + 8) == 0;
+	uint64_t halves[2];
+
+	memcpy(halves, tag, sizeof(halves));
+	return ((halves[0] ^ front_of(crc)) | halves[1]) == 0;
+}
+
+static inline void put_tag(uint8_t *tag, uint32_t crc)
+{
+	const uint64_t halves[2] = { front_of(crc), 0 };
+
+	memcpy(tag, halves, sizeof(halves));
+}
+
+void dps_seal_clear_make(uint8_t *head, size_t head_bytes, const uint8_t *body, size_t body_bytes)
+{
+	uint32_t crc = sum_header(head);
+
+	DPS_ASSERT(head_bytes >= DPS_ENVELOPE_BYTES);
+	DPS_ASSERT(body != NULL || body_bytes == 0);
+	if (head_bytes > DPS_ENVELOPE_BYTES)
+		crc = add(crc, head + DPS_ENVELOPE_BYTES, head_bytes - DPS_ENVELOPE_BYTES);
+	if (body_bytes > 0)
+		crc = add(crc, body, body_bytes);
+	put_tag(head + DPS_HEADER_BYTES, crc);
+	dps_vector_leave_clean();
 }
 
 bool dps_seal_clear_open(const uint8_t header[DPS_HEADER_BYTES], const uint8_t tag[DPS_SEAL_BYTES],
 			 void *to, const uint8_t *from, size_t bytes)
 {
-	uint32_t crc = add(UINT32_MAX, header, DPS_HEADER_BYTES);
+	uint32_t crc = sum_header(header);
 
 	if (to == NULL || to == from)
 		crc = add(crc, from, bytes);
@@ -79,16 +122,6 @@ bool dps_seal_clear_open(const uint8_t header[DPS_HEADER_BYTES], const uint8_t t
 		crc = add_copying(crc, to, from, bytes);
 	dps_vector_leave_clean();
 	return is_tag(tag, crc);
-}
-
-static void clear_make(struct dps_seal *seal, struct dps_outgoing *packets, unsigned int count)
-{
-	(void)seal;
-	for (unsigned int i = 0; i < count; i++)
-		make(packets[i].head, packets[i].head_bytes, packets[i].body,
-		     packets[i].body_bytes);
-	if (count > 0)
-		dps_vector_leave_clean();
 }
 
 static bool clear_open(struct dps_seal *seal, uint64_t packet_number,
@@ -99,17 +132,37 @@ static bool clear_open(struct dps_seal *seal, uint64_t packet_number,
 	return dps_seal_clear_open(header, tag, to, from, bytes);
 }
 
-static unsigned int clear_open_run(struct dps_seal *seal, const struct dps_run_placement *run,
-				   const struct dps_incoming *incoming)
+/* The loops over bursts stand here once, and in a function for each way to sum a header. */
+__attribute__((always_inline)) static inline void make_each(struct dps_outgoing *packets,
+							    unsigned int count, header_sum *sum)
+{
+	const struct dps_outgoing *end = packets + count;
+
+	for (; packets < end; packets++) {
+		uint8_t *head = packets->head;
+		uint32_t crc = sum(head);
+
+		if (packets->head_bytes > DPS_ENVELOPE_BYTES)
+			crc = add_short(crc, head + DPS_ENVELOPE_BYTES,
+					packets->head_bytes - DPS_ENVELOPE_BYTES);
+		if (packets->body_bytes > 0)
+			crc = add_short(crc, packets->body, packets->body_bytes);
+		put_tag(head + DPS_HEADER_BYTES, crc);
+	}
+	if (count > 0)
+		dps_vector_leave_clean();
+}
+
+__attribute__((always_inline)) static inline unsigned int
+open_each(const struct dps_run_placement *run, const struct dps_incoming *incoming, header_sum *sum)
 {
 	uint32_t payload_bytes = run->payload_bytes;
+	unsigned int count = run->count, i;
 	uint8_t *to = run->to;
-	unsigned int i;
 
-	(void)seal;
-	for (i = 0; i < run->count; i++) {
+	for (i = 0; i < count; i++) {
 		const uint8_t *bytes = incoming[i].bytes;
-		uint32_t crc = add(UINT32_MAX, run->headers[i], DPS_HEADER_BYTES);
+		uint32_t crc = sum(run->headers[i]);
 
 		crc = add_copying(crc, to, bytes + DPS_ENVELOPE_BYTES, payload_bytes);
 		if (!is_tag(bytes + DPS_HEADER_BYTES, crc))
@@ -120,9 +173,45 @@ static unsigned int clear_open_run(struct dps_seal *seal, const struct dps_run_p
 	return i;
 }
 
+static void clear_make(struct dps_seal *seal, struct dps_outgoing *packets, unsigned int count)
+{
+	(void)seal;
+	make_each(packets, count, sum_header);
+}
+
+static unsigned int clear_open_run(struct dps_seal *seal, const struct dps_run_placement *run,
+				   const struct dps_incoming *incoming)
+{
+	(void)seal;
+	return open_each(run, incoming, sum_header);
+}
+
+#ifdef __x86_64__
+__attribute__((target("sse4.2"))) static void
+clear_make_sse42(struct dps_seal *seal, struct dps_outgoing *packets, unsigned int count)
+{
+	(void)seal;
+	make_each(packets, count, sum_header_sse42);
+}
+
+__attribute__((target("sse4.2"))) static unsigned int
+clear_open_run_sse42(struct dps_seal *seal, const struct dps_run_placement *run,
+		     const struct dps_incoming *incoming)
+{
+	(void)seal;
+	return open_each(run, incoming, sum_header_sse42);
+}
+#endif
+
 void dps_seal_init_clear(struct dps_seal *seal)
 {
 	*seal = (struct dps_seal){ .make = clear_make,
 				   .open = clear_open,
 				   .open_run = clear_open_run };
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2")) {
+		seal->make = clear_make_sse42;
+		seal->open_run = clear_open_run_sse42;
+	}
+#endif
 }
