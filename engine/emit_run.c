@@ -56,27 +56,34 @@ static void build(const struct dps_engine *engine, const struct dps_path *path,
 		.floor = (uint32_t)path->sent.floor_number,
 		.channel = choice->channel->number,
 	};
-	const struct dps_outgoing like = {
-		.head_bytes = DPS_ENVELOPE_BYTES,
-		.body_bytes = choice->bytes,
-		.remote = path->config.remote,
-		.token = choice->chunk->slot,
-		.path = path->index,
-	};
-	uint8_t template[DPS_HEADER_BYTES];
+	const uint32_t head_bytes = DPS_ENVELOPE_BYTES, body_bytes = choice->bytes;
+	const uint32_t remote = path->config.remote, token = choice->chunk->slot;
+	const uint32_t index = path->index;
+	struct dps_outgoing *end = out + count;
+	uint64_t front[2], back;
 
-	dps_header_encode(&header, template);
-	for (uint32_t i = 0; i < count; i++) {
-		memcpy(heads, template, DPS_HEADER_BYTES);
+	dps_header_encode(&header, heads);
+	memcpy(front, heads, sizeof(front));
+	memcpy(&back, heads + 32, sizeof(back));
+	/* Field by field: what is the same for all stays in registers. */
+	for (; out < end; out++) {
+		memcpy(heads, front, sizeof(front));
 		dps_store_be64(heads + 16, number);
 		dps_store_be64(heads + 24, offset);
-		out[i] = like;
-		out[i].head = heads;
-		out[i].body = body;
-		out[i].packet_number = number;
+		memcpy(heads + 32, &back, sizeof(back));
+		out->head = heads;
+		out->body = body;
+		out->head_bytes = head_bytes;
+		out->body_bytes = body_bytes;
+		out->remote = remote;
+		out->token = token;
+		out->path = index;
+		out->packet_number = number;
+		out->room = NULL;
+		out->owner = NULL;
 		heads += DPS_ENGINE_HEAD_BYTES;
-		body += choice->bytes;
-		offset += choice->bytes;
+		body += body_bytes;
+		offset += body_bytes;
 		number++;
 	}
 }
