@@ -22,8 +22,8 @@ void dps_run_forget(struct dps_engine *engine)
 	engine->run.length = 0;
 }
 
-/* Whether it is the packet of the run that has this number and offset, as far as its header tells.
- */
+/* Whether it is the packet of the run that has this number and offset, as far as its header tells:
+ * one comparison of all that is known of it. */
 static inline bool is_of_run(const struct dps_run *run, const uint8_t *header, uint64_t number,
 			     uint64_t offset)
 {
@@ -33,29 +33,31 @@ static inline bool is_of_run(const struct dps_run *run, const uint8_t *header, u
 	memcpy(&front, header, sizeof(front));
 	memcpy(&connection_id, header + 8, sizeof(connection_id));
 	memcpy(&channel, header + 36, sizeof(channel));
-	return front == run->front && connection_id == run->connection_id &&
-	       channel == run->channel_number && dps_load_be64(header + 16) == number &&
-	       dps_load_be64(header + 24) == offset && offset <= run->last_offset;
+	return ((front ^ run->front) | (channel ^ run->channel_number) |
+		(connection_id ^ run->connection_id) | (dps_load_be64(header + 16) ^ number) |
+		(dps_load_be64(header + 24) ^ offset)) == 0;
 }
 
 static unsigned int place(const struct dps_run *run, const struct dps_incoming *incoming,
 			  unsigned int count, struct dps_run_placement *placed)
 {
 	uint64_t number = run->next_number, offset = run->next_offset;
+	uint32_t payload_bytes = run->payload_bytes;
 	unsigned int i;
 
 	count = count < DPS_RUN_PACKETS_MAX ? count : DPS_RUN_PACKETS_MAX;
+	count = (unsigned int)dps_min_u64(count, run->end_number - number);
 	for (i = 0; i < count; i++) {
 		uint8_t *header = placed->headers[i];
 
-		if (incoming[i].length != run->length || incoming[i].ecn != run->ecn)
+		if (((incoming[i].length ^ run->length) | (incoming[i].ecn ^ run->ecn)) != 0)
 			break;
 		/* The sender may share this memory: judge and check one and the same copy. */
 		memcpy(header, incoming[i].bytes, DPS_HEADER_BYTES);
 		if (!is_of_run(run, header, number, offset))
 			break;
 		number++;
-		offset += run->payload_bytes;
+		offset += payload_bytes;
 	}
 	placed->to = run->to;
 	placed->payload_bytes = run->payload_bytes;
@@ -126,7 +128,7 @@ void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
 	run->length = DPS_ENVELOPE_BYTES + placement->payload_bytes;
 	run->next_number = run->first_number = placement->packet_number + 1;
 	run->next_offset = run->first_offset = next_offset;
-	run->last_offset = gap.end - placement->payload_bytes;
+	run->end_number = run->next_number + (gap.end - next_offset) / run->payload_bytes;
 	run->to = placement->to + placement->payload_bytes;
 	run->path = placement->path;
 	run->channel = placement->channel;

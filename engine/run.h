@@ -6,8 +6,8 @@
  * once, at the end of the burst. The run itself goes on in the next burst, unless something else
  * happens to its path or chunk.
  *
- * Invariant: no byte of next_offset..last_offset + payload_bytes has been received, the chunk is
- * RECEIVING and has a slot, next_number follows the largest of the path; between bursts nothing
+ * Invariant: no byte has been received of what packets next_number..end_number - 1 carry, the chunk
+ * is RECEIVING and has a slot, next_number follows the largest of the path; between bursts nothing
  * is left to be counted.
  *
  * Owner: the lane.
@@ -29,8 +29,8 @@ struct dps_run {
 	uint32_t payload_bytes;
 	uint64_t next_number;
 	uint64_t next_offset;
-	uint64_t last_offset; /* a packet that starts behind it is not of the run */
-	uint8_t *to;	      /* where the next one's payload goes */
+	uint64_t end_number; /* a packet with it is not of the run: its bytes are had, or others' */
+	uint8_t *to;	     /* where the next one's payload goes */
 
 	/* What it brought and is not counted yet starts here. */
 	uint64_t first_number;
