@@ -7,9 +7,10 @@ static void add_ranges(struct dps_ack *ack, const struct dps_ranges *received)
 	uint32_t count =
 		received->count < DPS_WIRE_RANGES_MAX ? received->count : DPS_WIRE_RANGES_MAX;
 
-	for (uint32_t i = 0; i < count; i++) {
-		const struct dps_range *range = &received->items[received->count - 1 - i];
+	const struct dps_range *range = received->items + received->count;
 
+	for (uint32_t i = 0; i < count; i++) {
+		range--;
 		ack->ranges[i].first = range->start;
 		ack->ranges[i].last = range->end - 1;
 	}

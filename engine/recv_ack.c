@@ -191,10 +191,18 @@ static void on_ranges(struct dps_engine *engine, struct dps_path *path, const st
 	for (unsigned int i = 0; i < ack->ranges_count; i++) {
 		uint64_t first = ack->ranges[i].first, last = ack->ranges[i].last;
 
+		if (settled < end && settled->first == first && settled->last == last) {
+			settled++; /* as nearly all but the newest */
+			continue;
+		}
 		while (settled < end && settled->first > last)
 			settled++; /* newer */
-		if (settled < end && settled->first <= first && settled->last >= first)
-			first = settled->last + 1;
+		if (settled < end && settled->first <= first && settled->last >= first) {
+			const struct dps_ack_range *before = settled;
+
+			settled += before->first == first; /* nothing older touches it */
+			first = before->last + 1;
+		}
 		if (first <= last)
 			on_range(engine, path, first, last, outcome);
 	}

@@ -15,32 +15,36 @@ _Static_assert(DPS_WIRE_ACK_BYTES_MAX == HEAD_BYTES + DPS_WIRE_RANGES_MAX * RANG
 	       "the longest acknowledgement");
 _Static_assert(DPS_WIRE_ACK_BYTES_MAX <= DPS_WIRE_BODY_BYTES_MAX, "fits every path");
 
+static void store_range(uint8_t *at, uint64_t missing, uint64_t more)
+{
+	dps_store_be64(at, missing << 32 | (dps_min_u64(more, UINT32_MAX - 1) + 1));
+}
+
 /*
  * Writes the ranges as {missing above it, numbers in it} and returns how many. What is 2^32 or
  * further apart is left out with all that is older: the sender has long ceased to wait for it.
  */
 static uint16_t encode_ranges(const struct dps_ack *ack, uint8_t *at)
 {
-	uint16_t count = 0;
-	uint64_t missing = 0;
+	const struct dps_ack_range *range = ack->ranges;
+	uint64_t more = range->last - range->first; /* numbers in it but for the last */
+	uint16_t count = 1;
 
-	while (count < ack->ranges_count) {
-		const struct dps_ack_range *range = &ack->ranges[count];
-		uint64_t more = range->last - range->first; /* numbers in it but for the last */
+	DPS_ASSERT(range->first <= range->last);
+	store_range(at, 0, more);
+	for (; more < UINT32_MAX && count < ack->ranges_count; count++) {
+		uint64_t missing = range->first - range[1].last - 1;
 
-		DPS_ASSERT(range->first <= range->last);
-		if (count != 0) {
+		range++;
+		more = range->last - range->first;
+		/* Also true of ranges that are not in order, or touch: their differences wrap. */
+		if (((missing - 1) | more) >= UINT32_MAX) {
+			DPS_ASSERT(range->first <= range->last);
 			DPS_ASSERT(range->last < range[-1].first - 1);
-			missing = range[-1].first - range->last - 1;
 			if (missing > UINT32_MAX)
 				break;
 		}
-		dps_store_be32(at, (uint32_t)missing);
-		dps_store_be32(at + 4, (uint32_t)dps_min_u64(more, UINT32_MAX - 1) + 1);
-		at += RANGE_BYTES;
-		count++;
-		if (more >= UINT32_MAX)
-			break;
+		store_range(at += RANGE_BYTES, missing, more);
 	}
 	return count;
 }
@@ -82,25 +86,22 @@ size_t dps_ack_encode(const struct dps_ack *ack, uint8_t *bytes, size_t room)
 
 static int decode_ranges(const uint8_t *at, struct dps_ack *ack)
 {
-	uint64_t below = ack->largest; /* the newest number that the range may name */
+	struct dps_ack_range *range = ack->ranges, *end = range + ack->ranges_count;
+	uint64_t first = dps_load_be64(at);
 
-	for (uint16_t i = 0; i < ack->ranges_count; i++, at += RANGE_BYTES) {
-		uint64_t missing = dps_load_be32(at);
-		uint64_t count = dps_load_be32(at + 4);
+	/* The first ends at largest; the others leave a gap and stand below the one before. */
+	if (first == 0 || first > UINT32_MAX || first - 1 > ack->largest)
+		return -EBADMSG;
+	range->last = ack->largest;
+	range->first = first = ack->largest - (first - 1);
+	while (++range < end) {
+		uint64_t both = dps_load_be64(at += RANGE_BYTES);
+		uint64_t missing = both >> 32, count = (uint32_t)both;
 
-		/* The first ends at largest; the others leave a gap and stand below the one before.
-		 */
-		if ((i == 0) != (missing == 0) || count == 0)
+		if (missing == 0 || count == 0 || missing + count > first)
 			return -EBADMSG;
-		if (i != 0) {
-			if (missing >= ack->ranges[i - 1].first)
-				return -EBADMSG;
-			below = ack->ranges[i - 1].first - missing - 1;
-		}
-		if (count - 1 > below)
-			return -EBADMSG;
-		ack->ranges[i].last = below;
-		ack->ranges[i].first = below - (count - 1);
+		range->last = first - missing - 1;
+		range->first = first -= missing + count;
 	}
 	return 0;
 }
