@@ -74,11 +74,13 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 	placement->flags = header.flags;
 	placement->ecn = ecn & 3;
 	placement->is_scratch = true;
+	placement->is_placed = false;
 	switch (header.type) {
 	case DPS_PACKET_DATA:
 		/* Where the data begins is known when the options can be believed. */
-		if (header.flags & DPS_PACKET_OPTIONS)
+		if ((header.flags & DPS_PACKET_OPTIONS) || engine->is_wary)
 			return DPS_VERDICT_OPEN;
+		placement->is_placed = true;
 		return dps_place_data(engine, path, placement) ? DPS_VERDICT_OPEN
 							       : DPS_VERDICT_DROP;
 	case DPS_PACKET_ACK:
@@ -156,23 +158,28 @@ static void note_packet(struct dps_path *path, const struct dps_placement *place
 }
 
 /* What stands behind the options is the packet; false when it is to be dropped. */
-static bool step_over_options(struct dps_engine *engine, struct dps_path *path,
-			      struct dps_placement *placement)
+static bool step_over_options(struct dps_engine *engine, struct dps_placement *placement)
 {
 	int bytes = dps_options_skip(placement->to, placement->payload_bytes);
-	uint8_t *rest;
 
 	if (bytes < 0) {
 		engine->counters.dropped_body++;
 		return false;
 	}
-	rest = placement->to += bytes;
+	placement->to += bytes;
 	placement->payload_bytes -= (uint32_t)bytes;
-	if (placement->type != DPS_PACKET_DATA)
-		return true;
+	return true;
+}
+
+/* Data that was opened in scratch before it was asked where it belongs; false: it is dropped. */
+static bool place_late(struct dps_engine *engine, struct dps_path *path,
+		       struct dps_placement *placement)
+{
+	uint8_t *at = placement->to;
+
 	if (!dps_place_data(engine, path, placement))
 		return false;
-	placement->to = rest; /* where it is, not where it may go */
+	placement->to = at; /* where it is, not where it may go */
 	placement->is_scratch = true;
 	return true;
 }
@@ -182,15 +189,19 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 {
 	struct dps_path *path = &engine->paths[placement->path];
 
+	/* Where one came that is not worth its place, the next is opened before it is given one. */
+	engine->is_wary = !is_good;
 	if (!is_good) {
 		engine->counters.dropped_seal++;
 		return;
 	}
 	engine->now_ns = now_ns;
 	dps_run_forget(engine);
-	if ((placement->flags & DPS_PACKET_OPTIONS) && !step_over_options(engine, path, placement))
+	if ((placement->flags & DPS_PACKET_OPTIONS) && !step_over_options(engine, placement))
 		return;
-	if (placement->type == DPS_PACKET_DATA && !dps_recv_data(engine, path, placement))
+	if (placement->type == DPS_PACKET_DATA &&
+	    ((!placement->is_placed && !place_late(engine, path, placement)) ||
+	     !dps_recv_data(engine, path, placement)))
 		return; /* as if it never came: it will come again */
 	dps_path_hear(path, now_ns);
 	note_packet(path, placement, now_ns);

@@ -70,6 +70,7 @@ struct dps_engine {
 	uint32_t bodies_used;
 	struct dps_ack ack; /* the one being built or read */
 	struct dps_run run; /* of the data packets that come in */
+	bool is_wary;	    /* the last that was not of a run was bad */
 
 	struct dps_engine_counters counters;
 	uint64_t limit_since_ns;

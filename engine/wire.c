@@ -47,9 +47,10 @@ int dps_header_decode(const uint8_t *bytes, size_t length, struct dps_header *he
 	header->offset = dps_load_be64(bytes + 24);
 	header->floor = dps_load_be32(bytes + 32);
 	header->channel = dps_load_be32(bytes + 36);
-	if (header->payload_bytes != length - DPS_ENVELOPE_BYTES ||
-	    header->payload_bytes > DPS_PAYLOAD_BYTES_MAX || header->offset > DPS_OFFSET_MAX ||
-	    header->packet_number > DPS_PACKET_NUMBER_MAX)
+	/* A number is past its last when a bit above it is set. */
+	if (((header->payload_bytes ^ (length - DPS_ENVELOPE_BYTES)) |
+	     (header->packet_number & ~DPS_PACKET_NUMBER_MAX)) != 0 ||
+	    header->payload_bytes > DPS_PAYLOAD_BYTES_MAX || header->offset > DPS_OFFSET_MAX)
 		return -EBADMSG;
 	return 0;
 }

@@ -121,10 +121,54 @@ static void seal__a_bad_packet_leaves_no_trace(void **state)
 	slot = dps_slots_at(&receiver.engine->slots, chunk->slot);
 	/* None of these may touch what was received: the same, a part and more, all. */
 	give_data(&receiver, 0, 1000, 0, NULL, 0, false);
+	give_data(&receiver, 0, 1000, 0, NULL, 0, true);
 	give_data(&receiver, 500, 1000, 0, NULL, 0, false);
+	give_data(&receiver, 0, 1000, 0, NULL, 0, true);
 	give_data(&receiver, 100, 10, 0, NULL, 0, false);
 	assert_true(pair_is_right(slot, 0, 0, 1000));
 	assert_int_equal(chunk->done_bytes, 1000);
+	assert_int_equal(pair_counters(&receiver.pair, 1).dropped_seal, 4);
+	close_receiver(&receiver);
+}
+
+/* Gives a packet as give_data does; returns whether it was opened in scratch. */
+static bool is_opened_in_scratch(struct receiver *receiver, uint64_t offset, bool is_good)
+{
+	uint8_t bytes[DPS_ENVELOPE_BYTES + 1000];
+	struct dps_header header = data_header(receiver, offset, 0);
+	struct dps_placement placement;
+
+	header.version = DPS_WIRE_VERSION;
+	header.connection_id = receiver->pair.sides[1].connection_id;
+	header.payload_bytes = 1000;
+	dps_header_encode(&header, bytes);
+	assert_int_equal(dps_engine_place(receiver->engine, bytes, sizeof(bytes), 0, &placement),
+			 DPS_VERDICT_OPEN);
+	if (is_good)
+		pair_fill(placement.to, 0, offset, 1000);
+	dps_engine_commit(receiver->engine, &placement, is_good, receiver->pair.now_ns);
+	return placement.to == receiver->engine->scratch;
+}
+
+static void place__after_a_bad_packet_opens_in_scratch(void **state)
+{
+	struct receiver receiver;
+
+	(void)state;
+	open_receiver(&receiver, 20000);
+	assert_false(is_opened_in_scratch(&receiver, 0, true));
+	assert_false(is_opened_in_scratch(&receiver, 1000, false));
+	assert_true(is_opened_in_scratch(&receiver, 1000, false));
+	/* Nor is it asked before whether it is within the credit. */
+	assert_true(is_opened_in_scratch(&receiver, UINT64_C(1) << 40, false));
+	assert_true(is_opened_in_scratch(&receiver, UINT64_C(1) << 40, true));
+	assert_int_equal(pair_counters(&receiver.pair, 1).dropped_credit, 1);
+	assert_false(is_opened_in_scratch(&receiver, 1000, false));
+	assert_true(is_opened_in_scratch(&receiver, 1000, true));
+	assert_false(is_opened_in_scratch(&receiver, 2000, true));
+	assert_int_equal(chunk_0(&receiver)->done_bytes, 3000);
+	assert_true(pair_is_right(dps_slots_at(&receiver.engine->slots, chunk_0(&receiver)->slot),
+				  0, 0, 3000));
 	assert_int_equal(pair_counters(&receiver.pair, 1).dropped_seal, 4);
 	close_receiver(&receiver);
 }
@@ -255,6 +299,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(options__stand_in_front_of_small_packets_too),
 		cmocka_unit_test(fin__is_acknowledged_at_the_end_of_the_burst),
 		cmocka_unit_test(seal__a_bad_packet_leaves_no_trace),
+		cmocka_unit_test(place__after_a_bad_packet_opens_in_scratch),
 		cmocka_unit_test(place__refuses_what_breaks_the_layout),
 		cmocka_unit_test(place__refuses_numbers_that_came_before),
 		cmocka_unit_test(numbers__of_more_gaps_than_are_kept_the_oldest_go),
