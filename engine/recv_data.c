@@ -132,6 +132,12 @@ static void take_over(struct dps_engine *engine, struct dps_chunk *chunk, uint64
 	}
 }
 
+void dps_chunk_take_slot(struct dps_engine *engine, struct dps_chunk *chunk)
+{
+	chunk->slot = dps_slots_take_reserved(&engine->slots);
+	engine->channels[chunk->channel].promised_chunks--;
+}
+
 bool dps_recv_data(struct dps_engine *engine, struct dps_path *path,
 		   const struct dps_placement *placement)
 {
@@ -151,10 +157,8 @@ bool dps_recv_data(struct dps_engine *engine, struct dps_path *path,
 		return true;
 	}
 	chunk = &engine->chunks.items[placement->chunk];
-	if (chunk->slot == DPS_SLOT_NONE) {
-		chunk->slot = dps_slots_take_reserved(&engine->slots);
-		channel->promised_chunks--;
-	}
+	if (chunk->slot == DPS_SLOT_NONE)
+		dps_chunk_take_slot(engine, chunk);
 	if (placement->is_scratch) {
 		uint32_t skip = placement->flags & DPS_PACKET_DIGEST ? DPS_DIGEST_BYTES : 0;
 

@@ -38,6 +38,17 @@ static inline bool is_of_run(const struct dps_run *run, const uint8_t *header, u
 		(dps_load_be64(header + 24) ^ offset)) == 0;
 }
 
+/* Whether it is that packet but for asking to be acknowledged at once, as a burst's last does. */
+static bool is_last_of_burst(const struct dps_run *run, const uint8_t *header, uint64_t number,
+			     uint64_t offset)
+{
+	uint8_t plain[DPS_HEADER_BYTES];
+
+	memcpy(plain, header, sizeof(plain));
+	plain[1] &= (uint8_t)~DPS_PACKET_ACK_NOW;
+	return is_of_run(run, plain, number, offset);
+}
+
 static unsigned int place(const struct dps_run *run, const struct dps_incoming *incoming,
 			  unsigned int count, struct dps_run_placement *placed)
 {
@@ -54,8 +65,10 @@ static unsigned int place(const struct dps_run *run, const struct dps_incoming *
 			break;
 		/* The sender may share this memory: judge and check one and the same copy. */
 		memcpy(header, incoming[i].bytes, DPS_HEADER_BYTES);
-		if (!is_of_run(run, header, number, offset))
+		if (!is_of_run(run, header, number, offset)) {
+			i += is_last_of_burst(run, header, number, offset);
 			break;
+		}
 		number++;
 		offset += payload_bytes;
 	}
@@ -70,8 +83,15 @@ static unsigned int place(const struct dps_run *run, const struct dps_incoming *
 unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_incoming *incoming,
 				  unsigned int count, struct dps_run_placement *placed)
 {
-	DPS_ASSERT(engine->run.is_burst);
-	return engine->run.length != 0 ? place(&engine->run, incoming, count, placed) : 0;
+	struct dps_run *run = &engine->run;
+
+	DPS_ASSERT(run->is_burst);
+	if (run->length == 0)
+		return 0;
+	if (!run->has_slot) /* until one of its packets turns out good: others may take it */
+		run->to = dps_slots_at(&engine->slots, dps_slots_next(&engine->slots)) +
+			  (run->next_offset & (engine->limits.chunk_bytes - 1));
+	return place(run, incoming, count, placed);
 }
 
 /* Until the run is counted, nothing but the run knows of them. */
@@ -87,52 +107,107 @@ void dps_engine_commit_run(struct dps_engine *engine, const struct dps_run_place
 	engine->counters.dropped_seal += !is_all;
 	if (good_count == 0)
 		return;
+	if (!run->has_slot)
+		dps_chunk_take_slot(engine, &engine->chunks.items[run->chunk]);
+	run->has_slot = true;
 	newest = placed->headers[good_count - 1];
 	run->newest_sent_at_us = dps_load_be32(newest + 4);
 	run->newest_floor = dps_load_be32(newest + 32);
+	run->is_asked |= (newest[1] & DPS_PACKET_ACK_NOW) != 0; /* none before it does */
 	run->next_number += good_count;
 	run->next_offset += (uint64_t)good_count * run->payload_bytes;
 	run->to += (size_t)good_count * run->payload_bytes;
 }
 
-void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
-		   const struct dps_placement *placement)
+/* How the header of a packet like this one begins that asks for nothing. */
+static uint32_t plain_front(const struct dps_placement *placement)
 {
-	const struct dps_chunk *chunk = &engine->chunks.items[placement->chunk];
-	uint64_t next_offset = placement->offset + placement->payload_bytes;
-	struct dps_run *run = &engine->run;
-	struct dps_extent *extent;
-	struct dps_range gap;
-	uint64_t end;
-	uint32_t index;
+	uint8_t bytes[sizeof(uint32_t)];
+	uint32_t front;
 
-	if (placement->is_scratch || placement->flags != 0 ||
-	    placement->packet_number != path->ack.largest_number ||
-	    placement->packet_number > DPS_PACKET_NUMBER_MAX - engine->limits.chunk_bytes ||
-	    chunk->state != DPS_CHUNK_RECEIVING)
-		return;
-	index = dps_extent_find(engine, chunk, next_offset);
-	if (index == DPS_EXTENT_NONE)
-		return;
-	extent = &engine->extents.items[index];
-	/* The piece's last byte comes with its digest, not in a run. */
-	end = dps_piece_of(chunk, extent).end - 1;
-	gap = dps_ranges_next_missing(&chunk->done, next_offset, end);
-	if (gap.start != next_offset || gap.end - gap.start < placement->payload_bytes)
-		return;
-	memcpy(&run->front, placement->header, sizeof(run->front));
+	memcpy(bytes, placement->header, sizeof(bytes));
+	bytes[1] &= (uint8_t)~DPS_PACKET_ACK_NOW;
+	memcpy(&front, bytes, sizeof(front));
+	return front;
+}
+
+static void describe(struct dps_run *run, const struct dps_placement *placement)
+{
+	run->front = plain_front(placement);
 	memcpy(&run->connection_id, placement->header + 8, sizeof(run->connection_id));
 	memcpy(&run->channel_number, placement->header + 36, sizeof(run->channel_number));
 	run->ecn = placement->ecn;
 	run->payload_bytes = placement->payload_bytes;
-	run->length = DPS_ENVELOPE_BYTES + placement->payload_bytes;
-	run->next_number = run->first_number = placement->packet_number + 1;
-	run->next_offset = run->first_offset = next_offset;
-	run->end_number = run->next_number + (gap.end - next_offset) / run->payload_bytes;
-	run->to = placement->to + placement->payload_bytes;
 	run->path = placement->path;
 	run->channel = placement->channel;
-	run->chunk = placement->chunk;
+}
+
+/* Whether the last run's packets were of the same channel: what follows may be like them. */
+static bool was_of_run(const struct dps_run *run, const struct dps_placement *placement)
+{
+	return run->payload_bytes != 0 && run->ecn == placement->ecn &&
+	       memcmp(&run->connection_id, placement->header + 8, sizeof(run->connection_id)) ==
+		       0 &&
+	       memcmp(&run->channel_number, placement->header + 36, sizeof(run->channel_number)) ==
+		       0;
+}
+
+/* A run from this offset on, as far as the chunk has a gap there. */
+static void begin_at(struct dps_engine *engine, uint32_t chunk_index, uint64_t offset,
+		     uint64_t number)
+{
+	const struct dps_chunk *chunk = &engine->chunks.items[chunk_index];
+	struct dps_run *run = &engine->run;
+	struct dps_range gap;
+	uint32_t index;
+	uint64_t end;
+
+	if (chunk->state != DPS_CHUNK_RECEIVING)
+		return;
+	index = dps_extent_find(engine, chunk, offset);
+	if (index == DPS_EXTENT_NONE)
+		return;
+	/* The piece's last byte comes with its digest, not in a run. */
+	end = dps_piece_of(chunk, &engine->extents.items[index]).end - 1;
+	gap = dps_ranges_next_missing(&chunk->done, offset, end);
+	if (gap.start != offset || gap.end - offset < run->payload_bytes)
+		return;
+	run->length = DPS_ENVELOPE_BYTES + run->payload_bytes;
+	run->next_number = run->first_number = number;
+	run->next_offset = run->first_offset = offset;
+	run->end_number = number + (gap.end - offset) / run->payload_bytes;
+	run->chunk = chunk_index;
+	run->has_slot = chunk->slot != DPS_SLOT_NONE;
+	if (run->has_slot)
+		run->to = dps_slots_at(&engine->slots, chunk->slot) +
+			  (offset & (engine->limits.chunk_bytes - 1));
+}
+
+void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
+		   const struct dps_placement *placement)
+{
+	uint64_t next_offset = placement->offset + placement->payload_bytes;
+	uint64_t number = placement->packet_number;
+	uint8_t flags = placement->flags & (uint8_t)~DPS_PACKET_ACK_NOW;
+	uint32_t chunk = placement->chunk;
+
+	if (number != path->ack.largest_number ||
+	    number > DPS_PACKET_NUMBER_MAX - engine->limits.chunk_bytes)
+		return;
+	if (flags == 0) {
+		describe(&engine->run, placement);
+	} else {
+		/* The end of a chunk: what follows it is like what came before. */
+		next_offset -= DPS_DIGEST_BYTES;
+		if (flags != DPS_PACKET_DIGEST || !was_of_run(&engine->run, placement) ||
+		    (next_offset & (engine->limits.chunk_bytes - 1)) != 0)
+			return;
+		chunk = dps_replay_ring_at(&engine->channels[placement->channel].ring,
+					   dps_chunk_number(engine, next_offset));
+		if (chunk == DPS_CHUNK_NONE)
+			return;
+	}
+	begin_at(engine, chunk, next_offset, number + 1);
 }
 
 /* The numbers of a run, which all are newer than any before. */
@@ -153,6 +228,7 @@ static void note_numbers(struct dps_engine *engine, struct dps_path *path,
 	ack->largest_at_ns = engine->now_ns;
 	ack->largest_sent_at_us = run->newest_sent_at_us;
 	dps_ack_follow_floor(ack, dps_header_floor(&newest));
+	ack->is_now |= run->is_asked;
 	dps_ack_owe(ack, count, engine->now_ns);
 }
 
@@ -163,6 +239,7 @@ void dps_run_count(struct dps_engine *engine)
 	struct dps_chunk *chunk = &engine->chunks.items[run->chunk];
 	struct dps_path *path = &engine->paths[run->path];
 	uint64_t start = run->first_offset, end = run->next_offset;
+	bool is_first = chunk->done_bytes == 0;
 	int64_t added;
 
 	engine->counters.data_packets_received += run->next_number - run->first_number;
@@ -170,10 +247,11 @@ void dps_run_count(struct dps_engine *engine)
 	note_numbers(engine, path, run);
 	run->first_number = run->next_number;
 	run->first_offset = end;
+	run->is_asked = false;
 	added = dps_chunk_add_done(chunk, start, end, end);
 	DPS_ASSERT(added == (int64_t)(end - start));
 	dps_channel_report(engine, channel);
-	dps_credit_on_data(engine, channel, end, (uint64_t)added, false, false);
+	dps_credit_on_data(engine, channel, end, (uint64_t)added, is_first, false);
 	if (chunk->done_bytes == chunk->needed_bytes)
 		dps_chunk_complete(engine, run->chunk);
 	dps_path_touch(engine, path);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Run: data packets that follow each other, in number and in offset, within a piece. After one of
- * them the engine knows what the next looks like (the header prediction of V. Jacobson, RFC 1144
- * and 4.3BSD Reno): such packets cost a few comparisons each, and what they brought is counted
- * once, at the end of the burst. The run itself goes on in the next burst, unless something else
- * happens to its path or chunk.
+ * them, or the end of a chunk that they filled, the engine knows what the next looks like (the
+ * header prediction of V. Jacobson, RFC 1144 and 4.3BSD Reno): such packets cost a few comparisons
+ * each, and what they brought is counted once, at the end of the burst. The run itself goes on in
+ * the next burst, unless something else happens to its path or chunk.
  *
  * Invariant: no byte has been received of what packets next_number..end_number - 1 carry, the chunk
- * is RECEIVING and has a slot, next_number follows the largest of the path; between bursts nothing
- * is left to be counted.
+ * is RECEIVING, next_number follows the largest of the path; between bursts nothing is left to be
+ * counted.
  *
  * Owner: the lane.
  */
@@ -31,6 +31,7 @@ struct dps_run {
 	uint64_t next_offset;
 	uint64_t end_number; /* a packet with it is not of the run: its bytes are had, or others' */
 	uint8_t *to;	     /* where the next one's payload goes */
+	bool has_slot;	     /* the chunk has one; else to is of the next that is free */
 
 	/* What it brought and is not counted yet starts here. */
 	uint64_t first_number;
@@ -40,6 +41,7 @@ struct dps_run {
 	uint32_t chunk;
 	uint32_t newest_floor; /* of the last one, as its header says */
 	uint32_t newest_sent_at_us;
+	bool is_asked; /* for an acknowledgement at once */
 };
 
 /* Whether packets came with it that are not counted yet. */

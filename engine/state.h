@@ -197,6 +197,8 @@ uint32_t dps_extent_find(const struct dps_engine *engine, const struct dps_chunk
 /* ---- recv_*.c ---- */
 bool dps_place_data(struct dps_engine *engine, struct dps_path *path,
 		    struct dps_placement *placement);
+/* The first of a chunk came: the slot that was promised, which dps_slots_next was, is its own. */
+void dps_chunk_take_slot(struct dps_engine *engine, struct dps_chunk *chunk);
 /* False when the packet could not be kept and must not be acknowledged. */
 bool dps_recv_data(struct dps_engine *engine, struct dps_path *path,
 		   const struct dps_placement *placement);

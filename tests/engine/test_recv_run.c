@@ -199,6 +199,8 @@ static void place_run__takes_what_follows_and_no_more(void **state)
 		struct datagram row[ROW];
 		struct dps_incoming incoming[ROW];
 		struct dps_run_placement run;
+		/* One that asks for an acknowledgement is the last. */
+		unsigned int count = what == 0 ? ROW : what == 4 ? AT + 1 : AT;
 
 		for (unsigned int i = 0; i < ROW; i++) {
 			struct dps_header *header = &row[i].header;
@@ -219,12 +221,81 @@ static void place_run__takes_what_follows_and_no_more(void **state)
 		row[AT].bytes[8] ^= what == 7;
 		incoming[AT].ecn = what == 8;
 		dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
-		assert_int_equal(dps_engine_place_run(receiver.engine, incoming, ROW, &run),
-				 what == 0 ? ROW : AT);
-		assert_int_equal(run.count, what == 0 ? ROW : AT);
+		assert_int_equal(dps_engine_place_run(receiver.engine, incoming, ROW, &run), count);
+		assert_int_equal(run.count, count);
 		dps_engine_end_burst(receiver.engine);
 		receiver.number -= ROW;
 	}
+	close_receiver(&receiver);
+}
+
+/* Gives all of a chunk from an offset on, its end with the digest. */
+static void give_rest(struct receiver *receiver, uint64_t offset)
+{
+	struct dps_digest digest;
+	uint64_t last = dps_round_down(CHUNK - 1, 1000);
+
+	give_row(receiver, offset, (unsigned int)((last - offset) / 1000));
+	pair_digest(&digest, 0, 0);
+	assert_true(give_data(receiver, last, CHUNK - last, DPS_PACKET_DIGEST, &digest,
+			      sizeof(digest), true));
+}
+
+static void run__goes_on_in_the_next_chunk_with_a_slot_when_it_is_good(void **state)
+{
+	struct dps_run_placement run;
+	struct dps_incoming incoming;
+	struct datagram datagram = { .is_good = true };
+	struct receiver receiver;
+	const struct dps_chunk *next;
+	uint32_t promised;
+
+	(void)state;
+	open_receiver(&receiver, 2 * CHUNK + 5000);
+	next = &receiver.engine->chunks.items[dps_replay_ring_at(&receiver.channel->ring, 1)];
+	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
+	give_row(&receiver, 0, 1);
+	give_rest(&receiver, 1000);
+	promised = receiver.channel->promised_chunks;
+	for (unsigned int good = 0; good < 2; good++) {
+		datagram.header = data_header(&receiver, CHUNK, 0);
+		datagram.header.payload_bytes = 1000;
+		build(&receiver, &datagram, &incoming);
+		assert_int_equal(dps_engine_place_run(receiver.engine, &incoming, 1, &run), 1);
+		assert_ptr_equal(run.to, dps_slots_at(&receiver.engine->slots,
+						      dps_slots_next(&receiver.engine->slots)));
+		assert_int_equal(next->slot, DPS_SLOT_NONE);
+		dps_engine_commit_run(receiver.engine, &run, good);
+		receiver.number -= good == 0;
+	}
+	assert_ptr_equal(run.to, dps_slots_at(&receiver.engine->slots, next->slot));
+	assert_int_equal(receiver.channel->promised_chunks, promised - 1);
+	dps_engine_end_burst(receiver.engine);
+	assert_int_equal(next->done_bytes, 1000);
+	close_receiver(&receiver);
+}
+
+static void run__that_asks_is_acknowledged_at_once(void **state)
+{
+	struct dps_run_placement run;
+	struct dps_incoming incoming;
+	struct datagram datagram = { .is_good = true };
+	struct receiver receiver;
+
+	(void)state;
+	start_run(&receiver);
+	pair_run_for(&receiver.pair, DPS_NS_PER_MS);
+	assert_false(receiver.path->ack.is_now);
+	datagram.header = data_header(&receiver, 3000, 0);
+	datagram.header.payload_bytes = 1000;
+	datagram.header.flags = DPS_PACKET_ACK_NOW;
+	build(&receiver, &datagram, &incoming);
+	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
+	assert_int_equal(dps_engine_place_run(receiver.engine, &incoming, 1, &run), 1);
+	dps_engine_commit_run(receiver.engine, &run, 1);
+	dps_engine_end_burst(receiver.engine);
+	assert_true(receiver.path->ack.is_now);
+	assert_true(goes_on(&receiver, 4000));
 	close_receiver(&receiver);
 }
 
@@ -399,6 +470,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(run__ends_with_what_happens_to_its_chunk),
 		cmocka_unit_test(run__ends_with_its_path),
 		cmocka_unit_test(place_run__takes_what_follows_and_no_more),
+		cmocka_unit_test(run__goes_on_in_the_next_chunk_with_a_slot_when_it_is_good),
+		cmocka_unit_test(run__that_asks_is_acknowledged_at_once),
 		cmocka_unit_test(bursts__do_what_packets_one_by_one_do),
 	};
 
