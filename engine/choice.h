@@ -10,6 +10,7 @@ struct dps_choice {
 	struct dps_chunk *chunk;
 	struct dps_extent *extent;
 	uint64_t offset;
+	uint64_t limit;	  /* of bytes sent first time: so far they may go on; else 0 */
 	uint64_t run_end; /* full packets that end here or before are like it: no digest, no flag */
 	uint32_t bytes;
 	bool has_digest;

@@ -25,7 +25,6 @@ static void cut(const struct dps_path *path, struct dps_choice *choice, uint64_t
 		choice->has_digest = false;
 	}
 	choice->bytes = (uint32_t)bytes;
-	choice->run_end = 0;
 }
 
 /* The next bytes that are lost and not acknowledged since. */
@@ -43,6 +42,7 @@ static bool choose_resend(struct dps_engine *engine, struct dps_path *path,
 	choice->channel = &engine->channels[resend->channel];
 	choice->extent = &engine->extents.items[dps_extent_find(engine, choice->chunk, gap.start)];
 	choice->is_resend = true;
+	choice->limit = choice->run_end = 0;
 	cut(path, choice, gap.start, gap.end);
 	return true;
 }
@@ -85,7 +85,8 @@ static bool choose_from_channel(struct dps_engine *engine, struct dps_path *path
 			choice->chunk = chunk;
 			choice->extent = extent;
 			choice->is_resend = false;
-			cut(path, choice, gap.start, dps_min_u64(gap.end, channel->credit));
+			choice->limit = dps_min_u64(gap.end, channel->credit);
+			cut(path, choice, gap.start, choice->limit);
 			/* The last of a piece has the digest, the last of the credit its flag. */
 			choice->run_end = dps_min_u64(dps_min_u64(gap.end, piece_end - 1),
 						      channel->credit - 1);
@@ -118,6 +119,14 @@ static void end_turn(struct dps_engine *engine, struct dps_path *path, bool has_
 		dps_channel_sendable(engine, channel);
 }
 
+/* The only one that has something to send has the next turn too. */
+static bool has_turn(struct dps_path *path)
+{
+	if (path->send_quantum == 0 && path->first_sendable == path->last_sendable)
+		path->send_quantum = DPS_ENGINE_QUANTUM_BYTES;
+	return path->send_quantum > 0;
+}
+
 static bool choose_new(struct dps_engine *engine, struct dps_path *path, struct dps_choice *choice,
 		       uint64_t now_ns)
 {
@@ -125,12 +134,8 @@ static bool choose_new(struct dps_engine *engine, struct dps_path *path, struct 
 		uint32_t index = path->first_sendable;
 		struct dps_channel *channel = &engine->channels[index];
 
-		if (path->send_quantum == 0) {
-			/* The only one that has something to send has the next turn too. */
-			if (path->first_sendable == path->last_sendable)
-				path->send_quantum = DPS_ENGINE_QUANTUM_BYTES;
-			else
-				end_turn(engine, path, true);
+		if (!has_turn(path)) {
+			end_turn(engine, path, true);
 			continue;
 		}
 		if (choose_from_channel(engine, path, channel, choice))
@@ -262,6 +267,16 @@ static bool choose(struct dps_engine *engine, struct dps_path *path, struct dps_
 	return choose_new(engine, path, choice, now_ns) || choose_resend(engine, path, choice);
 }
 
+/* Chooses what follows the last choice without a search, unless something else has its turn. */
+static bool go_on(struct dps_path *path, struct dps_choice *choice)
+{
+	if (choice->limit == 0 || choice->channel->send_offset >= choice->limit ||
+	    dps_repair_count(path) != 0 || !dps_repair_has_room(path, 1) || !has_turn(path))
+		return false;
+	cut(path, choice, choice->channel->send_offset, choice->limit);
+	return true;
+}
+
 /* Asks for an ACK with the last packet when we have to wait for one. */
 static void ask(struct dps_path *path, struct dps_outgoing *last)
 {
@@ -314,7 +329,7 @@ unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 			   struct dps_outgoing *out, unsigned int room, uint8_t *heads,
 			   uint64_t now_ns)
 {
-	struct dps_choice choice;
+	struct dps_choice choice = { .limit = 0 };
 	unsigned int count = 0;
 	uint32_t wire_bytes;
 
@@ -336,7 +351,7 @@ unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 			path->limit = DPS_LIMIT_WINDOW;
 			break;
 		}
-		if (!choose(engine, path, &choice, now_ns))
+		if (!go_on(path, &choice) && !choose(engine, path, &choice, now_ns))
 			break;
 		if (may_run(path, &choice, now_ns)) {
 			unsigned int emitted =
