@@ -25,6 +25,7 @@ void dps_channel_sendable(struct dps_engine *engine, struct dps_channel *channel
 	if (channel->is_sendable || !channel->is_sender)
 		return;
 	channel->is_sendable = true;
+	path->brief_count += !channel->is_bulk;
 	channel->next_sendable = DPS_CHANNEL_NONE;
 	if (path->last_sendable == DPS_CHANNEL_NONE)
 		path->first_sendable = index;
@@ -164,6 +165,7 @@ void dps_channel_close(struct dps_engine *engine, struct dps_channel *channel)
 	dps_channel_forget_hunger(engine, channel);
 	if (channel->is_sendable) {
 		UNLINK(engine, path->first_sendable, path->last_sendable, next_sendable, index);
+		path->brief_count -= !channel->is_bulk;
 		path->send_quantum = 0;
 	}
 	if (channel->is_dirty)

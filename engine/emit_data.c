@@ -114,7 +114,10 @@ static void end_turn(struct dps_engine *engine, struct dps_path *path, bool has_
 	if (path->first_sendable == DPS_CHANNEL_NONE)
 		path->last_sendable = DPS_CHANNEL_NONE;
 	channel->is_sendable = false;
+	path->brief_count -= !channel->is_bulk;
 	path->send_quantum = DPS_ENGINE_QUANTUM_BYTES;
+	if (!has_more && path->limit == DPS_LIMIT_SOURCE)
+		channel->is_bulk = false;
 	if (has_more)
 		dps_channel_sendable(engine, channel);
 }
@@ -122,9 +125,12 @@ static void end_turn(struct dps_engine *engine, struct dps_path *path, bool has_
 /* The only one that has something to send has the next turn too. */
 static bool has_turn(struct dps_path *path)
 {
-	if (path->send_quantum == 0 && path->first_sendable == path->last_sendable)
-		path->send_quantum = DPS_ENGINE_QUANTUM_BYTES;
-	return path->send_quantum > 0;
+	if (dps_path_turn_bytes(path) > 0)
+		return true;
+	if (path->first_sendable != path->last_sendable)
+		return false;
+	path->send_quantum = DPS_ENGINE_QUANTUM_BYTES;
+	return true;
 }
 
 static bool choose_new(struct dps_engine *engine, struct dps_path *path, struct dps_choice *choice,
@@ -167,7 +173,7 @@ static void post(struct dps_engine *engine, struct dps_path *path, const struct 
 		path->resend_turn = false;
 		return;
 	}
-	path->send_quantum -= (uint32_t)dps_min_u64(path->send_quantum, choice->bytes);
+	dps_channel_use_turn(path, channel, choice->bytes);
 	path->resend_turn = true;
 	channel->send_offset = end;
 	if (end >= choice->chunk->data_end) {

@@ -35,7 +35,7 @@ static uint32_t run_length(const struct dps_path *path, const struct dps_choice 
 						  sent->packets_in_flight + 1));
 	/* A channel that is the only one has all turns. */
 	if (path->first_sendable != path->last_sendable)
-		count = fit(count, path->send_quantum + bytes - 1, bytes);
+		count = fit(count, dps_path_turn_bytes(path) + bytes - 1, bytes);
 	return count;
 }
 
@@ -118,7 +118,7 @@ unsigned int dps_emit_run(struct dps_engine *engine, struct dps_path *path,
 	path->resend_turn = true;
 	bytes = (uint64_t)count * choice->bytes;
 	channel->send_offset = choice->offset + bytes;
-	path->send_quantum -= (uint32_t)dps_min_u64(path->send_quantum, bytes);
+	dps_channel_use_turn(path, channel, bytes);
 	engine->counters.data_packets += count;
 	engine->counters.data_bytes += bytes;
 	return count;

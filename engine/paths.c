@@ -129,7 +129,7 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 	path->resends_head = path->resends_tail = 0;
 	path->first_channel = DPS_CHANNEL_NONE;
 	path->first_sendable = path->last_sendable = DPS_CHANNEL_NONE;
-	path->send_quantum = path->unasked_packets = 0;
+	path->send_quantum = path->brief_count = path->unasked_packets = 0;
 	path->told_rtt_ns = 0;
 	path->first_dirty = path->last_dirty = DPS_CHANNEL_NONE;
 	path->report_channel = path->last_channel = path->blocked_channel = DPS_CHANNEL_NONE;

@@ -26,8 +26,9 @@ enum {
 	DPS_ENGINE_BODY_BYTES = 1280, /* of one without, head included, padding of probes aside */
 	DPS_ENGINE_SENT_SPARE = 64,   /* packet numbers that data leaves for acknowledgements */
 	DPS_ENGINE_EVENTS_SPARE = 1024,
-	DPS_ENGINE_READ_AHEAD_CHUNKS_MIN = 3, /* by a sender */
-	DPS_ENGINE_QUANTUM_BYTES = 64 << 10,  /* a channel's turn on its path */
+	DPS_ENGINE_READ_AHEAD_CHUNKS_MIN = 3,	   /* by a sender */
+	DPS_ENGINE_QUANTUM_BYTES = 256 << 10,	   /* a channel's turn on its path ... */
+	DPS_ENGINE_SHORT_QUANTUM_BYTES = 64 << 10, /* ... while one waits that may have little */
 	DPS_ENGINE_UNSTORED_BYTES_MAX = 128 << 20,
 };
 
@@ -109,6 +110,27 @@ static inline void dps_path_hear(struct dps_path *path, uint64_t now_ns)
 /* ---- channels.c ---- */
 /* A sender may have something to send. */
 void dps_channel_sendable(struct dps_engine *engine, struct dps_channel *channel);
+/* What is left of the turn of the first in the queue of those with something to send. */
+static inline uint32_t dps_path_turn_bytes(const struct dps_path *path)
+{
+	const uint32_t beyond = DPS_ENGINE_QUANTUM_BYTES - DPS_ENGINE_SHORT_QUANTUM_BYTES;
+
+	if (path->brief_count == 0)
+		return path->send_quantum;
+	return path->send_quantum > beyond ? path->send_quantum - beyond : 0;
+}
+/* The channel whose turn it is sent so much that it had not sent before. */
+static inline void dps_channel_use_turn(struct dps_path *path, struct dps_channel *channel,
+					uint64_t bytes)
+{
+	const uint32_t beyond = DPS_ENGINE_QUANTUM_BYTES - DPS_ENGINE_SHORT_QUANTUM_BYTES;
+
+	path->send_quantum -= (uint32_t)dps_min_u64(path->send_quantum, bytes);
+	if (path->send_quantum <= beyond && !channel->is_bulk) {
+		channel->is_bulk = true;
+		path->brief_count--;
+	}
+}
 /* The peer should hear of the channel's offsets in the next ACK. */
 void dps_channel_report(struct dps_engine *engine, struct dps_channel *channel);
 void dps_channel_close(struct dps_engine *engine, struct dps_channel *channel);

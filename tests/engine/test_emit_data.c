@@ -160,6 +160,101 @@ static void pause__leaves_a_fixed_rate_alone(void **state)
 	finish(&pair, transfer);
 }
 
+/* ---- turns of several channels ---- */
+
+/* What a side sends: how much of one channel in a row, and of those that are not watched. */
+static struct {
+	uint32_t number;
+	uint64_t in_a_row, longest;
+	uint32_t watched;
+	uint64_t of_others;
+	bool is_seen;
+} turns;
+
+static bool watch_turns(struct pair *pair, unsigned int from, const uint8_t *bytes, uint32_t length)
+{
+	struct dps_header header;
+
+	(void)pair;
+	if (from != 0 || dps_header_decode(bytes, length, &header) < 0 ||
+	    header.type != DPS_PACKET_DATA)
+		return false;
+	if (header.channel != turns.number)
+		turns.in_a_row = 0;
+	turns.number = header.channel;
+	turns.in_a_row += header.payload_bytes;
+	turns.longest = dps_max_u64(turns.longest, turns.in_a_row);
+	turns.is_seen |= header.channel == turns.watched;
+	turns.of_others += turns.is_seen ? 0 : header.payload_bytes;
+	return false;
+}
+
+static struct pair_transfer *add_opened(struct pair *pair, uint64_t bytes)
+{
+	struct pair_transfer *transfer = pair_add_transfer(pair, 0);
+
+	pair_add_file(pair, transfer, bytes);
+	pair_open_channel(pair, transfer, 0);
+	pair_open_channel(pair, transfer, 1);
+	return transfer;
+}
+
+static bool is_read(const struct pair *pair, const struct pair_transfer *transfer)
+{
+	const struct dps_engine *engine = pair->sides[0].engine;
+	uint32_t index = dps_chunk_find(engine, &engine->channels[transfer->channel[0]], 0);
+
+	return index != DPS_CHUNK_NONE && engine->chunks.items[index].state == DPS_CHUNK_READY;
+}
+
+static void turns__of_bulk_are_long_until_one_waits_that_may_have_little(void **state)
+{
+	struct pair_transfer *bulk[2], *brief;
+	struct pair_options options;
+	struct pair pair;
+
+	(void)state;
+	pair_options_init(&options, 1);
+	options.window_bytes = 32 << 20;
+	dps_limits_init(&options.limits, 64 << 20, 1 << 20);
+	options.limits.paths = 1;
+	options.limits.channels = 4;
+	options.limits.extents = 128;
+	options.datagram_bytes = 9000;
+	options.congestion_mode = DPS_CONGESTION_FIXED;
+	options.rate_bytes_per_s = 1000000000;
+	pair_open(&pair, &options);
+	pair.is_lost = watch_turns;
+	turns.watched = UINT32_MAX;
+	for (unsigned int i = 0; i < 2; i++)
+		bulk[i] = add_opened(&pair, UINT64_C(1) << 28);
+	pair_run_for(&pair, 20 * DPS_NS_PER_MS);
+	turns.longest = 0;
+	pair_run_for(&pair, 10 * DPS_NS_PER_MS);
+	assert_in_range(turns.longest, DPS_ENGINE_QUANTUM_BYTES - 9000,
+			DPS_ENGINE_QUANTUM_BYTES + 9000);
+
+	for (unsigned int i = 0; i < 20; i++) {
+		turns.is_seen = true;
+		brief = add_opened(&pair, 20000);
+		while (!is_read(&pair, brief))
+			pair_turn(&pair, UINT64_MAX);
+		turns.watched = brief->number;
+		turns.is_seen = false;
+		turns.of_others = 0;
+		while (!turns.is_seen)
+			pair_turn(&pair, UINT64_MAX);
+		assert_in_range(turns.of_others, 0, 2 * (DPS_ENGINE_SHORT_QUANTUM_BYTES + 9000));
+		while (!brief->is_done[0] || !brief->is_done[1])
+			pair_turn(&pair, UINT64_MAX);
+		pair_close_channel(&pair, brief, 0);
+		pair_close_channel(&pair, brief, 1);
+	}
+	for (unsigned int i = 0; i < 2; i++)
+		bulk[i]->is_given_up = true;
+	pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -167,6 +262,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(trickle__neither_halves_nor_grows_the_window),
 		cmocka_unit_test(cut__is_not_a_pause),
 		cmocka_unit_test(pause__leaves_a_fixed_rate_alone),
+		cmocka_unit_test(turns__of_bulk_are_long_until_one_waits_that_may_have_little),
 	};
 
 	pair_seeds_from(argc, argv);

@@ -65,15 +65,20 @@ static const char *check_channel(const struct dps_engine *engine, const struct d
 	return NULL;
 }
 
-static const char *check_path(const struct dps_path *path)
+static const char *check_path(const struct dps_engine *engine, const struct dps_path *path)
 {
 	const struct dps_ranges *received = &path->ack.received;
+	uint32_t brief = 0;
 
 	if (path->state < DPS_PATH_PROBING)
 		return NULL;
 	HOLDS(dps_repair_count(path) <= path->sent.capacity);
 	HOLDS(path->sent.packets_in_flight + dps_repair_count(path) <= path->sent.capacity);
 	HOLDS(path->sent.next_number - path->sent.floor_number <= path->sent.capacity);
+	for (uint32_t i = path->first_sendable; i != DPS_CHANNEL_NONE;
+	     i = engine->channels[i].next_sendable)
+		brief += !engine->channels[i].is_bulk;
+	HOLDS(brief == path->brief_count);
 	HOLDS(received->count <= DPS_PATH_RANGES);
 	if (path->ack.has_any)
 		HOLDS(received->count > 0 &&
@@ -89,7 +94,7 @@ const char *engine_check(const struct dps_engine *engine)
 		if (engine->channels[i].is_open)
 			broken = check_channel(engine, &engine->channels[i]);
 	for (uint32_t i = 0; i < engine->limits.paths && !broken; i++)
-		broken = check_path(&engine->paths[i]);
+		broken = check_path(engine, &engine->paths[i]);
 	return broken;
 }
 
