@@ -56,7 +56,7 @@ uint64_t dps_loss_next(struct dps_loss *loss, const struct dps_sent *sent,
 	if (number == UINT64_MAX || largest - number >= loss->threshold_packets)
 		return number;
 	/* Numbers ascend with time: when this one is not lost yet, none after it is. */
-	lost_at_ns = dps_sent_at(sent, number)->sent_at_ns + patience_ns(rtt);
+	lost_at_ns = dps_sent_at(sent, number).sent_at_ns + patience_ns(rtt);
 	if (lost_at_ns <= now_ns)
 		return number;
 	loss->loss_time_ns = lost_at_ns;

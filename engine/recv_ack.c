@@ -102,24 +102,24 @@ static uint64_t on_word(struct dps_engine *engine, struct dps_path *path, uint64
 	while (rest != 0) {
 		unsigned int at = (unsigned int)__builtin_ctzll(rest);
 		uint64_t number = base + at, ones = ~(rest >> at);
-		const struct dps_sent_packet *packet = dps_sent_at(&path->sent, number);
+		const struct dps_sent_packet packet = dps_sent_at(&path->sent, number);
 		uint64_t count = ones != 0 ? (uint64_t)__builtin_ctzll(ones) : 64;
 
-		count = dps_min_u64(count, packet->run_left + 1U);
+		count = dps_min_u64(count, packet.run_left + 1U);
 		rest &= ~(UINT64_MAX >> (64 - count) << at);
-		wire_bytes += count * packet->wire_bytes;
-		if (continues(engine, run, packet)) {
-			run->end += count * packet->data_bytes;
-			run->has_digest = (packet->flags & DPS_SENT_DIGEST) != 0;
+		wire_bytes += count * packet.wire_bytes;
+		if (continues(engine, run, &packet)) {
+			run->end += count * packet.data_bytes;
+			run->has_digest = (packet.flags & DPS_SENT_DIGEST) != 0;
 			continue;
 		}
 		if (run->end > run->start)
 			on_run_acked(engine, path, run);
 		*run = (struct run){ 0 };
-		if (packet->flags & DPS_SENT_DATA)
-			*run = run_of(packet, number, count);
-		else if (packet->flags & DPS_SENT_PROBE)
-			on_probe_acked(engine, path, packet);
+		if (packet.flags & DPS_SENT_DATA)
+			*run = run_of(&packet, number, count);
+		else if (packet.flags & DPS_SENT_PROBE)
+			on_probe_acked(engine, path, &packet);
 	}
 	dps_sent_remove_bits(&path->sent, from, bits, wire_bytes);
 	return wire_bytes;
@@ -141,7 +141,7 @@ static void on_live(struct dps_engine *engine, struct dps_path *path, uint64_t f
 		outcome->acked_bytes += on_word(engine, path, first, bits, &run);
 		if (!outcome->has_new || newest > outcome->largest_number) {
 			outcome->largest_number = newest;
-			outcome->largest_sent_at_ns = dps_sent_at(sent, newest)->sent_at_ns;
+			outcome->largest_sent_at_ns = dps_sent_at(sent, newest).sent_at_ns;
 		}
 		outcome->has_new = true;
 	}
@@ -158,7 +158,7 @@ static void on_spurious(struct dps_engine *engine, struct dps_path *path, uint64
 
 	for (; number != UINT64_MAX;
 	     number = number == last ? UINT64_MAX : dps_sent_next_lost(sent, number + 1, last)) {
-		const struct dps_sent_packet packet = *dps_sent_at(sent, number);
+		const struct dps_sent_packet packet = dps_sent_at(sent, number);
 		struct run run = run_of(&packet, number, 1);
 
 		dps_sent_forget_lost(sent, number);

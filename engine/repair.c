@@ -94,7 +94,7 @@ void dps_repair_detect(struct dps_engine *engine, struct dps_path *path, uint64_
 
 	while ((number = dps_loss_next(&path->loss, &path->sent, &path->rtt, number, now_ns)) !=
 	       UINT64_MAX) {
-		const struct dps_sent_packet packet = *dps_sent_at(&path->sent, number);
+		const struct dps_sent_packet packet = dps_sent_at(&path->sent, number);
 
 		dps_sent_mark_lost(&path->sent, number);
 		engine->counters.lost_packets++;
@@ -132,7 +132,7 @@ static void make_room(struct dps_engine *engine, struct dps_path *path, uint64_t
 	       sent->next_number - sent->floor_number + PROBE_PACKETS >
 		       sent->capacity - DPS_ENGINE_SENT_SPARE) {
 		uint64_t number = sent->floor_number;
-		const struct dps_sent_packet packet = *dps_sent_at(sent, number);
+		const struct dps_sent_packet packet = dps_sent_at(sent, number);
 
 		if (dps_sent_is_live(sent, number)) {
 			dps_sent_mark_lost(sent, number);
@@ -166,10 +166,10 @@ void dps_repair_on_probe_timeout(struct dps_engine *engine, struct dps_path *pat
 	path->probes_owed = PROBE_PACKETS;
 	/* The oldest is what the far side waits for; it stays in flight, this is only a copy. */
 	for (unsigned int i = 0; i < PROBE_PACKETS && number != UINT64_MAX; i++) {
-		const struct dps_sent_packet *packet = dps_sent_at(sent, number);
+		const struct dps_sent_packet packet = dps_sent_at(sent, number);
 
-		if ((packet->flags & DPS_SENT_DATA) && dps_repair_has_room(path, PROBE_PACKETS))
-			(void)dps_repair_queue(path, packet);
+		if ((packet.flags & DPS_SENT_DATA) && dps_repair_has_room(path, PROBE_PACKETS))
+			(void)dps_repair_queue(path, &packet);
 		number = number + 1 < sent->next_number
 				 ? dps_sent_next_live(sent, number + 1, sent->next_number - 1)
 				 : UINT64_MAX;

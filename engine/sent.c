@@ -4,7 +4,10 @@
 #include <dps/assert.h>
 #include <string.h>
 
-enum { WORD_BITS = 64 };
+enum {
+	WORD_BITS = 64,
+	RUN_MAX = 256,
+};
 
 static uint64_t index_of(const struct dps_sent *sent, uint64_t number)
 {
@@ -31,7 +34,8 @@ size_t dps_sent_bytes(uint64_t capacity)
 {
 	DPS_ASSERT(dps_is_power_of_two(capacity) && capacity >= WORD_BITS);
 	return (size_t)(capacity * sizeof(struct dps_sent_packet) +
-			(2 * (capacity / WORD_BITS) + summary_words(capacity)) * sizeof(uint64_t));
+			(2 * (capacity / WORD_BITS) + summary_words(capacity)) * sizeof(uint64_t) +
+			capacity);
 }
 
 void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint64_t first_number)
@@ -47,6 +51,7 @@ void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint6
 	sent->live = (uint64_t *)(void *)(sent->packets + capacity);
 	sent->lost = sent->live + capacity / WORD_BITS;
 	sent->lost_words = sent->lost + capacity / WORD_BITS;
+	sent->run_left = (uint8_t *)(sent->lost_words + summary_words(capacity));
 	memset(sent->live, 0, dps_sent_bytes(capacity) - capacity * sizeof(*sent->packets));
 }
 
@@ -132,39 +137,41 @@ uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *pack
 
 	DPS_ASSERT(number - sent->floor_number < sent->capacity);
 	sent->packets[index] = *packet;
+	sent->run_left[index] = 0;
 	sent->live[index / WORD_BITS] |= bit_of(number);
 	sent->bytes_in_flight += packet->wire_bytes;
 	sent->packets_in_flight++;
 	return number;
 }
 
-/* As many records side by side as are in front of the end of the ring. */
-static void fill(struct dps_sent_packet *packets, const struct dps_sent_packet *first,
-		 uint64_t count)
-{
-	uint64_t offset = first->offset;
-	uint8_t left = first->run_left;
+/* How many follow, of each of the longest run: a shorter one's are the end of it. */
+#define DOWN_8(from) (from), (from)-1, (from)-2, (from)-3, (from)-4, (from)-5, (from)-6, (from)-7
+#define DOWN_64(from)                                                                              \
+	DOWN_8(from), DOWN_8((from)-8), DOWN_8((from)-16), DOWN_8((from)-24), DOWN_8((from)-32),   \
+		DOWN_8((from)-40), DOWN_8((from)-48), DOWN_8((from)-56)
+static const uint8_t run_left_of[RUN_MAX] = { DOWN_64(255), DOWN_64(191), DOWN_64(127),
+					      DOWN_64(63) };
 
-	for (uint64_t i = 0; i < count; i++) {
-		memcpy(&packets[i], first, sizeof(*first)); /* not field by field */
-		packets[i].offset = offset;
-		packets[i].run_left = left--;
-		offset += first->data_bytes;
-	}
+static void note_run_left(struct dps_sent *sent, uint64_t number, uint32_t count)
+{
+	uint64_t index = index_of(sent, number);
+	uint64_t in_front = dps_min_u64(count, sent->capacity - index);
+	const uint8_t *left = run_left_of + RUN_MAX - count;
+
+	memcpy(sent->run_left + index, left, in_front);
+	if (in_front < count)
+		memcpy(sent->run_left, left + in_front, count - in_front);
 }
 
 void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first, uint32_t count)
 {
 	uint64_t number = sent->next_number, end = number + count;
-	uint64_t in_front = dps_min_u64(count, sent->capacity - index_of(sent, number));
-	struct dps_sent_packet packet = *first;
+	struct dps_sent_packet *last = &sent->packets[index_of(sent, end - 1)];
 
-	DPS_ASSERT(end - sent->floor_number <= sent->capacity && count - 1 <= UINT8_MAX);
-	packet.run_left = (uint8_t)(count - 1);
-	fill(sent->packets + index_of(sent, number), &packet, in_front);
-	packet.run_left = (uint8_t)(packet.run_left - in_front);
-	packet.offset += in_front * packet.data_bytes;
-	fill(sent->packets, &packet, count - in_front);
+	DPS_ASSERT(end - sent->floor_number <= sent->capacity && count - 1 < RUN_MAX);
+	*last = *first;
+	last->offset += (uint64_t)(count - 1) * first->data_bytes;
+	note_run_left(sent, number, count);
 	while (number < end) {
 		uint64_t next = dps_min_u64((number | (WORD_BITS - 1)) + 1, end);
 		uint64_t ones = UINT64_MAX >> (WORD_BITS - (next - number));
@@ -173,7 +180,7 @@ void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *firs
 		number = next;
 	}
 	sent->next_number = end;
-	sent->bytes_in_flight += (uint64_t)count * packet.wire_bytes;
+	sent->bytes_in_flight += (uint64_t)count * first->wire_bytes;
 	sent->packets_in_flight += count;
 }
 
@@ -204,7 +211,7 @@ uint64_t dps_sent_next_lost(const struct dps_sent *sent, uint64_t from, uint64_t
 static void leave_flight(struct dps_sent *sent, uint64_t number)
 {
 	DPS_ASSERT(dps_sent_is_live(sent, number));
-	dps_sent_remove_bits(sent, number, bit_of(number), dps_sent_at(sent, number)->wire_bytes);
+	dps_sent_remove_bits(sent, number, bit_of(number), dps_sent_at(sent, number).wire_bytes);
 }
 
 void dps_sent_remove(struct dps_sent *sent, uint64_t number)
@@ -242,7 +249,7 @@ void dps_sent_forget_lost_before(struct dps_sent *sent, uint64_t sent_before_ns)
 	uint64_t number = dps_sent_next_lost(sent, sent->floor_number, UINT64_MAX);
 
 	/* Numbers ascend with time, so the first that is young enough ends it. */
-	while (number != UINT64_MAX && dps_sent_at(sent, number)->sent_at_ns < sent_before_ns) {
+	while (number != UINT64_MAX && dps_sent_at(sent, number).sent_at_ns < sent_before_ns) {
 		dps_sent_forget_lost(sent, number);
 		number = dps_sent_next_lost(sent, number, UINT64_MAX);
 	}

@@ -26,7 +26,9 @@ struct dps_sent_packet {
 };
 
 /*
- * A ring over packet numbers floor..next-1 and two bitmaps of the same span: live (in flight) and
+ * A ring over packet numbers floor..next-1: of a run only its last packet has a record, and each
+ * how many follow it. The last stays as long as any of them is remembered. And two bitmaps of the
+ * same span: live (in flight) and
  * lost (declared lost; an acknowledgement that still comes shows that it was spurious). Scans go
  * 64 packets a word. Nothing is live below live_floor, and a map of the lost map's words tells
  * which of them have any: what is remembered is long and nearly empty, and every acknowledgement
@@ -35,7 +37,8 @@ struct dps_sent_packet {
  * Owner: the lane.
  */
 struct dps_sent {
-	struct dps_sent_packet *packets;
+	struct dps_sent_packet *packets; /* dps_sent_at */
+	uint8_t *run_left;		 /* of each number */
 	uint64_t *live;
 	uint64_t *lost;
 	uint64_t *lost_words; /* a bit for each word of lost */
@@ -62,8 +65,7 @@ uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *pack
 void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first, uint32_t count);
 
 /* The packet of a number within floor..next-1. */
-static inline const struct dps_sent_packet *dps_sent_at(const struct dps_sent *sent,
-							uint64_t number);
+static inline struct dps_sent_packet dps_sent_at(const struct dps_sent *sent, uint64_t number);
 
 static inline bool dps_sent_is_live(const struct dps_sent *sent, uint64_t number);
 bool dps_sent_is_lost(const struct dps_sent *sent, uint64_t number);
@@ -102,11 +104,15 @@ void dps_sent_forget_lost_before(struct dps_sent *sent, uint64_t sent_before_ns)
 
 uint64_t dps_sent_find_live(const struct dps_sent *sent, uint64_t from, uint64_t last);
 
-static inline const struct dps_sent_packet *dps_sent_at(const struct dps_sent *sent,
-							uint64_t number)
+static inline struct dps_sent_packet dps_sent_at(const struct dps_sent *sent, uint64_t number)
 {
+	uint8_t left = sent->run_left[number & (sent->capacity - 1)];
+	struct dps_sent_packet packet = sent->packets[(number + left) & (sent->capacity - 1)];
+
 	DPS_ASSERT(number - sent->floor_number < sent->next_number - sent->floor_number);
-	return &sent->packets[number & (sent->capacity - 1)];
+	packet.offset -= (uint64_t)left * packet.data_bytes;
+	packet.run_left = left;
+	return packet;
 }
 
 static inline bool dps_sent_is_live(const struct dps_sent *sent, uint64_t number)

@@ -134,8 +134,8 @@ static void find_losses(struct flow *flow, uint64_t now_ns)
 		number = dps_loss_next(&flow->loss, &flow->sent, &flow->rtt, number, now_ns);
 		if (number == UINT64_MAX)
 			break;
-		newest_at_ns = dps_sent_at(&flow->sent, number)->sent_at_ns;
-		lost_bytes += dps_sent_at(&flow->sent, number)->wire_bytes;
+		newest_at_ns = dps_sent_at(&flow->sent, number).sent_at_ns;
+		lost_bytes += dps_sent_at(&flow->sent, number).wire_bytes;
 		dps_sent_mark_lost(&flow->sent, number);
 		flow->lost_packets++;
 	}
@@ -154,14 +154,14 @@ static void on_ack(struct flow *flow, uint64_t now_ns)
 	};
 
 	for (uint32_t i = 0; i < flow->arrived_count; i++) {
-		const struct dps_sent_packet *packet;
+		struct dps_sent_packet packet;
 
 		if (!dps_sent_is_live(&flow->sent, flow->arrived[i]))
 			continue;
 		packet = dps_sent_at(&flow->sent, flow->arrived[i]);
-		ack.acked_bytes += packet->wire_bytes;
+		ack.acked_bytes += packet.wire_bytes;
 		ack.largest_number = flow->arrived[i];
-		ack.largest_sent_at_ns = packet->sent_at_ns;
+		ack.largest_sent_at_ns = packet.sent_at_ns;
 		dps_sent_remove(&flow->sent, flow->arrived[i]);
 	}
 	flow->arrived_count = 0;
