@@ -102,7 +102,8 @@ void dps_timers_set(struct dps_timers *timers, uint32_t id, uint64_t at_ns)
 	}
 	if (timers->positions[id] == UINT32_MAX)
 		put(timers, timers->count++, id);
-	move(timers, timers->positions[id]);
+	if (timers->count > 1) /* most lanes have one path */
+		move(timers, timers->positions[id]);
 }
 
 uint64_t dps_timers_next_at_ns(const struct dps_timers *timers)
