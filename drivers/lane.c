@@ -349,30 +349,31 @@ static unsigned int submit(struct dps_lane *lane)
 	return count;
 }
 
-static void on_engine_event(struct dps_lane *lane, const struct dps_event *event)
+static void on_engine_event(struct dps_lane *lane, struct dps_lane_event *said)
 {
-	struct dps_lane_event said = { .type = DPS_LANE_ENGINE, .engine = *event };
+	struct dps_event *event = &said->engine;
+	uint32_t path = event->path;
 
-	said.engine.path = dps_lane_path_name(lane, event->path);
-	dps_lane_say(lane, &said);
+	event->path = dps_lane_path_name(lane, path);
+	dps_lane_say(lane, said);
 	if (event->type == DPS_EVENT_FILE_DONE || event->type == DPS_EVENT_RESENT)
 		dps_lane_close_file(lane, event->file);
 	else if (event->type == DPS_EVENT_PATH_LOST)
-		dps_lane_abandon_path(lane, event->path);
+		dps_lane_abandon_path(lane, path);
 }
 
 static unsigned int pass_events(struct dps_lane *lane)
 {
-	struct dps_event event;
+	struct dps_lane_event said = { .type = DPS_LANE_ENGINE };
 	unsigned int count = 0;
 
 	lane->has_passed_all = false;
 	while (dps_mailbox_room(&lane->events) > DPS_LANE_OUTBOX_SPARE) {
-		if (dps_engine_emit_events(lane->engine, &event, 1) == 0) {
+		if (dps_engine_emit_events(lane->engine, &said.engine, 1) == 0) {
 			lane->has_passed_all = true;
 			break;
 		}
-		on_engine_event(lane, &event);
+		on_engine_event(lane, &said);
 		count++;
 	}
 	return count;
@@ -433,7 +434,8 @@ unsigned int dps_lane_turn(struct dps_lane *lane)
 	watch_link(lane);
 	reserve_paths(lane);
 	meter(lane, DPS_LANE_BEGAN, 1);
-	work += meter(lane, DPS_LANE_COMMANDED, dps_lane_do_commands(lane));
+	work += meter(lane, DPS_LANE_COMMANDED,
+		      dps_mailbox_is_empty(&lane->commands) ? 0 : dps_lane_do_commands(lane));
 	if (!dps_engine_is_choked(lane->engine)) {
 		work += meter(lane, DPS_LANE_RECEIVED, receive(lane));
 		work += meter(lane, DPS_LANE_REAPED, reap(lane));

@@ -39,6 +39,14 @@ static inline uint32_t dps_mailbox_room(const struct dps_mailbox *mailbox)
 	       (atomic_load_explicit(&mailbox->head, memory_order_relaxed) - tail);
 }
 
+/* Whether there is nothing to pop. For the thread that pops. */
+static inline bool dps_mailbox_is_empty(const struct dps_mailbox *mailbox)
+{
+	/* relaxed: what a pop finds is for its acquire to tell */
+	return atomic_load_explicit(&mailbox->head, memory_order_relaxed) ==
+	       atomic_load_explicit(&mailbox->tail, memory_order_relaxed);
+}
+
 /* Copies an entry in; false when it is full. */
 static inline bool dps_mailbox_push(struct dps_mailbox *mailbox, const void *entry)
 {
