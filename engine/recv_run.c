@@ -22,8 +22,10 @@ void dps_run_forget(struct dps_engine *engine)
 	engine->run.length = 0;
 }
 
-/* Whether it is the packet of the run that has this number and offset, as far as its header tells:
- * one comparison of all that is known of it. */
+/*
+ * Whether it is the packet of the run that has this number and offset, as far as its header tells:
+ * one comparison of all that is known of it.
+ */
 static inline bool is_of_run(const struct dps_run *run, const uint8_t *header, uint64_t number,
 			     uint64_t offset)
 {
@@ -54,6 +56,8 @@ static unsigned int place(const struct dps_run *run, const struct dps_incoming *
 {
 	uint64_t number = run->next_number, offset = run->next_offset;
 	uint32_t payload_bytes = run->payload_bytes;
+	uint32_t length = run->length;
+	uint8_t ecn = run->ecn;
 	unsigned int i;
 
 	count = count < DPS_RUN_PACKETS_MAX ? count : DPS_RUN_PACKETS_MAX;
@@ -61,7 +65,7 @@ static unsigned int place(const struct dps_run *run, const struct dps_incoming *
 	for (i = 0; i < count; i++) {
 		uint8_t *header = placed->headers[i];
 
-		if (((incoming[i].length ^ run->length) | (incoming[i].ecn ^ run->ecn)) != 0)
+		if (incoming[i].length != length || incoming[i].ecn != ecn)
 			break;
 		/* The sender may share this memory: judge and check one and the same copy. */
 		memcpy(header, incoming[i].bytes, DPS_HEADER_BYTES);
