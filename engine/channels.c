@@ -208,7 +208,7 @@ static void say_file_done(struct dps_engine *engine, const struct dps_channel *c
 			      });
 }
 
-void dps_channel_settle(struct dps_engine *engine, struct dps_channel *channel)
+void dps_channel_settle_all(struct dps_engine *engine, struct dps_channel *channel)
 {
 	while (channel->first_extent != DPS_EXTENT_NONE) {
 		uint32_t index = channel->first_extent;
@@ -420,14 +420,15 @@ uint64_t dps_channel_next_held(const struct dps_engine *engine, const struct dps
 void dps_channel_advance_contiguous(struct dps_engine *engine, struct dps_channel *channel)
 {
 	while (channel->contiguous < channel->made_offset) {
-		uint64_t from = dps_channel_next_held(engine, channel, channel->contiguous);
+		uint64_t from = channel->contiguous;
+		uint32_t index = dps_replay_ring_at(&channel->ring, dps_chunk_number(engine, from));
 		const struct dps_chunk *chunk;
 
-		channel->contiguous = from;
-		if (from == channel->made_offset)
-			return;
-		chunk = &engine->chunks.items[dps_replay_ring_at(&channel->ring,
-								 dps_chunk_number(engine, from))];
+		if (index == DPS_CHUNK_NONE) {
+			channel->contiguous = dps_channel_next_held(engine, channel, from);
+			continue;
+		}
+		chunk = &engine->chunks.items[index];
 		if (chunk->done_bytes < chunk->needed_bytes) {
 			from = dps_max_u64(from, chunk->start); /* padding in front of it */
 			channel->contiguous = dps_ranges_contiguous_end(&chunk->done, from);

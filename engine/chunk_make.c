@@ -89,6 +89,7 @@ static struct dps_extent *first_beyond(struct dps_engine *engine, struct dps_cha
 static void gather_pieces(struct dps_engine *engine, struct dps_chunk *chunk)
 {
 	uint32_t index = chunk->first_extent;
+	bool has_skipped = false;
 
 	while (index != DPS_EXTENT_NONE) {
 		struct dps_extent *extent = &engine->extents.items[index];
@@ -105,11 +106,12 @@ static void gather_pieces(struct dps_engine *engine, struct dps_chunk *chunk)
 			extent->pieces_pending++;
 			chunk->needed_bytes += (uint32_t)(piece.end - piece.start);
 			chunk->data_end = piece.end;
+			has_skipped |= dps_piece_is_skipped(extent, &piece);
 		}
 		index = extent->next;
 	}
 	/* What is skipped already needs no data. */
-	for (index = chunk->first_extent; index != DPS_EXTENT_NONE;
+	for (index = has_skipped ? chunk->first_extent : DPS_EXTENT_NONE; index != DPS_EXTENT_NONE;
 	     index = engine->extents.items[index].next) {
 		const struct dps_extent *extent = &engine->extents.items[index];
 		struct dps_piece piece = dps_piece_of(chunk, extent);

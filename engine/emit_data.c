@@ -262,15 +262,18 @@ static bool needs_no_room(const struct dps_path *path, const struct dps_choice *
 static bool choose(struct dps_engine *engine, struct dps_path *path, struct dps_choice *choice,
 		   uint64_t now_ns)
 {
+	bool is_repair_first;
+
 	if (!dps_repair_has_room(path, 1)) {
 		path->limit = DPS_LIMIT_WINDOW;
 		return choose_resend(engine, path, choice) && needs_no_room(path, choice);
 	}
 	/* Repair takes at most every other packet while there is new data to send. */
-	if (path->resend_turn || path->first_sendable == DPS_CHANNEL_NONE || path->probes_owed > 0)
-		return choose_resend(engine, path, choice) ||
-		       choose_new(engine, path, choice, now_ns);
-	return choose_new(engine, path, choice, now_ns) || choose_resend(engine, path, choice);
+	is_repair_first = path->resend_turn || path->first_sendable == DPS_CHANNEL_NONE ||
+			  path->probes_owed > 0;
+	return (is_repair_first && choose_resend(engine, path, choice)) ||
+	       choose_new(engine, path, choice, now_ns) ||
+	       (!is_repair_first && choose_resend(engine, path, choice));
 }
 
 /* Chooses what follows the last choice without a search, unless something else has its turn. */

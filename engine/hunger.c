@@ -120,7 +120,7 @@ static struct dps_channel *first_that_may(struct dps_engine *engine)
 	return &engine->channels[index];
 }
 
-void dps_channel_feed_starved(struct dps_engine *engine)
+void dps_channel_feed_all_starved(struct dps_engine *engine)
 {
 	struct dps_channel *channel;
 

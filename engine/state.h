@@ -135,7 +135,18 @@ static inline void dps_channel_use_turn(struct dps_path *path, struct dps_channe
 void dps_channel_report(struct dps_engine *engine, struct dps_channel *channel);
 void dps_channel_close(struct dps_engine *engine, struct dps_channel *channel);
 /* Says what is done, in order, and frees it. */
-void dps_channel_settle(struct dps_engine *engine, struct dps_channel *channel);
+void dps_channel_settle_all(struct dps_engine *engine, struct dps_channel *channel);
+static inline void dps_channel_settle(struct dps_engine *engine, struct dps_channel *channel)
+{
+	const struct dps_extent *first;
+
+	if (channel->first_extent != DPS_EXTENT_NONE) {
+		first = &engine->extents.items[channel->first_extent];
+		if (first->pieces_pending > 0 || channel->made_offset < first->end)
+			return; /* as most of the time */
+	}
+	dps_channel_settle_all(engine, channel);
+}
 /* The extent will not be sent from the piece at this offset on. */
 void dps_channel_skip(struct dps_engine *engine, struct dps_channel *channel, uint32_t extent_index,
 		      uint64_t from_offset);
@@ -168,7 +179,12 @@ bool dps_channel_may_have_slot(const struct dps_engine *engine, const struct dps
 /* None is: the channel waits behind the others. */
 void dps_channel_starve(struct dps_engine *engine, struct dps_channel *channel);
 /* Slots may be free: those who wait longest and may have them go on, each with a claim to one. */
-void dps_channel_feed_starved(struct dps_engine *engine);
+void dps_channel_feed_all_starved(struct dps_engine *engine);
+static inline void dps_channel_feed_starved(struct dps_engine *engine)
+{
+	if (engine->first_starved != DPS_CHANNEL_NONE)
+		dps_channel_feed_all_starved(engine);
+}
 /* The claim was used, or is not needed. */
 void dps_channel_unfeed(struct dps_engine *engine, struct dps_channel *channel);
 void dps_channel_forget_hunger(struct dps_engine *engine, struct dps_channel *channel);
