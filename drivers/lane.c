@@ -229,9 +229,11 @@ static unsigned int receive(struct dps_lane *lane)
 	while (done < count) {
 		unsigned int of_run = take_run(lane, incoming + done, count - done);
 
-		if (of_run == 0)
+		if (of_run == 0) {
 			take(lane, &incoming[done]);
-		done += of_run > 0 ? of_run : 1;
+			of_run = 1;
+		}
+		done += of_run;
 	}
 	dps_engine_end_burst(lane->engine);
 	port->ops->release(port, incoming, count);

@@ -17,15 +17,15 @@ static struct dps_path *find_path(struct dps_engine *engine, uint64_t connection
 	if (index >= engine->limits.paths)
 		return NULL;
 	path = &engine->paths[index];
-	if (path->connection_id != connection_id || path->state < DPS_PATH_PROBING ||
-	    path->state == DPS_PATH_CLOSING)
+	if (path->connection_id != connection_id ||
+	    (path->state != DPS_PATH_OPEN && path->state != DPS_PATH_PROBING))
 		return NULL;
 	return path;
 }
 
 static bool is_duplicate(const struct dps_path_ack *ack, uint64_t number)
 {
-	if (!ack->has_any || number > ack->largest_number)
+	if (number > ack->largest_number || !ack->has_any)
 		return false;
 	return number < ack->forgotten_below ||
 	       dps_ranges_has_all(&ack->received, number, number + 1);
@@ -187,7 +187,7 @@ static bool place_late(struct dps_engine *engine, struct dps_path *path,
 void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placement, bool is_good,
 		       uint64_t now_ns)
 {
-	struct dps_path *path = &engine->paths[placement->path];
+	struct dps_path *path;
 
 	/* Where one came that is not worth its place, the next is opened before it is given one. */
 	engine->is_wary = !is_good;
@@ -195,6 +195,7 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 		engine->counters.dropped_seal++;
 		return;
 	}
+	path = &engine->paths[placement->path];
 	engine->now_ns = now_ns;
 	dps_run_forget(engine);
 	if ((placement->flags & DPS_PACKET_OPTIONS) && !step_over_options(engine, placement))

@@ -89,9 +89,9 @@ unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_in
 {
 	struct dps_run *run = &engine->run;
 
-	DPS_ASSERT(run->is_burst);
 	if (run->length == 0)
 		return 0;
+	DPS_ASSERT(run->is_burst);
 	if (!run->has_slot) /* until one of its packets turns out good: others may take it */
 		run->to = dps_slots_at(&engine->slots, dps_slots_next(&engine->slots)) +
 			  (run->next_offset & (engine->limits.chunk_bytes - 1));
