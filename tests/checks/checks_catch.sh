@@ -43,6 +43,8 @@ fresh() {
 	for ((n = 2; n <= 54; n++)); do
 		echo "| E$n | a | not in this release | |" >>"$tree/docs/contract.md"
 	done
+	put docs/security.md '## Attacks' '| attack | held by |' '|---|---|' \
+		'| theft | `engine/pacer take__grants` |' '## Else' '| none | |'
 }
 
 # compile: makes the library that check-pure looks at.
@@ -144,6 +146,13 @@ catches check-contract 'a test that nobody runs'
 fresh
 put tests/engine/test_pacer.c 'static void take__gives(void **state)' 'cmocka_unit_test(take__gives)'
 catches check-contract 'a test that is gone'
+
+fresh
+sed -i 's/^| theft .*/| theft | patience |/' "$tree/docs/security.md"
+catches check-contract 'an attack without a test'
+fresh
+sed -i 's/^| theft .*/| theft | `engine\/pacer take__never` |/' "$tree/docs/security.md"
+catches check-contract 'an attack held by a test that is not there'
 
 fresh
 put engine/flag.c 'void lift(_Atomic int *flag)' '{' '}'
