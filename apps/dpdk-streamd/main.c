@@ -7,6 +7,7 @@
 #include "apps/version.h"
 #include "drivers/ethdev/eal_lane.h"
 #include "drivers/log/log.h"
+#include "drivers/privilege/dump.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -130,6 +131,8 @@ int main(int argc, char **argv)
 	struct dps_options options;
 	int status;
 
+	/* Before there is a key. A kernel that cannot is none that we run on. */
+	(void)dps_dump_forbid();
 	if (!dps_options_parse(&options, argc, argv, error))
 		return complain(error, EXIT_STATUS_USAGE);
 	if (options.command == DPS_COMMAND_HELP) {

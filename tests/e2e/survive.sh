@@ -264,6 +264,7 @@ has_let_go() {
 
 # Whatever becomes of transfers, a collector that serves has nothing open afterwards that it had not before.
 descriptors_come_back() {
+	need_root # what has a key shows its descriptors to nobody else
 	prepare udp
 	make_tree
 	compose_serving "${slow[@]}"
