@@ -3,6 +3,7 @@
 #include "apps/dpdk-streamd/collect_session.h"
 #include "apps/dpdk-streamd/collect_store.h"
 #include "apps/dpdk-streamd/collect_summary.h"
+#include "apps/dpdk-streamd/confinement.h"
 #include "apps/dpdk-streamd/intake.h"
 #include "drivers/control/listener.h"
 #include "drivers/control/lobby.h"
@@ -367,6 +368,12 @@ static int open_listener(struct dps_collector *collector)
 	return STATUS_STORED;
 }
 
+static void close_listener(struct dps_collector *collector)
+{
+	dps_loop_remove(dps_node_loop(collector->context.node), &collector->listener_source);
+	dps_listener_close(&collector->listener);
+}
+
 static uint64_t next_deadline_ns(const struct dps_collector *collector, uint64_t now_ns)
 {
 	uint64_t at_ns = dps_listener_deadline_ns(&collector->listener, now_ns);
@@ -457,7 +464,7 @@ static void run(struct dps_collector *collector)
 		.on_statistics = on_statistics,
 		.context = collector,
 	};
-	char sentence[DPS_JOURNAL_SENTENCE_BYTES];
+	char sentence[DPS_JOURNAL_SENTENCE_BYTES], why[DPS_NODE_WHY_BYTES];
 
 	if (dps_collect_store_open(&collector->store, &collector->context, dps_node_now_ns(node),
 				   sentence) < 0) {
@@ -471,6 +478,11 @@ static void run(struct dps_collector *collector)
 	collector->status = open_listener(collector);
 	if (collector->status != STATUS_STORED)
 		return;
+	if (dps_confine(node, &collector->examiner, why) < 0) {
+		collector->status = fail_start(why);
+		close_listener(collector);
+		return;
+	}
 	open_lobby(collector);
 	dps_node_set_listener(node, &listener);
 	serve(collector);
@@ -480,8 +492,7 @@ static void run(struct dps_collector *collector)
 		dps_collect_report_end(&collector->context, NULL);
 	if (collector->sentence[0])
 		fprintf(stderr, "dpdk-streamd: %s\n", collector->sentence);
-	dps_loop_remove(dps_node_loop(node), &collector->listener_source);
-	dps_listener_close(&collector->listener);
+	close_listener(collector);
 }
 
 int dps_collector_run(struct dps_node *node, struct dps_peer_trust *trust)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/exporter.h"
+#include "apps/dpdk-streamd/confinement.h"
 #include "apps/dpdk-streamd/exporter_state.h"
 #include "drivers/log/log.h"
 #include <inttypes.h>
@@ -171,6 +172,16 @@ static void run(struct dps_exporter *exporter)
 	}
 }
 
+static void confine(struct dps_exporter *exporter)
+{
+	char why[DPS_NODE_WHY_BYTES];
+
+	if (dps_confine(exporter->node, NULL, why) == 0)
+		return;
+	dps_exporter_fail(exporter, DPS_EXIT_NOT_ALL, "%s", why);
+	dps_exporter_enter(exporter, DPS_EXPORTER_ENDED, DPS_NEVER_NS);
+}
+
 /* Jobs that are at the disk refer to the transfer: it stays until they are done. */
 static void wait_for_jobs(struct dps_exporter *exporter)
 {
@@ -245,6 +256,7 @@ int dps_exporter_run(struct dps_node *node, const struct dps_exporter_input *inp
 	dps_dialer_init(&exporter->dialer, peer->addresses, peer->count,
 			dps_node_now_ns(node) + options->connect_timeout_ns, dps_node_now_ns(node));
 	dps_exporter_enter(exporter, DPS_EXPORTER_DIALING, DPS_NEVER_NS);
+	confine(exporter);
 	run(exporter);
 	if (source && dps_source_totals(source)->failed > 0)
 		dps_exporter_fail(exporter, DPS_EXIT_NOT_ALL,
