@@ -89,6 +89,7 @@ static void read_messages(struct dps_peer_link *link, uint64_t now_ns)
 
 		switch (dps_connection_next(&link->connection, &body, &length)) {
 		case DPS_CONNECTION_IDLE:
+			dps_connection_watch(&link->connection, now_ns);
 			return;
 		case DPS_CONNECTION_FRAME:
 			on_frame(link, body, length, now_ns);

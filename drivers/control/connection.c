@@ -15,7 +15,7 @@ void dps_connection_init(struct dps_connection *connection, struct dps_socket *s
 	memset(connection, 0, sizeof(*connection));
 	connection->socket = socket;
 	connection->state = DPS_CONNECTION_OPEN;
-	connection->finish_until_ns = DPS_NEVER_NS;
+	connection->finish_until_ns = connection->frame_until_ns = DPS_NEVER_NS;
 	dps_frame_buffer_init(&connection->incoming);
 	dps_frame_queue_init(&connection->outgoing, DPS_FRAME_QUEUE_BYTES);
 }
@@ -53,7 +53,7 @@ static void note(struct dps_connection *connection, const char *why, int error)
 static enum dps_connection_event end(struct dps_connection *connection)
 {
 	connection->state = DPS_CONNECTION_ENDED;
-	connection->finish_until_ns = DPS_NEVER_NS;
+	connection->finish_until_ns = connection->frame_until_ns = DPS_NEVER_NS;
 	if (connection->socket)
 		connection->socket->ops->close(connection->socket);
 	connection->socket = NULL;
@@ -186,6 +186,22 @@ enum dps_connection_event dps_connection_next(struct dps_connection *connection,
 	return DPS_CONNECTION_BROKEN;
 }
 
+/* By the frame, not by the byte: who sends one now and then holds us up as well. */
+void dps_connection_watch(struct dps_connection *connection, uint64_t now_ns)
+{
+	const struct dps_frame_buffer *incoming = &connection->incoming;
+
+	if (connection->state != DPS_CONNECTION_OPEN || incoming->start == incoming->end) {
+		connection->frame_until_ns = DPS_NEVER_NS;
+		return;
+	}
+	if (connection->frame_until_ns != DPS_NEVER_NS &&
+	    connection->frame_begun == connection->frames_received)
+		return;
+	connection->frame_begun = connection->frames_received;
+	connection->frame_until_ns = now_ns + DPS_CONNECTION_FRAME_SECONDS * DPS_NS_PER_S;
+}
+
 void dps_connection_finish(struct dps_connection *connection, const void *body, size_t length,
 			   uint64_t until_ns)
 {
@@ -197,6 +213,7 @@ void dps_connection_finish(struct dps_connection *connection, const void *body, 
 	note(connection, "finished", 0);
 	connection->state = DPS_CONNECTION_FINISHING;
 	connection->finish_until_ns = until_ns;
+	connection->frame_until_ns = DPS_NEVER_NS;
 	connection->has_more = true;
 	dps_connection_flush(connection);
 }
@@ -205,11 +222,18 @@ void dps_connection_on_time(struct dps_connection *connection, uint64_t now_ns)
 {
 	if (connection->state == DPS_CONNECTION_FINISHING && now_ns >= connection->finish_until_ns)
 		end(connection);
+	if (connection->state != DPS_CONNECTION_OPEN || now_ns < connection->frame_until_ns)
+		return;
+	note(connection, "the peer has stopped in the middle of a message", 0);
+	connection->is_broken = true;
+	end(connection);
 }
 
 uint64_t dps_connection_deadline_ns(const struct dps_connection *connection)
 {
-	return connection->finish_until_ns;
+	return connection->frame_until_ns < connection->finish_until_ns
+		       ? connection->frame_until_ns
+		       : connection->finish_until_ns;
 }
 
 uint32_t dps_connection_wants(const struct dps_connection *connection)

@@ -20,6 +20,10 @@ enum dps_connection_state {
 	DPS_CONNECTION_ENDED,
 };
 
+enum {
+	DPS_CONNECTION_FRAME_SECONDS = 30
+}; /* for a frame that has begun, however slowly it comes */
+
 /* Owner: the loop's thread. */
 struct dps_connection {
 	struct dps_socket *socket; /* NULL once ended */
@@ -31,6 +35,8 @@ struct dps_connection {
 	bool is_broken;	      /* it did not end as a peer ends it: between two frames */
 	bool is_refused;      /* one side does not want the other; why says what to do */
 	uint64_t finish_until_ns;
+	uint64_t frame_until_ns; /* DPS_NEVER_NS: none has begun */
+	uint64_t frame_begun;	 /* which: how many had been received */
 	uint64_t frames_received;
 	uint64_t frames_sent;
 	char why[1024];
@@ -54,6 +60,12 @@ enum dps_connection_event dps_connection_next(struct dps_connection *connection,
 					      const uint8_t **body, size_t *length);
 
 /*
+ * Call when next has said IDLE: a frame that has begun and does not end in time ends the
+ * connection as a lost one.
+ */
+void dps_connection_watch(struct dps_connection *connection, uint64_t now_ns);
+
+/*
  * Says goodbye: after what is queued and one last frame (body may be NULL) the peer reads the end
  * of the stream. What still comes is thrown away unread, so that no reset overtakes the last frame;
  * next says CLOSED when the peer has closed as well, on_time when that takes too long.
@@ -61,7 +73,7 @@ enum dps_connection_event dps_connection_next(struct dps_connection *connection,
 void dps_connection_finish(struct dps_connection *connection, const void *body, size_t length,
 			   uint64_t until_ns);
 
-/* Ends a finishing connection whose time is over. */
+/* Ends a connection whose time is over: finishing, or in the middle of a frame. */
 void dps_connection_on_time(struct dps_connection *connection, uint64_t now_ns);
 
 /* When on_time is due, or DPS_NEVER_NS. */

@@ -323,6 +323,69 @@ static void finish__gives_up_at_its_deadline(void **state)
 	disconnect_pair(&pair);
 }
 
+static void send_bytes(struct pair *pair, const void *bytes, size_t length)
+{
+	const uint8_t *body;
+	size_t body_bytes;
+
+	assert_int_equal(send(pair->exporter.socket->fd, bytes, length, 0), length);
+	await(pair->collector.socket->fd, POLLIN);
+	assert_int_equal(dps_connection_next(&pair->collector, &body, &body_bytes),
+			 DPS_CONNECTION_IDLE);
+}
+
+static void watch__ends_who_stops_in_the_middle_of_a_frame(void **state)
+{
+	const uint64_t patience_ns = DPS_CONNECTION_FRAME_SECONDS * DPS_NS_PER_S;
+	struct pair pair;
+
+	(void)state;
+	connect_pair(&pair);
+	dps_connection_watch(&pair.collector, 1000);
+	assert_true(dps_connection_deadline_ns(&pair.collector) == DPS_NEVER_NS);
+	/* Of a length, two bytes; and then one now and then. */
+	send_bytes(&pair, "\0\0", 2);
+	dps_connection_watch(&pair.collector, 2000);
+	assert_true(dps_connection_deadline_ns(&pair.collector) == 2000 + patience_ns);
+	send_bytes(&pair, "\0\5he", 4);
+	dps_connection_watch(&pair.collector, 3000);
+	assert_true(dps_connection_deadline_ns(&pair.collector) == 2000 + patience_ns);
+	dps_connection_on_time(&pair.collector, 1999 + patience_ns);
+	assert_int_equal(pair.collector.state, DPS_CONNECTION_OPEN);
+	dps_connection_on_time(&pair.collector, 2000 + patience_ns);
+	assert_closed(&pair.collector, "in the middle of a message");
+	/* As a lost one: the transfer is gone on with. */
+	assert_true(pair.collector.is_broken);
+	assert_true(dps_connection_deadline_ns(&pair.collector) == DPS_NEVER_NS);
+	disconnect_pair(&pair);
+}
+
+static void watch__gives_each_frame_its_own_time(void **state)
+{
+	const uint64_t patience_ns = DPS_CONNECTION_FRAME_SECONDS * DPS_NS_PER_S;
+	const uint8_t *body;
+	struct pair pair;
+	size_t length;
+
+	(void)state;
+	connect_pair(&pair);
+	send_bytes(&pair, "\0\0\0\2o", 5);
+	dps_connection_watch(&pair.collector, 1000);
+	/* The rest of it, and the beginning of another one. */
+	assert_int_equal(send(pair.exporter.socket->fd, "k\0\0", 3, 0), 3);
+	assert_int_equal(await_event(&pair.collector, &body, &length), DPS_CONNECTION_FRAME);
+	assert_int_equal(dps_connection_next(&pair.collector, &body, &length), DPS_CONNECTION_IDLE);
+	dps_connection_watch(&pair.collector, 5000);
+	assert_true(dps_connection_deadline_ns(&pair.collector) == 5000 + patience_ns);
+	send_bytes(&pair, "\0", 1);
+	assert_int_equal(send(pair.exporter.socket->fd, "\1x", 2, 0), 2);
+	assert_int_equal(await_event(&pair.collector, &body, &length), DPS_CONNECTION_FRAME);
+	assert_int_equal(dps_connection_next(&pair.collector, &body, &length), DPS_CONNECTION_IDLE);
+	dps_connection_watch(&pair.collector, 6000);
+	assert_true(dps_connection_deadline_ns(&pair.collector) == DPS_NEVER_NS);
+	disconnect_pair(&pair);
+}
+
 static void next__calls_garbage_broken_and_can_still_say_so(void **state)
 {
 	struct pair pair;
@@ -381,6 +444,8 @@ int main(void)
 		cmocka_unit_test(connection__holds_back_when_the_peer_does_not_read),
 		cmocka_unit_test(finish__lets_the_last_frame_arrive),
 		cmocka_unit_test(finish__gives_up_at_its_deadline),
+		cmocka_unit_test(watch__ends_who_stops_in_the_middle_of_a_frame),
+		cmocka_unit_test(watch__gives_each_frame_its_own_time),
 		cmocka_unit_test(next__calls_garbage_broken_and_can_still_say_so),
 		cmocka_unit_test(next__names_an_end_inside_a_frame),
 		cmocka_unit_test(next__names_a_reset),
