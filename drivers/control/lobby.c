@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 enum { IPV6_PREFIX_BYTES = 8 }; /* who has one address of a /64 has all of it */
 
@@ -85,10 +86,29 @@ static void step(struct dps_lobby_guest *guest, uint64_t now_ns)
 	lobby->config.on_entered(lobby->config.context, socket, now_ns);
 }
 
+/* With the first bytes of it, not with the connection: who says nothing costs no handshake. */
+static void begin(struct dps_lobby_guest *guest, uint64_t now_ns)
+{
+	uint64_t at_ns = dps_handshake_rate_take(&guest->lobby->rate, guest->address, now_ns);
+
+	guest->has_begun = at_ns == 0;
+	guest->waits_until_ns = guest->has_begun ? DPS_NEVER_NS : at_ns;
+	if (guest->has_begun)
+		step(guest, now_ns);
+	else
+		dps_loop_want(guest->lobby->config.loop, &guest->source, 0);
+}
+
 static void on_ready(void *context, uint32_t events, uint64_t now_ns)
 {
-	(void)events;
-	step(context, now_ns);
+	struct dps_lobby_guest *guest = context;
+
+	if (guest->has_begun)
+		step(guest, now_ns);
+	else if (events & (EPOLLHUP | EPOLLERR)) /* these come unasked for, and stay */
+		leave(guest, "it hung up");
+	else if (guest->waits_until_ns == DPS_NEVER_NS)
+		begin(guest, now_ns);
 }
 
 /* ---- time ---- */
@@ -98,24 +118,49 @@ static uint64_t next_deadline_ns(void *context)
 	const struct dps_lobby *lobby = context;
 	uint64_t at_ns = DPS_NEVER_NS;
 
-	for (unsigned int i = 0; i < DPS_LOBBY_GUESTS_MAX && lobby->count > 0; i++)
-		if (lobby->guests[i].socket && lobby->guests[i].until_ns < at_ns)
-			at_ns = lobby->guests[i].until_ns;
+	for (unsigned int i = 0; i < DPS_LOBBY_GUESTS_MAX && lobby->count > 0; i++) {
+		const struct dps_lobby_guest *guest = &lobby->guests[i];
+
+		if (guest->socket && guest->until_ns < at_ns)
+			at_ns = guest->until_ns;
+		if (guest->socket && guest->waits_until_ns < at_ns)
+			at_ns = guest->waits_until_ns;
+	}
 	return at_ns;
+}
+
+/* Of those whose turn may be now, the one that came first. */
+static struct dps_lobby_guest *next_waiting(struct dps_lobby *lobby, uint64_t now_ns)
+{
+	struct dps_lobby_guest *first = NULL;
+
+	for (unsigned int i = 0; i < DPS_LOBBY_GUESTS_MAX; i++) {
+		struct dps_lobby_guest *guest = &lobby->guests[i];
+
+		if (guest->socket && guest->waits_until_ns <= now_ns &&
+		    (!first || guest->serial < first->serial))
+			first = guest;
+	}
+	return first;
 }
 
 static void on_due(void *context, uint64_t now_ns)
 {
 	struct dps_lobby *lobby = context;
+	struct dps_lobby_guest *guest;
 
 	for (unsigned int i = 0; i < DPS_LOBBY_GUESTS_MAX; i++)
 		if (lobby->guests[i].socket && now_ns >= lobby->guests[i].until_ns)
 			leave(&lobby->guests[i], "it did not prove a key in time");
+	/* Each one begins, or waits for a later moment. */
+	while ((guest = next_waiting(lobby, now_ns)))
+		begin(guest, now_ns);
 }
 
 void dps_lobby_init(struct dps_lobby *lobby, const struct dps_lobby_config *config)
 {
 	*lobby = (struct dps_lobby){ .config = *config };
+	dps_handshake_rate_init(&lobby->rate);
 	lobby->timer = (struct dps_loop_timer){
 		.next_deadline_ns = next_deadline_ns,
 		.on_due = on_due,
@@ -219,6 +264,7 @@ void dps_lobby_admit(struct dps_lobby *lobby, struct dps_socket *socket, uint64_
 		.socket = socket,
 		.source = { .fd = socket->fd, .wants = socket->read_waits, .on_ready = on_ready },
 		.until_ns = now_ns + DPS_LOBBY_SECONDS * DPS_NS_PER_S,
+		.waits_until_ns = DPS_NEVER_NS,
 		.serial = lobby->next_serial++,
 	};
 	guest->source.context = guest;

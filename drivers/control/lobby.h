@@ -4,6 +4,7 @@
  * cost a bounded number of descriptors and a bounded time here, and nothing anywhere else.
  */
 #pragma once
+#include "drivers/control/handshake_rate.h"
 #include "drivers/control/loop.h"
 #include "drivers/control/tls.h"
 
@@ -34,7 +35,9 @@ struct dps_lobby_guest {
 	struct dps_socket *socket; /* NULL: the place is free */
 	struct dps_loop_source source;
 	uint64_t until_ns;
-	uint64_t serial; /* rises: the lowest has waited longest */
+	bool has_begun;		 /* its handshake counts already */
+	uint64_t waits_until_ns; /* its address begins too many; DPS_NEVER_NS: it does not wait */
+	uint64_t serial;	 /* rises: the lowest has waited longest */
 	uint8_t address[16];
 };
 
@@ -46,6 +49,7 @@ struct dps_lobby {
 	unsigned int count;
 	uint64_t next_serial;
 	uint64_t evicted; /* made room for others */
+	struct dps_handshake_rate rate;
 };
 
 void dps_lobby_init(struct dps_lobby *lobby, const struct dps_lobby_config *config);
@@ -57,7 +61,8 @@ void dps_lobby_fini(struct dps_lobby *lobby);
  * Takes a connection that was accepted. When its address has too many here, the one of them that
  * has waited longest makes room; when all places are taken, the one that has waited longest of the
  * address with the most. So a flood evicts itself, and a good peer, which needs two round
- * trips, is done long before its turn comes.
+ * trips, is done long before its turn comes. What an address says beyond the rate of handshakes it
+ * may begin is not read until it is its turn: the first that came, first.
  */
 void dps_lobby_admit(struct dps_lobby *lobby, struct dps_socket *socket, uint64_t now_ns);
 

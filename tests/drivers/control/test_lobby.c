@@ -261,6 +261,85 @@ static void admit__takes_room_from_who_has_most(void **state)
 	assert_int_equal(world->entered_count, 1);
 }
 
+/* Says the first words of TLS, from an address; and nothing after them. */
+static void knock(struct world *world, const char *from)
+{
+	static const uint8_t record[] = { 0x16, 0x03, 0x01, 0x02, 0x00 };
+	uint64_t before = world->lobby.next_serial;
+
+	flood_one(world, from);
+	while (world->lobby.next_serial == before)
+		turn(world);
+	assert_int_equal(send(world->flood[world->flood_count - 1], record, sizeof(record), 0),
+			 sizeof(record));
+	turn(world);
+}
+
+static unsigned int waiting(const struct world *world)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < DPS_LOBBY_GUESTS_MAX; i++)
+		count += world->lobby.guests[i].socket &&
+			 world->lobby.guests[i].waits_until_ns != DPS_NEVER_NS;
+	return count;
+}
+
+static void wait_for_waiting(struct world *world, unsigned int count)
+{
+	for (unsigned int i = 0; i < TURNS_MAX && waiting(world) != count; i++)
+		turn(world);
+	assert_int_equal(waiting(world), count);
+}
+
+/* One address that begins and begins; others do not notice, and it has its turn again. */
+static void admit__holds_an_address_to_its_rate(void **state)
+{
+	struct world *world = *state;
+
+	for (unsigned int i = 0; i < DPS_HANDSHAKES_BURST; i++)
+		knock(world, "127.3.0.1");
+	assert_int_equal(waiting(world), 0);
+	knock(world, "127.3.0.1");
+	knock(world, "127.3.0.1");
+	wait_for_waiting(world, 2);
+	assert_int_equal(enter(world, "127.4.0.1"), 0);
+	assert_int_equal(world->entered_count, 1);
+	assert_int_equal(waiting(world), 2);
+	world->now_ns += DPS_NS_PER_S / DPS_HANDSHAKES_PER_S;
+	turn(world);
+	assert_int_equal(waiting(world), 1);
+	world->now_ns += DPS_NS_PER_S / DPS_HANDSHAKES_PER_S;
+	turn(world);
+	assert_int_equal(waiting(world), 0);
+	/* A good peer of that address has to wait as well, and is let in. */
+	world->now_ns += DPS_NS_PER_S / DPS_HANDSHAKES_PER_S;
+	assert_int_equal(enter(world, "127.3.0.1"), 0);
+	assert_int_equal(world->entered_count, 2);
+}
+
+/* Who waits and goes is not looked at again and again. */
+static void on_ready__lets_go_who_hangs_up_while_waiting(void **state)
+{
+	const struct linger now = { .l_onoff = 1 };
+	struct world *world = *state;
+	unsigned int left;
+
+	for (unsigned int i = 0; i <= DPS_HANDSHAKES_BURST; i++)
+		knock(world, "127.3.0.1");
+	wait_for_waiting(world, 1);
+	left = world->left_count;
+	assert_int_equal(setsockopt(world->flood[world->flood_count - 1], SOL_SOCKET, SO_LINGER,
+				    &now, sizeof(now)),
+			 0);
+	close(world->flood[--world->flood_count]);
+	for (unsigned int i = 0; i < TURNS_MAX && world->left_count == left; i++)
+		turn(world);
+	assert_int_equal(world->left_count, left + 1);
+	assert_string_equal(world->why, "it hung up");
+	assert_int_equal(waiting(world), 0);
+}
+
 static void name__is_what_people_write(void **state)
 {
 	struct dps_socket_address address = { .bytes = sizeof(struct sockaddr_in6) };
@@ -286,6 +365,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(on_due__ends_who_is_slow, begin, end),
 		cmocka_unit_test_setup_teardown(admit__is_not_stopped_by_a_flood, begin, end),
 		cmocka_unit_test_setup_teardown(admit__takes_room_from_who_has_most, begin, end),
+		cmocka_unit_test_setup_teardown(admit__holds_an_address_to_its_rate, begin, end),
+		cmocka_unit_test_setup_teardown(on_ready__lets_go_who_hangs_up_while_waiting, begin,
+						end),
 		cmocka_unit_test(name__is_what_people_write),
 	};
 
