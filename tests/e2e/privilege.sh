@@ -279,7 +279,12 @@ command_of_another_user_is_ended() {
 root_listens_on_a_low_port() {
 	need_root
 	prepare link_udp
-	control=127.0.0.1:743
+	network 1500
+	exporter_in=("${in_a[@]}")
+	collector_in=("${in_b[@]}")
+	exporter_port=(--port udp)
+	collector_port=(--port udp)
+	control=10.77.0.2:443
 	programs "$scratch/from/one.pcap"
 	transfer 60
 	expect_stored
