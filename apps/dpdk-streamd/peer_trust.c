@@ -37,7 +37,7 @@ static bool judge(void *context, const struct dps_tls_peer *peer, char *why)
 	struct dps_trust_question question = question_of(peer, &fingerprint);
 
 	_Static_assert((int)DPS_TRUST_SENTENCE_BYTES <= (int)DPS_TLS_TEXT_BYTES, "it fits");
-	return !dps_trust_is_refused(dps_trust_judge(&trust->trust, &question, why));
+	return !dps_trust_is_refused(dps_trust_judge(&trust->trust, &question, NULL, why));
 }
 
 static bool on_proved(void *context, const struct dps_tls_peer *peer, char *why)
@@ -45,7 +45,7 @@ static bool on_proved(void *context, const struct dps_tls_peer *peer, char *why)
 	struct dps_peer_trust *trust = context;
 	struct dps_fingerprint fingerprint;
 	struct dps_trust_question question = question_of(peer, &fingerprint);
-	enum dps_trust_verdict verdict = dps_trust_judge(&trust->trust, &question, why);
+	enum dps_trust_verdict verdict = dps_trust_judge(&trust->trust, &question, NULL, why);
 
 	if (dps_trust_is_refused(verdict)) /* the file has changed since */
 		return false;

@@ -45,15 +45,38 @@ static bool read_name(struct dps_authorized_peer *peer, const struct word *word)
 	return true;
 }
 
-static bool read_option(struct dps_authorized_peer *peer, const struct word *word)
+/* NULL, or what is wrong with it. */
+static const char *read_option(struct dps_authorized_peer *peer, const struct word *word)
 {
-	if (is(word, "may=export"))
-		peer->may = DPS_MAY_EXPORT;
-	else if (is(word, "may=collect"))
-		peer->may = DPS_MAY_COLLECT;
-	else
-		return false;
-	return true;
+	bool is_export = is(word, "may=export");
+
+	if (!is_export && !is(word, "may=collect"))
+		return dps_grant_read_option(&peer->grant, word->text, word->bytes);
+	if (peer->may)
+		return "may= is there twice; without it the peer may do both";
+	peer->may = is_export ? DPS_MAY_EXPORT : DPS_MAY_COLLECT;
+	return NULL;
+}
+
+/* A limit that nothing would hold is worse than none: who wrote it relies on it. */
+static const char *read_options(struct dps_authorized_peer *peer, const char *line, const char *end)
+{
+	struct word word;
+
+	peer->may = 0;
+	peer->grant = (struct dps_grant){ 0 };
+	while ((word = next_word(&line, end)).bytes > 0) {
+		const char *wrong = read_option(peer, &word);
+
+		if (wrong)
+			return wrong;
+	}
+	if (peer->may == DPS_MAY_COLLECT && dps_grant_is_limited(&peer->grant))
+		return "with may=collect there is nothing to be limited: limits are for who "
+		       "exports to here";
+	if (!peer->may)
+		peer->may = DPS_MAY_EXPORT | DPS_MAY_COLLECT;
+	return NULL;
 }
 
 static enum dps_authorized_line wrong_line(const char **wrong, const char *why)
@@ -66,7 +89,7 @@ enum dps_authorized_line dps_authorized_line_parse(struct dps_authorized_peer *p
 						   const char *line, size_t bytes,
 						   const char **wrong)
 {
-	const char *end = line + bytes;
+	const char *end = line + bytes, *why;
 	struct word word = next_word(&line, end);
 
 	if (word.bytes == 0 || word.text[0] == '#')
@@ -80,14 +103,8 @@ enum dps_authorized_line dps_authorized_line_parse(struct dps_authorized_peer *p
 	if (!read_name(peer, &word))
 		return wrong_line(wrong, "behind the fingerprint a name is missing, of printable "
 					 "letters and shorter than 256");
-	word = next_word(&line, end);
-	peer->may = DPS_MAY_EXPORT | DPS_MAY_COLLECT;
-	if (word.bytes > 0 && !read_option(peer, &word))
-		return wrong_line(wrong,
-				  "behind the name only may=export or may=collect can stand");
-	word = next_word(&line, end);
-	return word.bytes > 0 ? wrong_line(wrong, "there is something behind its end")
-			      : DPS_AUTHORIZED_PEER;
+	why = read_options(peer, line, end);
+	return why ? wrong_line(wrong, why) : DPS_AUTHORIZED_PEER;
 }
 
 static bool add(struct dps_authorized_peers *list, const struct dps_authorized_peer *peer)

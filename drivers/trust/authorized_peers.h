@@ -4,11 +4,13 @@
  *
  *     sha256:4c1a…90 archive.example.org may=collect
  *
- * A fingerprint, a name, and if it is not both, what the peer may do: `may=export` (send files
- * here), `may=collect` (take files from here). Empty lines and what begins with `#` do not count.
+ * A fingerprint, a name, and in any order what the peer may do if it is not both: `may=export`
+ * (send files here), `may=collect` (take files from here), and what of this collector it may take
+ * (drivers/trust/grant.h). Empty lines and what begins with `#` do not count.
  */
 #pragma once
 #include "drivers/trust/fingerprint.h"
+#include "drivers/trust/grant.h"
 
 enum dps_authorized_limits {
 	DPS_AUTHORIZED_NAME_BYTES = 256,
@@ -27,6 +29,7 @@ struct dps_authorized_peer {
 	struct dps_fingerprint fingerprint;
 	char name[DPS_AUTHORIZED_NAME_BYTES]; /* printable, without spaces */
 	uint8_t may;			      /* bits of enum dps_authorized_role */
+	struct dps_grant grant;		      /* when it exports */
 };
 
 enum dps_authorized_line {

@@ -124,8 +124,23 @@ struct found {
 	bool has_key;	    /* listed, under a name that counts */
 	bool has_key_other; /* listed, and the name that was asked for is another key's */
 	bool has_name;	    /* another key has this name */
+	bool is_torn;	    /* its lines name different folders */
 	uint8_t may;
+	struct dps_grant grant; /* of the lines that give it this role */
 };
+
+/* One key may have several lines, under several names: what each of them holds it to counts. */
+static void add_line(struct found *found, const struct dps_authorized_peer *peer,
+		     enum dps_authorized_role role)
+{
+	if (!(peer->may & role))
+		return;
+	if (!(found->may & role))
+		found->grant = peer->grant;
+	else if (!dps_grant_narrow(&found->grant, &peer->grant))
+		found->is_torn = true;
+	found->may |= peer->may & role;
+}
 
 static struct found look_up(const struct dps_trust *trust,
 			    const struct dps_trust_question *question)
@@ -143,7 +158,7 @@ static struct found look_up(const struct dps_trust *trust,
 		}
 		found.has_key = true;
 		has_named_key |= is_name;
-		found.may |= peer->may;
+		add_line(&found, peer, question->role);
 	}
 	if (found.has_key && question->is_named && found.has_name && !has_named_key) {
 		found.has_key = false;
@@ -186,23 +201,38 @@ static enum dps_trust_verdict refuse_unknown(const struct dps_trust *trust,
 	return DPS_TRUST_UNKNOWN;
 }
 
+static enum dps_trust_verdict refuse_role(const struct dps_trust *trust,
+					  const struct dps_trust_question *question,
+					  const char *text, bool is_torn, char *sentence)
+{
+	if (is_torn)
+		snprintf(sentence, DPS_TRUST_SENTENCE_BYTES,
+			 "the lines of %s with the key %s in %.*s/%s name different folders; "
+			 "leave into= in one of them",
+			 question->name, text, SHOWN_BYTES, trust->config.folder, DPS_TRUST_NAME);
+	else
+		snprintf(sentence, DPS_TRUST_SENTENCE_BYTES,
+			 "%s with the key %s may not %s here: its line in %.*s/%s says so",
+			 question->name, text, role_name(question->role), SHOWN_BYTES,
+			 trust->config.folder, DPS_TRUST_NAME);
+	return DPS_TRUST_NOT_THIS;
+}
+
 static enum dps_trust_verdict judge_listed(struct dps_trust *trust,
 					   const struct dps_trust_question *question,
-					   const char *text, char *sentence)
+					   const char *text, struct dps_grant *grant,
+					   char *sentence)
 {
 	struct found found;
 
 	if (reread(trust, sentence) < 0)
 		return DPS_TRUST_BROKEN;
 	found = look_up(trust, question);
-	if (found.has_key && found.may & question->role)
-		return DPS_TRUST_LISTED;
+	if (found.has_key && (found.is_torn || !(found.may & question->role)))
+		return refuse_role(trust, question, text, found.is_torn, sentence);
 	if (found.has_key) {
-		snprintf(sentence, DPS_TRUST_SENTENCE_BYTES,
-			 "%s with the key %s may not %s here: its line in %.*s/%s says so",
-			 question->name, text, role_name(question->role), SHOWN_BYTES,
-			 trust->config.folder, DPS_TRUST_NAME);
-		return DPS_TRUST_NOT_THIS;
+		*grant = found.grant;
+		return DPS_TRUST_LISTED;
 	}
 	if (found.has_key_other || found.has_name)
 		return refuse_changed(trust, question, text, sentence);
@@ -213,11 +243,16 @@ static enum dps_trust_verdict judge_listed(struct dps_trust *trust,
 
 enum dps_trust_verdict dps_trust_judge(struct dps_trust *trust,
 				       const struct dps_trust_question *question,
+				       struct dps_grant *grant,
 				       char sentence[DPS_TRUST_SENTENCE_BYTES])
 {
 	const struct dps_trust_config *config = &trust->config;
 	char text[DPS_FINGERPRINT_TEXT_BYTES];
+	struct dps_grant ignored;
 
+	if (!grant)
+		grant = &ignored;
+	*grant = (struct dps_grant){ 0 };
 	sentence[0] = '\0';
 	dps_fingerprint_format(question->fingerprint, text);
 	for (unsigned int i = 0; i < config->pinned_count; i++)
@@ -227,7 +262,7 @@ enum dps_trust_verdict dps_trust_judge(struct dps_trust *trust,
 		return refuse_unknown(trust, question, text, sentence);
 	if (dps_fingerprint_is_equal(config->own, question->fingerprint))
 		return DPS_TRUST_OWN;
-	return judge_listed(trust, question, text, sentence);
+	return judge_listed(trust, question, text, grant, sentence);
 }
 
 int dps_trust_remember(struct dps_trust *trust, const struct dps_trust_question *question,

@@ -50,11 +50,13 @@ void dps_trust_init(struct dps_trust *trust, const struct dps_trust_config *conf
 void dps_trust_fini(struct dps_trust *trust);
 
 /*
- * Changes nothing, as the key may not be proved yet. The sentence says, of a refusal, what to do;
- * else it may be empty.
+ * Changes nothing, as the key may not be proved yet. The grant (NULL: nobody asks) is what the peer
+ * may take here, for a role that it may have: without limits unless its lines in the file have
+ * some. The sentence says, of a refusal, what to do; else it may be empty.
  */
 enum dps_trust_verdict dps_trust_judge(struct dps_trust *trust,
 				       const struct dps_trust_question *question,
+				       struct dps_grant *grant,
 				       char sentence[DPS_TRUST_SENTENCE_BYTES]);
 
 /*

@@ -98,6 +98,33 @@ static void line_parse__reads_peers(void **state)
 	}
 }
 
+static void line_parse__reads_what_a_peer_may_take(void **state)
+{
+	static const char line[] = KEY " archive memory=64M transfers=4 may=export into=lab/p-3 "
+				       "files=100000 bytes=500G rate=2.G";
+	static const char good[] = KEY " archive memory=64M transfers=4 may=export into=lab/p-3 "
+				       "files=100000 bytes=500G rate=2G";
+	struct dps_authorized_peer peer;
+	const char *wrong;
+
+	(void)state;
+	assert_int_equal(dps_authorized_line_parse(&peer, line, sizeof(line) - 1, &wrong),
+			 DPS_AUTHORIZED_WRONG);
+	assert_int_equal(dps_authorized_line_parse(&peer, good, sizeof(good) - 1, &wrong),
+			 DPS_AUTHORIZED_PEER);
+	assert_int_equal(peer.may, DPS_MAY_EXPORT);
+	assert_string_equal(peer.grant.into, "lab/p-3");
+	assert_int_equal(peer.grant.rate_bits_per_s, UINT64_C(2000000000));
+	assert_int_equal(peer.grant.bytes, UINT64_C(500) << 30);
+	assert_int_equal(peer.grant.files, 100000);
+	assert_int_equal(peer.grant.transfers, 4);
+	assert_int_equal(peer.grant.memory_bytes, 64 << 20);
+	/* A line without has none of the one before. */
+	assert_int_equal(dps_authorized_line_parse(&peer, KEY " n", strlen(KEY " n"), &wrong),
+			 DPS_AUTHORIZED_PEER);
+	assert_false(dps_grant_is_limited(&peer.grant));
+}
+
 static void line_parse__steps_over_nothing(void **state)
 {
 	static const char *const lines[] = { "", "   \t", "# " KEY " name", "#", "\r" };
@@ -123,7 +150,11 @@ static void line_parse__takes_nothing_that_it_does_not_know(void **state)
 		KEY " archive may=everything",
 		KEY " archive may=export may=collect",
 		KEY " archive may=export into=/srv",
-		KEY " archive rate=1G",
+		KEY " archive may=export may=export",
+		KEY " archive rate=1G speed=2G",
+		KEY " archive may=collect rate=1G",
+		KEY " archive rate=1G rate=2G",
+		KEY " archive rate = 1G",
 		KEY " arch\xc3\xaf"
 		    "ve",
 		KEY " arch\x01ve",
@@ -225,6 +256,7 @@ int main(void)
 		cmocka_unit_test(fingerprint_make__is_sha_256),
 		cmocka_unit_test(fingerprint_parse__takes_nothing_else),
 		cmocka_unit_test(line_parse__reads_peers),
+		cmocka_unit_test(line_parse__reads_what_a_peer_may_take),
 		cmocka_unit_test(line_parse__steps_over_nothing),
 		cmocka_unit_test(line_parse__takes_nothing_that_it_does_not_know),
 		cmocka_unit_test(line_parse__bounds_name_and_line),

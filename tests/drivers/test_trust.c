@@ -15,6 +15,7 @@ struct world {
 	char friendly_text[DPS_FINGERPRINT_TEXT_BYTES];
 	char stranger_text[DPS_FINGERPRINT_TEXT_BYTES];
 	struct dps_trust trust;
+	struct dps_grant grant; /* of the last judgement */
 	char sentence[DPS_TRUST_SENTENCE_BYTES];
 	unsigned int wrong_lines;
 };
@@ -83,7 +84,7 @@ static enum dps_trust_verdict judge(struct world *world, const struct dps_finger
 {
 	const struct dps_trust_question question = { fingerprint, name, role, is_named };
 
-	return dps_trust_judge(&world->trust, &question, world->sentence);
+	return dps_trust_judge(&world->trust, &question, &world->grant, world->sentence);
 }
 
 static void judge__trusts_our_own_key(void **state)
@@ -143,6 +144,32 @@ static void judge__knows_what_a_peer_may(void **state)
 		   world->friendly_text);
 	assert_int_equal(judge(world, &world->friendly, "one", DPS_MAY_EXPORT, false),
 			 DPS_TRUST_LISTED);
+}
+
+/* Each line of a key holds it to what it says: a second one is no way round the first. */
+static void judge__grants_what_all_lines_of_a_key_allow(void **state)
+{
+	struct world *world = *state;
+
+	write_file(world,
+		   "%s one may=export into=lab bytes=2G\n%s two may=collect\n"
+		   "%s three may=export bytes=1G files=5\n",
+		   world->friendly_text, world->friendly_text, world->friendly_text);
+	assert_int_equal(judge(world, &world->friendly, "x", DPS_MAY_EXPORT, false),
+			 DPS_TRUST_LISTED);
+	assert_string_equal(world->grant.into, "lab");
+	assert_int_equal(world->grant.bytes, 1 << 30);
+	assert_int_equal(world->grant.files, 5);
+	assert_int_equal(judge(world, &world->friendly, "x", DPS_MAY_COLLECT, true),
+			 DPS_TRUST_LISTED);
+	assert_false(dps_grant_is_limited(&world->grant));
+	assert_int_equal(judge(world, &world->own, "x", DPS_MAY_EXPORT, false), DPS_TRUST_OWN);
+	assert_false(dps_grant_is_limited(&world->grant));
+	write_file(world, "%s one into=lab\n%s two into=office\n", world->friendly_text,
+		   world->friendly_text);
+	assert_int_equal(judge(world, &world->friendly, "x", DPS_MAY_EXPORT, false),
+			 DPS_TRUST_NOT_THIS);
+	assert_non_null(strstr(world->sentence, "leave into= in one of them"));
 }
 
 /* Who is dialled by a name that has a key must have that key, though others are trusted too. */
@@ -266,6 +293,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(judge__reads_the_file_again_when_it_changes, begin,
 						end),
 		cmocka_unit_test_setup_teardown(judge__knows_what_a_peer_may, begin, end),
+		cmocka_unit_test_setup_teardown(judge__grants_what_all_lines_of_a_key_allow, begin,
+						end),
 		cmocka_unit_test_setup_teardown(judge__holds_a_name_to_its_key, begin, end),
 		cmocka_unit_test_setup_teardown(judge__remembers_on_first_use_only_when_asked,
 						begin, end),

@@ -6,6 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
+/* However it was written, it does not lead out of the folder that it is looked up in. */
+static void check_into(const char *into)
+{
+	size_t bytes = strlen(into);
+
+	DPS_ASSERT(bytes < DPS_GRANT_INTO_BYTES);
+	if (bytes == 0)
+		return;
+	DPS_ASSERT(into[0] != '/' && into[bytes - 1] != '/' && !strstr(into, "//"));
+	DPS_ASSERT(strcmp(into, "..") != 0 && strncmp(into, "../", 3) != 0);
+	DPS_ASSERT(!strstr(into, "/../") && (bytes < 3 || strcmp(into + bytes - 3, "/..") != 0));
+}
+
 /* What was read, written as we write it, is read as the same. */
 static void check_round_trip(const struct dps_authorized_peer *peer)
 {
@@ -25,6 +38,7 @@ static void check_round_trip(const struct dps_authorized_peer *peer)
 		   DPS_AUTHORIZED_PEER);
 	DPS_ASSERT(dps_fingerprint_is_equal(&again.fingerprint, &peer->fingerprint));
 	DPS_ASSERT(strcmp(again.name, peer->name) == 0 && again.may == peer->may);
+	check_into(peer->grant.into);
 }
 
 static void on_wrong(void *context, unsigned int line, const char *why)
