@@ -5,20 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t host_bytes(const char *address, size_t bytes)
-{
-	while (bytes > 0 && address[bytes - 1] != ':')
-		bytes--;
-	return bytes;
-}
-
-bool dps_adoption_is_same_peer(const char *a, size_t a_bytes, const char *b, size_t b_bytes)
-{
-	size_t bytes = host_bytes(a, a_bytes);
-
-	return bytes > 0 && bytes == host_bytes(b, b_bytes) && memcmp(a, b, bytes) == 0;
-}
-
 /* ---- donors ---- */
 
 struct donor_row {
@@ -41,8 +27,8 @@ static int on_transfer(void *context, const struct dps_journal_transfer *transfe
 	if (transfer->state != DPS_JOURNAL_TRANSFER_ACTIVE ||
 	    memcmp(&transfer->id, &adoption->id, sizeof(adoption->id)) == 0 ||
 	    transfer->chunk_bytes != adoption->chunk_bytes ||
-	    !dps_adoption_is_same_peer(transfer->key, transfer->key_bytes, adoption->peer,
-				       strlen(adoption->peer)))
+	    !dps_transfer_owner_is_same_peer(transfer->key, transfer->key_bytes,
+					     adoption->owner_text, strlen(adoption->owner_text)))
 		return 0;
 	while (at > 0 && found->rows[at - 1].touched_at_s < transfer->touched_at_s)
 		at--;

@@ -3,9 +3,9 @@
  * Adoption: what is staged of earlier transfers of a peer that offers its files anew, since it has
  * forgotten them: found by path, size and time, to go on with under another transfer.
  *
- * A peer is known by the address that its connections come from, without the port. Whoever shares
- * it may be taken for another, and does no harm: what is adopted is compared by its head before,
- * and is part of the file's digest in the end.
+ * A peer is known by its key (transfer_owner.h), and in journals without keys by its address.
+ * Whoever is taken for another does no harm: what is adopted is compared by its head before, and is
+ * part of the file's digest in the end.
  *
  * Owner: the control core; while the job is pushed, the store thread. What was found does not
  * change after that.
@@ -13,8 +13,8 @@
 #pragma once
 #include "apps/dpdk-streamd/manifest.h"
 #include "apps/dpdk-streamd/piece_digests.h"
+#include "apps/dpdk-streamd/transfer_owner.h"
 #include "apps/dpdk-streamd/worker.h"
-#include "drivers/control/endpoint.h"
 #include "drivers/store/journal.h"
 #include "drivers/store/staging.h"
 
@@ -46,7 +46,7 @@ struct dps_adoption {
 	struct dps_journal *journal;
 	struct dps_transfer_id id; /* of the new one */
 	uint32_t chunk_bytes;
-	char peer[DPS_ENDPOINT_TEXT_BYTES];
+	char owner_text[DPS_TRANSFER_OWNER_BYTES]; /* of the new one */
 
 	/* Out. */
 	struct dps_staging_folder donors[DPS_ADOPTION_DONORS_MAX]; /* claimed */
@@ -54,9 +54,6 @@ struct dps_adoption {
 	struct dps_adoption_file *files; /* sorted */
 	uint32_t files_count;
 };
-
-/* Whether two addresses, as text with their ports, are those of one peer. */
-bool dps_adoption_is_same_peer(const char *a, size_t a_bytes, const char *b, size_t b_bytes);
 
 /* For the job's run: looks for donors and claims those that have something. */
 void dps_adoption_run(struct dps_job *job);

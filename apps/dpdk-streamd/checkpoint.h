@@ -51,6 +51,7 @@ struct dps_checkpoint {
 	bool is_final; /* what finds no space fails; otherwise it waits */
 	struct dps_journal *journal; /* NULL: there is none */
 	struct dps_journal_transfer transfer;
+	char owner_text[DPS_TRANSFER_OWNER_BYTES]; /* its key */
 	bool is_journalled; /* in the journal already; a new one replaces what has its id */
 	struct dps_manifest_batch **batches; /* of files that are new to the journal, in order */
 	uint32_t batches_count;

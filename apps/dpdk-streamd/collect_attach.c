@@ -133,8 +133,12 @@ const char *dps_collect_on_attach(struct dps_collect_session *session,
 				  const struct dps_message_attach *attach, uint64_t now_ns)
 {
 	struct dps_intake *intake = dps_collect_context_find(session->context, &attach->transfer);
-	struct dps_collect_session *owner = owner_of(intake);
+	struct dps_collect_session *owner;
 
+	/* Another key's is as if it were not there. */
+	if (intake && !dps_peer_standing_is_same_peer(&intake->standing, &session->link.standing))
+		intake = NULL;
+	owner = owner_of(intake);
 	if (session->context->is_stopping) {
 		dps_collect_refuse_transfer(session, attach->channel, DPS_CODE_SHUTTING_DOWN,
 					    "the collector is stopping");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/collect_offers.h"
-#include "apps/dpdk-streamd/intake.h"
+#include "apps/dpdk-streamd/intake_quota.h"
 #include "drivers/log/log.h"
 #include <stdlib.h>
 
@@ -117,6 +117,7 @@ const char *dps_collect_on_offer(struct dps_collect_session *session,
 {
 	struct dps_collect_context *context = session->context;
 	const char *wrong = dps_collect_take_number(session, offer->channel);
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
 
 	if (wrong)
 		return wrong;
@@ -126,6 +127,8 @@ const char *dps_collect_on_offer(struct dps_collect_session *session,
 		dps_collect_refuse_transfer(
 			session, offer->channel, DPS_CODE_BUSY,
 			"this transfer is under way already; try again when it has ended");
+	else if (!dps_quota_begin(context, &session->link.standing, text))
+		dps_collect_refuse_transfer(session, offer->channel, DPS_CODE_LIMIT, text);
 	else if (is_crowded(context))
 		dps_collect_refuse_transfer(
 			session, offer->channel, DPS_CODE_BUSY,
@@ -150,6 +153,13 @@ static void refuse_ended(struct dps_collect_session *session, uint32_t channel,
 		dps_collect_refuse_transfer(session, channel, DPS_CODE_CANCELLED, intake->end_text);
 }
 
+/* Also for one of another key: whoever has heard of an id is told nothing, and ends nothing. */
+static void refuse_unknown(struct dps_collect_session *session, uint32_t channel)
+{
+	dps_collect_refuse_transfer(session, channel, DPS_CODE_UNKNOWN,
+				    "this transfer is not known here, or not any more");
+}
+
 /* A transfer has one connection at a time: the youngest. */
 static void supersede(struct dps_peer_link *link, uint64_t now_ns)
 {
@@ -163,8 +173,11 @@ static void load(struct dps_collect_session *session, const struct dps_message_r
 		 const struct dps_intake_wish *wish, uint64_t now_ns)
 {
 	struct dps_collect_context *context = session->context;
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
 
-	if (is_crowded(context))
+	if (!dps_quota_begin(context, &session->link.standing, text))
+		dps_collect_refuse_transfer(session, resume->channel, DPS_CODE_LIMIT, text);
+	else if (is_crowded(context))
 		dps_collect_refuse_transfer(
 			session, resume->channel, DPS_CODE_BUSY,
 			"the collector has too many transfers under way; try again later");
@@ -190,6 +203,10 @@ const char *dps_collect_on_resume(struct dps_collect_session *session,
 	if (!may_begin(session, resume->channel, resume->chunk_bytes))
 		return NULL;
 	intake = dps_collect_context_find(session->context, &resume->transfer);
+	if (intake && !dps_peer_standing_is_same_peer(&intake->standing, &session->link.standing)) {
+		refuse_unknown(session, resume->channel);
+		return NULL;
+	}
 	if (intake && (intake->link == &session->link || intake->wish.link == &session->link))
 		return "it resumes what is under way on this connection";
 	if (intake) {
@@ -201,8 +218,7 @@ const char *dps_collect_on_resume(struct dps_collect_session *session,
 	else if (intake && intake->state == DPS_INTAKE_LOADING)
 		dps_intake_wish(intake, &wish);
 	else if (!intake || !intake->was_accepted)
-		dps_collect_refuse_transfer(session, resume->channel, DPS_CODE_UNKNOWN,
-					    "this transfer is not known here, or not any more");
+		refuse_unknown(session, resume->channel);
 	else if (intake->state >= DPS_INTAKE_LEAVING)
 		refuse_ended(session, resume->channel, intake);
 	else

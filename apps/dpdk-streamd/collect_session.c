@@ -344,8 +344,9 @@ static void on_closed(void *context, const char *why, uint64_t now_ns)
 /* ---- life ---- */
 
 struct dps_collect_session *dps_collect_session_create(struct dps_collect_context *context,
-						       struct dps_socket *socket, bool is_busy,
-						       uint64_t now_ns)
+						       struct dps_socket *socket,
+						       const struct dps_peer_standing *standing,
+						       const char *busy, uint64_t now_ns)
 {
 	struct dps_collect_session *session = calloc(1, sizeof(*session));
 
@@ -361,13 +362,13 @@ struct dps_collect_session *dps_collect_session_create(struct dps_collect_contex
 	session->link.on_message = on_message;
 	session->link.on_closed = on_closed;
 	session->link.context = session;
+	session->link.standing = *standing;
 	if (dps_peer_link_open(&session->link, dps_node_loop(context->node), socket) < 0) {
 		free(session);
 		return NULL;
 	}
-	if (is_busy)
-		refuse(session, DPS_CODE_BUSY,
-		       "the collector serves as many exporters as it can; try again later", now_ns);
+	if (busy)
+		refuse(session, DPS_CODE_BUSY, busy, now_ns);
 	return session;
 }
 

@@ -42,10 +42,14 @@ struct dps_collect_session {
 	uint32_t numbers_count;
 };
 
-/* Takes the socket. is_busy: there are too many, so it is refused. NULL without memory. */
+/*
+ * Takes the socket. busy: why it is refused at once, as there are too many; NULL: it is not. NULL
+ * without memory.
+ */
 struct dps_collect_session *dps_collect_session_create(struct dps_collect_context *context,
-						       struct dps_socket *socket, bool is_busy,
-						       uint64_t now_ns);
+						       struct dps_socket *socket,
+						       const struct dps_peer_standing *standing,
+						       const char *busy, uint64_t now_ns);
 
 /* Only when it is closed. */
 void dps_collect_session_destroy(struct dps_collect_session *session);

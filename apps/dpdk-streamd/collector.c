@@ -4,7 +4,7 @@
 #include "apps/dpdk-streamd/collect_store.h"
 #include "apps/dpdk-streamd/collect_summary.h"
 #include "apps/dpdk-streamd/confinement.h"
-#include "apps/dpdk-streamd/intake.h"
+#include "apps/dpdk-streamd/intake_quota.h"
 #include "drivers/control/listener.h"
 #include "drivers/control/lobby.h"
 #include "drivers/log/log.h"
@@ -51,13 +51,49 @@ static void on_listener(void *context, uint32_t events, uint64_t now_ns)
 		dps_lobby_admit(&collector->lobby, socket, now_ns);
 }
 
+/* Why there is no place for one more of a peer; NULL: there is. */
+static const char *busy_for(const struct dps_collector *collector,
+			    const struct dps_peer_standing *standing)
+{
+	unsigned int count = 0;
+
+	for (const struct dps_collect_session *session = collector->sessions; session;
+	     session = session->next)
+		count += dps_peer_standing_is_same_peer(&session->link.standing, standing);
+	if (collector->sessions_count >= DPS_COLLECT_SESSIONS_MAX)
+		return "the collector serves as many exporters as it can; try again later";
+	return count < DPS_QUOTA_SESSIONS_MAX
+		       ? NULL
+		       : "this key has 36 connections to the collector, which is all that one key "
+			 "may have; try again when one has ended";
+}
+
+/* It may be another one than its other connections have. */
+static void apply_grant(struct dps_collector *collector, const struct dps_peer_standing *standing,
+			uint64_t now_ns)
+{
+	for (struct dps_collect_session *session = collector->sessions; session;
+	     session = session->next)
+		if (dps_peer_standing_is_same_peer(&session->link.standing, standing))
+			session->link.standing.grant = standing->grant;
+	dps_quota_on_granted(&collector->context, standing, now_ns);
+}
+
 static void on_entered(void *context, struct dps_socket *socket, uint64_t now_ns)
 {
 	struct dps_collector *collector = context;
-	struct dps_collect_session *session = dps_collect_session_create(
-		&collector->context, socket, collector->sessions_count >= DPS_COLLECT_SESSIONS_MAX,
-		now_ns);
+	struct dps_collect_session *session = NULL;
+	struct dps_peer_standing standing;
+	char why[DPS_TLS_TEXT_BYTES];
 
+	if (dps_peer_trust_stand(collector->context.trust, socket, &standing, why)) {
+		apply_grant(collector, &standing, now_ns);
+		session = dps_collect_session_create(&collector->context, socket, &standing,
+						     busy_for(collector, &standing), now_ns);
+	} else { /* the file has changed since it was judged */
+		dps_log_limited("collect", DPS_LOG_WARNING, "refused %s: %s", socket->peer, why);
+		socket->ops->close(socket);
+	}
 	if (!session) {
 		dps_listener_release(&collector->listener);
 		return;

@@ -22,8 +22,8 @@ enum {
 /* ---- life ---- */
 
 struct dps_intake *dps_intake_make(struct dps_collect_context *context,
-				   const struct dps_transfer_id *id, const char *peer,
-				   uint64_t now_ns)
+				   const struct dps_transfer_id *id,
+				   const struct dps_peer_link *link, uint64_t now_ns)
 {
 	struct dps_intake *intake = calloc(1, sizeof(*intake));
 	int registered;
@@ -31,7 +31,8 @@ struct dps_intake *dps_intake_make(struct dps_collect_context *context,
 	if (!intake)
 		return NULL;
 	intake->context = context;
-	snprintf(intake->peer, sizeof(intake->peer), "%s", peer);
+	snprintf(intake->peer, sizeof(intake->peer), "%s", link->connection.socket->peer);
+	intake->standing = link->standing;
 	intake->id = *id;
 	intake->serial = context->next_serial++;
 	intake->total_files = intake->total_bytes = DPS_NUMBER_NONE;
@@ -53,8 +54,7 @@ struct dps_intake *dps_intake_create(struct dps_collect_context *context,
 				     struct dps_peer_link *link, uint32_t path,
 				     const struct dps_message_offer *offer, uint64_t now_ns)
 {
-	struct dps_intake *intake =
-		dps_intake_make(context, &offer->transfer, link->connection.socket->peer, now_ns);
+	struct dps_intake *intake = dps_intake_make(context, &offer->transfer, link, now_ns);
 
 	if (!intake)
 		return NULL;
@@ -65,6 +65,11 @@ struct dps_intake *dps_intake_create(struct dps_collect_context *context,
 	intake->total_files = offer->total_files;
 	intake->total_bytes = offer->total_bytes;
 	return intake;
+}
+
+void dps_intake_format_owner(const struct dps_intake *intake, char owner[DPS_TRANSFER_OWNER_BYTES])
+{
+	dps_transfer_owner_format(owner, intake->peer, &intake->standing);
 }
 
 void dps_intake_destroy(struct dps_intake *intake)
@@ -273,9 +278,9 @@ const char *dps_intake_on_message(struct dps_intake *intake, const struct dps_me
 	case DPS_MESSAGE_OFFER_MORE:
 		return dps_intake_offer(intake, &message->offer, false, now_ns);
 	case DPS_MESSAGE_FILE_MORE:
-		return dps_intake_on_file_more(intake, &message->file_more);
+		return dps_intake_on_file_more(intake, &message->file_more, now_ns);
 	case DPS_MESSAGE_FILE_END:
-		return dps_intake_on_file_end(intake, &message->file_end);
+		return dps_intake_on_file_end(intake, &message->file_end, now_ns);
 	case DPS_MESSAGE_LAST:
 		return dps_intake_on_last(intake, &message->last);
 	case DPS_MESSAGE_SAME:

@@ -21,6 +21,7 @@
 #include "apps/dpdk-streamd/name_table.h"
 #include "apps/dpdk-streamd/peer_link.h"
 #include "apps/dpdk-streamd/piece_digests.h"
+#include "apps/dpdk-streamd/transfer_owner.h"
 #include <dps/layout.h>
 
 #define DPS_INTAKE_ALL_MANIFESTS_BYTES_MAX (UINT64_C(1) << 30)
@@ -117,6 +118,7 @@ struct dps_intake {
 	struct dps_handle handle; /* in the registry */
 	uint64_t serial;
 	char peer[DPS_ENDPOINT_TEXT_BYTES];
+	struct dps_peer_standing standing; /* of its exporter: who else may go on with it is none */
 	uint32_t path;
 	uint32_t number; /* of the channel, as the exporter chose it */
 	enum dps_intake_state state;
@@ -152,10 +154,12 @@ struct dps_intake {
 	uint64_t total_files; /* DPS_NUMBER_NONE until known */
 	uint64_t total_bytes;
 	uint64_t promised_bytes; /* our part of the context's */
-	bool has_grown;		 /* its file had no size when it was offered, and may have one */
-	uint64_t grown_bytes;	 /* of the file that grows: what there is of it by now */
-	bool has_part;		 /* it failed, and what came of it was left for who wants it */
-	bool is_skip_due;	 /* the exporter gave it up: it is opened first, to be left so */
+	uint64_t charged_files;	 /* our part of what its key may have here (intake_quota.h) */
+	uint64_t charged_bytes;
+	bool has_grown;	      /* its file had no size when it was offered, and may have one */
+	uint64_t grown_bytes; /* of the file that grows: what there is of it by now */
+	bool has_part;	      /* it failed, and what came of it was left for who wants it */
+	bool is_skip_due;     /* the exporter gave it up: it is opened first, to be left so */
 	enum dps_control_code skip_code;
 	char skip_text[DPS_MESSAGE_TEXT_BYTES_MAX];
 
@@ -317,10 +321,13 @@ void dps_intake_fail_disk(struct dps_intake *intake, uint32_t file, int error, u
 void dps_intake_settle_file(struct dps_intake *intake, uint32_t file, enum dps_manifest_state state,
 			    const struct dps_digest *digest);
 
-/* One that is LOADING, of nobody and with nothing; NULL without memory. */
+/* One that is LOADING, with nothing, for who is at the link; NULL without memory. */
 struct dps_intake *dps_intake_make(struct dps_collect_context *context,
-				   const struct dps_transfer_id *id, const char *peer,
-				   uint64_t now_ns);
+				   const struct dps_transfer_id *id,
+				   const struct dps_peer_link *link, uint64_t now_ns);
+
+/* Whose it is, as the journal has it. */
+void dps_intake_format_owner(const struct dps_intake *intake, char owner[DPS_TRANSFER_OWNER_BYTES]);
 
 /* It came to its end; without an exporter, all the same. */
 void dps_intake_complete(struct dps_intake *intake, uint64_t now_ns);
@@ -404,9 +411,9 @@ void dps_intake_free_open(struct dps_intake_open *open);
  */
 bool dps_intake_is_growing(const struct dps_intake *intake);
 const char *dps_intake_on_file_more(struct dps_intake *intake,
-				    const struct dps_message_file_size *more);
+				    const struct dps_message_file_size *more, uint64_t now_ns);
 const char *dps_intake_on_file_end(struct dps_intake *intake,
-				   const struct dps_message_file_size *end);
+				   const struct dps_message_file_size *end, uint64_t now_ns);
 /* Announces what there is of a file, and is not announced. */
 void dps_intake_announce_more(struct dps_intake_open *open);
 /* Whether all that there is of it by now has come, and it is not its end. */

@@ -17,8 +17,12 @@ enum {
 
 static bool is_of_same_peer(const struct dps_intake *intake, const struct dps_intake *other)
 {
-	return other != intake && dps_adoption_is_same_peer(intake->peer, strlen(intake->peer),
-							    other->peer, strlen(other->peer));
+	char owner[DPS_TRANSFER_OWNER_BYTES], another[DPS_TRANSFER_OWNER_BYTES];
+
+	dps_intake_format_owner(intake, owner);
+	dps_intake_format_owner(other, another);
+	return other != intake &&
+	       dps_transfer_owner_is_same_peer(owner, strlen(owner), another, strlen(another));
 }
 
 /* Those that wait for this peer are put away, where they can be found, and gone on with as well. */
@@ -79,7 +83,7 @@ static void start_search(struct dps_intake *intake)
 		.id = intake->id,
 		.chunk_bytes = context->chunk_bytes,
 	};
-	snprintf(adoption->peer, sizeof(adoption->peer), "%s", intake->peer);
+	dps_intake_format_owner(intake, adoption->owner_text);
 	intake->adoption = adoption;
 	intake->search = DPS_INTAKE_SEARCHING;
 	dps_worker_push(context->store, &adoption->job);

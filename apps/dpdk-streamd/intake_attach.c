@@ -27,6 +27,7 @@ void dps_intake_lose_control(struct dps_intake *intake, const char *why)
 void dps_intake_attach(struct dps_intake *intake, struct dps_peer_link *link, uint64_t now_ns)
 {
 	intake->link = link;
+	intake->standing = link->standing;
 	memcpy(intake->peer, link->connection.socket->peer, sizeof(intake->peer));
 	intake->was_resumed = true;
 	/* What holds up who is said again. */

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A file whose size nobody knows yet: announced stretch by stretch, as the exporter has it. */
-#include "apps/dpdk-streamd/intake.h"
+#include "apps/dpdk-streamd/intake_quota.h"
 #include "drivers/encoding/encoding.h"
 #include <stdio.h>
 
 enum {
 	STRETCHES_MAX = 4, /* of whatever length: enough for the lane never to run dry */
 };
+
+/* The only file of its transfer: what it grew by, however often that is said. False: it is over. */
+static bool charge_growth(struct dps_intake *intake, uint64_t size_bytes, uint64_t now_ns)
+{
+	uint64_t charged = intake->charged_bytes;
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
+
+	if (size_bytes <= charged || dps_quota_charge(intake, 0, size_bytes - charged, text))
+		return true;
+	dps_intake_cancel(intake, DPS_CODE_LIMIT, text, now_ns);
+	return false;
+}
 
 static bool is_only_file(const struct dps_intake *intake)
 {
@@ -20,7 +32,7 @@ bool dps_intake_is_growing(const struct dps_intake *intake)
 }
 
 const char *dps_intake_on_file_more(struct dps_intake *intake,
-				    const struct dps_message_file_size *more)
+				    const struct dps_message_file_size *more, uint64_t now_ns)
 {
 	const struct dps_manifest_file *file = &intake->manifest.files[0];
 
@@ -33,6 +45,8 @@ const char *dps_intake_on_file_more(struct dps_intake *intake,
 	if (more->size_bytes < intake->grown_bytes ||
 	    more->size_bytes % intake->context->chunk_bytes != 0)
 		return "a file that grows does so by whole chunks";
+	if (!charge_growth(intake, more->size_bytes, now_ns))
+		return NULL;
 	intake->grown_bytes = more->size_bytes;
 	if (file->open)
 		dps_intake_announce_more(file->open);
@@ -73,10 +87,11 @@ static void note_grown(struct dps_intake *intake)
 }
 
 const char *dps_intake_on_file_end(struct dps_intake *intake,
-				   const struct dps_message_file_size *end)
+				   const struct dps_message_file_size *end, uint64_t now_ns)
 {
 	struct dps_manifest_file *file;
 	const char *wrong = NULL;
+	uint64_t before;
 
 	if (end->file >= intake->manifest.count)
 		return "the size of a file that was not accepted";
@@ -96,6 +111,11 @@ const char *dps_intake_on_file_end(struct dps_intake *intake,
 		dps_piece_digests_set_size(file->past->pieces, end->size_bytes);
 	if (wrong)
 		return wrong;
+	/* Of many files only the only one was counted while it grew. */
+	before = intake->manifest.count == 1 ? 0 : intake->charged_bytes;
+	if (end->size_bytes > UINT64_MAX - before ||
+	    !charge_growth(intake, before + end->size_bytes, now_ns))
+		return end->size_bytes > UINT64_MAX - before ? "a size that no file has" : NULL;
 	note_grown(intake);
 	file->size_bytes = end->size_bytes;
 	note_size(intake, end->file, end->size_bytes);

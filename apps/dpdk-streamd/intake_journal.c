@@ -43,10 +43,11 @@ void dps_intake_fill_journal(struct dps_intake *intake, struct dps_checkpoint *c
 	checkpoint->journal_error = 0;
 	if (!checkpoint->journal)
 		return;
+	dps_intake_format_owner(intake, checkpoint->owner_text);
 	checkpoint->transfer = (struct dps_journal_transfer){
 		.id = intake->id,
-		.key = intake->peer,
-		.key_bytes = strlen(intake->peer),
+		.key = checkpoint->owner_text,
+		.key_bytes = strlen(checkpoint->owner_text),
 		.chunk_bytes = intake->context->chunk_bytes,
 		.total_files = intake->total_files,
 		.total_bytes = intake->total_bytes,

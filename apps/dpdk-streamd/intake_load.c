@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A transfer that only the journal knows: read, and parked for the exporter that asks for it. */
-#include "apps/dpdk-streamd/intake.h"
+#include "apps/dpdk-streamd/intake_quota.h"
 #include "apps/dpdk-streamd/transfer_loading.h"
 #include <stdlib.h>
 #include <time.h>
@@ -34,6 +34,17 @@ static void count_file(struct dps_intake *intake, const struct dps_manifest_file
 	}
 }
 
+/* It was granted once, and counts whatever is granted now. */
+static void charge_file(struct dps_intake *intake, const struct dps_manifest_file *file)
+{
+	uint64_t bytes =
+		file->size_bytes == DPS_NUMBER_NONE ? dps_file_past_bytes(file) : file->size_bytes;
+
+	intake->charged_files++;
+	if (__builtin_add_overflow(intake->charged_bytes, bytes, &intake->charged_bytes))
+		intake->charged_bytes = UINT64_MAX;
+}
+
 static void take_over(struct dps_intake *intake, const struct dps_transfer_loading *loading,
 		      uint64_t now_ns)
 {
@@ -52,8 +63,12 @@ static void take_over(struct dps_intake *intake, const struct dps_transfer_loadi
 	dps_intake_count_memory(intake,
 				loading->memory_bytes +
 					intake->names.room * sizeof(*intake->names.entries));
-	for (uint32_t i = 0; i < intake->manifest.count; i++)
-		count_file(intake, &intake->manifest.files[i]);
+	for (uint32_t i = 0; i < intake->manifest.count; i++) {
+		const struct dps_manifest_file *file = &intake->manifest.files[i];
+
+		count_file(intake, file);
+		charge_file(intake, file);
+	}
 	for (uint32_t i = 0; i < loading->published_count; i++)
 		dps_intake_note_change(intake, &(struct dps_journal_change){
 						       .index = loading->published[i],
@@ -66,9 +81,12 @@ static void on_loaded(struct dps_job *job, uint64_t now_ns)
 {
 	struct dps_transfer_loading *loading = (struct dps_transfer_loading *)job;
 	struct dps_intake *intake = loading->owner;
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
 
 	if (loading->code == DPS_CODE_NONE) {
 		take_over(intake, loading, now_ns);
+		if (!dps_quota_may_go_on(intake, text)) /* it is kept, for when it may */
+			dps_intake_leave(intake, DPS_CODE_LIMIT, text, now_ns);
 	} else {
 		dps_intake_refuse_wish(intake, loading->code, loading->text);
 		intake->state = DPS_INTAKE_GONE;
@@ -81,8 +99,7 @@ struct dps_intake *dps_intake_load(struct dps_collect_context *context,
 				   const struct dps_transfer_id *id,
 				   const struct dps_intake_wish *wish, uint64_t now_ns)
 {
-	struct dps_intake *intake =
-		dps_intake_make(context, id, wish->link->connection.socket->peer, now_ns);
+	struct dps_intake *intake = dps_intake_make(context, id, wish->link, now_ns);
 	struct dps_transfer_loading *loading = calloc(1, sizeof(*loading));
 
 	if (!intake || !loading)
@@ -94,6 +111,7 @@ struct dps_intake *dps_intake_load(struct dps_collect_context *context,
 		.staging = context->staging,
 		.journal = context->journal,
 		.chunk_bytes = context->chunk_bytes,
+		.standing = &intake->standing,
 		.must_hurry = &context->store->is_hurried,
 		.folder = &intake->folder,
 		.manifest = &intake->manifest,

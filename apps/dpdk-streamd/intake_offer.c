@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the exporter offers: checked by the examiner, accepted or refused, and compared. */
-#include "apps/dpdk-streamd/intake.h"
+#include "apps/dpdk-streamd/intake_quota.h"
 #include "apps/dpdk-streamd/offer_check.h"
 #include "drivers/log/log.h"
 #include "drivers/store/name.h"
@@ -189,7 +189,8 @@ static void make_check(struct dps_intake *intake, const struct dps_message_offer
 {
 	struct dps_collect_context *context = intake->context;
 	struct dps_offer_check *check = calloc(1, sizeof(*check));
-	struct dps_manifest_batch *batch = dps_manifest_batch_create(offer);
+	struct dps_manifest_batch *batch =
+		dps_manifest_batch_create(offer, intake->standing.grant.into);
 
 	if (!check || !batch)
 		abort(); /* out of memory */
@@ -213,9 +214,27 @@ static void make_check(struct dps_intake *intake, const struct dps_message_offer
 	dps_intake_push_check(intake);
 }
 
+/* The first of several offers speaks for all: what will be too much is refused at once. */
+static bool charge(struct dps_intake *intake, const struct dps_message_offer *offer, bool is_first,
+		   char *text)
+{
+	uint64_t bytes = 0;
+
+	if (is_first && offer->total_bytes != DPS_NUMBER_NONE &&
+	    !dps_quota_has_bytes(intake, offer->total_bytes, text))
+		return false;
+	for (uint32_t i = 0; i < offer->files_count; i++)
+		if (offer->files[i].size_bytes != DPS_NUMBER_NONE &&
+		    __builtin_add_overflow(bytes, offer->files[i].size_bytes, &bytes))
+			bytes = UINT64_MAX;
+	return dps_quota_charge(intake, offer->files_count, bytes, text);
+}
+
 const char *dps_intake_offer(struct dps_intake *intake, const struct dps_message_offer *offer,
 			     bool is_first, uint64_t now_ns)
 {
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
+
 	if (intake->has_last)
 		return "files are offered after the last";
 	if (!is_first && offer->files_count == 0)
@@ -236,6 +255,10 @@ const char *dps_intake_offer(struct dps_intake *intake, const struct dps_message
 				  "a transfer may have 1000000 files, and 256 MiB of names; send "
 				  "fewer at once",
 				  now_ns);
+		return NULL;
+	}
+	if (!charge(intake, offer, is_first, text)) {
+		dps_intake_cancel(intake, DPS_CODE_LIMIT, text, now_ns);
 		return NULL;
 	}
 	intake->offered_end += offer->files_count;

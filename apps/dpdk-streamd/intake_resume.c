@@ -212,6 +212,7 @@ static void count_again(struct dps_intake *intake)
 static void attach(struct dps_intake *intake, uint64_t now_ns)
 {
 	intake->link = intake->wish.link;
+	intake->standing = intake->link->standing;
 	intake->path = intake->wish.path;
 	intake->number = intake->wish.number;
 	intake->wish.link = NULL;

@@ -8,14 +8,17 @@
 
 enum { FAILURE_TEXT_BYTES = 256 };
 
-struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_offer *offer)
+struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_offer *offer,
+						     const char *into)
 {
+	const size_t into_bytes = strlen(into);
+	const uint32_t prefix_bytes = (uint32_t)into_bytes + (into_bytes > 0);
 	struct dps_manifest_batch *batch;
 	size_t bytes = sizeof(*batch) + offer->files_count * sizeof(batch->files[0]);
 	char *text;
 
 	for (uint32_t i = 0; i < offer->files_count; i++)
-		bytes += offer->files[i].path_bytes + 1;
+		bytes += prefix_bytes + offer->files[i].path_bytes + 1;
 	batch = malloc(bytes);
 	if (!batch)
 		return NULL;
@@ -31,9 +34,14 @@ struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_of
 		const struct dps_message_file *from = &offer->files[i];
 
 		batch->files[i] = *from;
-		batch->files[i].path = memcpy(text, from->path, from->path_bytes);
-		text[from->path_bytes] = '\0';
-		text += from->path_bytes + 1;
+		batch->files[i].path = text;
+		batch->files[i].path_bytes = prefix_bytes + from->path_bytes;
+		memcpy(text, into, into_bytes);
+		if (prefix_bytes > 0)
+			text[into_bytes] = '/';
+		memcpy(text + prefix_bytes, from->path, from->path_bytes);
+		text[batch->files[i].path_bytes] = '\0';
+		text += batch->files[i].path_bytes + 1;
 	}
 	return batch;
 }

@@ -54,8 +54,9 @@ struct dps_manifest_failure {
 	const char *text; /* to be freed */
 };
 
-/* NULL without memory. */
-struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_offer *offer);
+/* Each name behind `into` and a slash, unless that is "". NULL without memory. */
+struct dps_manifest_batch *dps_manifest_batch_create(const struct dps_message_offer *offer,
+						     const char *into);
 void dps_manifest_batch_free(struct dps_manifest_batch *batch);
 
 struct dps_manifest {

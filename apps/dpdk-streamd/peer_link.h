@@ -6,6 +6,7 @@
  * Owner: the control core.
  */
 #pragma once
+#include "apps/dpdk-streamd/peer_standing.h"
 #include "drivers/control/connection.h"
 #include "drivers/control/loop.h"
 #include "drivers/control/message.h"
@@ -14,6 +15,7 @@ struct dps_peer_link_frame;
 
 struct dps_peer_link {
 	struct dps_connection connection;
+	struct dps_peer_standing standing; /* of who is at the other end; zeros where nobody asks */
 	struct dps_loop *loop;
 	struct dps_loop_source source;
 	/* A message is lent for the call; a handler may end the link. */

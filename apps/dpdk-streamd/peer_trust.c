@@ -57,6 +57,33 @@ static bool on_proved(void *context, const struct dps_tls_peer *peer, char *why)
 	return true;
 }
 
+bool dps_peer_trust_renew(struct dps_peer_trust *trust, struct dps_peer_standing *standing,
+			  char *why)
+{
+	bool is_dialed = standing->side == DPS_TLS_DIALED;
+	const struct dps_trust_question question = {
+		.fingerprint = &standing->key,
+		.name = standing->name,
+		.role = is_dialed ? DPS_MAY_COLLECT : DPS_MAY_EXPORT,
+		.is_named = is_dialed,
+	};
+
+	return !dps_trust_is_refused(
+		dps_trust_judge(&trust->trust, &question, &standing->grant, why));
+}
+
+bool dps_peer_trust_stand(struct dps_peer_trust *trust, const struct dps_socket *socket,
+			  struct dps_peer_standing *standing, char *why)
+{
+	struct dps_tls_peer peer;
+
+	dps_tls_read_peer(socket, &peer);
+	*standing = (struct dps_peer_standing){ .has_key = true, .side = peer.side };
+	snprintf(standing->name, sizeof(standing->name), "%s", peer.name);
+	dps_fingerprint_make(&standing->key, peer.public_key, peer.public_key_bytes);
+	return dps_peer_trust_renew(trust, standing, why);
+}
+
 static int open_identity(struct dps_peer_trust *trust, char *sentence)
 {
 	bool is_new;

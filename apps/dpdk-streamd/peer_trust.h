@@ -6,6 +6,7 @@
  * Owner: the control core.
  */
 #pragma once
+#include "apps/dpdk-streamd/peer_standing.h"
 #include "apps/dpdk-streamd/state_folder.h"
 #include "drivers/aead/sealed.h"
 #include "drivers/control/tls.h"
@@ -33,6 +34,17 @@ void dps_peer_trust_close(struct dps_peer_trust *trust);
  */
 struct dps_socket *dps_peer_trust_dial(struct dps_peer_trust *trust, struct dps_socket *socket,
 				       const struct dps_endpoint *to);
+
+/*
+ * Who has proved its key on a TLS socket, and what it may take here. False when it is not trusted
+ * any more: why (DPS_TLS_TEXT_BYTES) is a sentence.
+ */
+bool dps_peer_trust_stand(struct dps_peer_trust *trust, const struct dps_socket *socket,
+			  struct dps_peer_standing *standing, char *why);
+
+/* Asks again, since the file may have changed; the grant is the new one. False as above. */
+bool dps_peer_trust_renew(struct dps_peer_trust *trust, struct dps_peer_standing *standing,
+			  char *why);
 
 /* What the keys of a connection's paths are made of. */
 struct dps_peer_keys {

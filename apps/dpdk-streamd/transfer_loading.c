@@ -97,7 +97,7 @@ static int flush_batch(struct dps_transfer_loading *loading)
 		loading->files[i].path = loading->names_text + at;
 		at += loading->files[i].path_bytes;
 	}
-	batch = dps_manifest_batch_create(&offer);
+	batch = dps_manifest_batch_create(&offer, "");
 	if (!batch || dps_manifest_append(manifest, batch) < 0)
 		abort(); /* out of memory */
 	loading->memory_bytes += batch->bytes + batch->count * sizeof(struct dps_manifest_file);
@@ -329,6 +329,11 @@ static int find(struct dps_transfer_loading *loading, const struct dps_transfer_
 {
 	int err = dps_journal_find_transfer(loading->journal, id, &loading->transfer);
 
+	/* To anybody else it is as if there were none. */
+	if (err == 0 &&
+	    !dps_transfer_owner_may_resume(loading->transfer.key, loading->transfer.key_bytes,
+					   loading->standing))
+		err = -ENOENT;
 	loading->transfer.key = NULL;
 	if (err == -ENOENT)
 		fail(loading, DPS_CODE_UNKNOWN, "%s",

@@ -9,6 +9,7 @@
 #pragma once
 #include "apps/dpdk-streamd/manifest.h"
 #include "apps/dpdk-streamd/name_table.h"
+#include "apps/dpdk-streamd/transfer_owner.h"
 #include "apps/dpdk-streamd/worker.h"
 #include "drivers/store/journal.h"
 #include "drivers/store/staging.h"
@@ -23,7 +24,8 @@ struct dps_transfer_loading {
 	struct dps_staging *staging;
 	struct dps_journal *journal;
 	uint32_t chunk_bytes;
-	const atomic_bool *must_hurry; /* then what changed is not read; NULL: none */
+	const struct dps_peer_standing *standing; /* of who asks for it */
+	const atomic_bool *must_hurry;		  /* then what changed is not read; NULL: none */
 
 	/* Out. The manifest has its states, and of files that are staged their past. */
 	struct dps_staging_folder *folder; /* claimed and open; closed when it failed */

@@ -68,6 +68,10 @@ struct dps_socket *dps_tls_wrap(struct dps_tls *tls, struct dps_socket *socket,
  */
 int dps_tls_handshake(struct dps_socket *socket);
 
+/* Who has proved its key; the key is lent for as long as the socket lives. A TLS socket whose
+ * handshake is done. */
+void dps_tls_read_peer(const struct dps_socket *socket, struct dps_tls_peer *peer);
+
 /*
  * Fills secret with what TLS exports to both ends of this connection alone, for a label and a
  * context (RFC 8446 section 7.5). Of a TLS socket whose handshake is done. Returns 0 or -errno.

@@ -56,15 +56,20 @@ static int wait_or_fail(struct dps_tls_socket *socket, int result, uint32_t *wai
 	}
 }
 
-static int prove(struct dps_tls_socket *socket)
+static struct dps_tls_peer peer_of(const struct dps_tls_socket *socket)
 {
-	const struct dps_tls_config *config = &socket->tls->config;
-	const struct dps_tls_peer peer = {
+	return (struct dps_tls_peer){
 		.side = socket->side,
 		.name = socket->name,
 		.public_key = socket->public_key,
 		.public_key_bytes = socket->public_key_bytes,
 	};
+}
+
+static int prove(struct dps_tls_socket *socket)
+{
+	const struct dps_tls_config *config = &socket->tls->config;
+	const struct dps_tls_peer peer = peer_of(socket);
 
 	socket->is_done = true;
 	if (!config->on_proved || config->on_proved(config->context, &peer, socket->text)) {
@@ -227,6 +232,14 @@ int dps_tls_handshake(struct dps_socket *base)
 {
 	DPS_ASSERT(base->ops == &tls_ops);
 	return shake_hands(tls_of(base), &base->read_waits);
+}
+
+void dps_tls_read_peer(const struct dps_socket *base, struct dps_tls_peer *peer)
+{
+	const struct dps_tls_socket *socket = (const struct dps_tls_socket *)base;
+
+	DPS_ASSERT(base->ops == &tls_ops && socket->is_done);
+	*peer = peer_of(socket);
 }
 
 int dps_tls_export(struct dps_socket *base, const char *label, const uint8_t *context,

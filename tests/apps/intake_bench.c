@@ -265,6 +265,7 @@ void begin(struct fixture *fixture)
 
 	fixture->intake =
 		dps_intake_create(&fixture->context, &fixture->link, fixture->path, &offer, now_ns);
+	fixture->context.intakes = fixture->intake;
 	assert_null(dps_intake_offer(fixture->intake, &offer, true, now_ns));
 }
 
@@ -524,13 +525,16 @@ void ask_to_load(struct fixture *fixture, uint32_t files)
 	struct dps_transfer_id id = fixture->intake->id;
 	struct dps_intake_wish wish;
 
+	fixture->context.intakes = NULL;
 	dps_intake_destroy(fixture->intake);
 	wish = make_wish(fixture, files);
 	fixture->intake = dps_intake_load(&fixture->context, &id, &wish, wish.at_ns);
+	fixture->context.intakes = fixture->intake;
 }
 
 void begin_anew(struct fixture *fixture)
 {
+	fixture->context.intakes = NULL;
 	dps_intake_destroy(fixture->intake);
 	fixture->id.bytes[0]++;
 	fixture->channel++;

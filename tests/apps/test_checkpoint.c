@@ -246,7 +246,7 @@ static void journal_files(struct fixture *fixture, struct dps_manifest_batch **b
 	};
 	const struct dps_message_offer offer = { .files_count = 2, .files = files };
 
-	*batches = dps_manifest_batch_create(&offer);
+	*batches = dps_manifest_batch_create(&offer, "");
 	fixture->checkpoint.journal = fixture->journal;
 	fixture->checkpoint.batches = batches;
 	fixture->checkpoint.batches_count = 1;

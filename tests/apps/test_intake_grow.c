@@ -280,7 +280,7 @@ static const char *more(struct fixture *fixture, uint32_t file, uint64_t size_by
 {
 	return dps_intake_on_file_more(
 		fixture->intake,
-		&(struct dps_message_file_size){ .file = file, .size_bytes = size_bytes });
+		&(struct dps_message_file_size){ .file = file, .size_bytes = size_bytes }, 0);
 }
 
 static void what_makes_no_sense_is_refused(void **state)
@@ -298,7 +298,7 @@ static void what_makes_no_sense_is_refused(void **state)
 	assert_non_null(more(fixture, 0, 5));
 	assert_null(more(fixture, 0, CHUNK_BYTES));
 	assert_non_null(more(fixture, 0, 0));
-	assert_non_null(dps_intake_on_file_end(fixture->intake, &shorter));
+	assert_non_null(dps_intake_on_file_end(fixture->intake, &shorter, 0));
 	assert_null(more(fixture, 0, CHUNK_BYTES));
 }
 

@@ -20,7 +20,7 @@ static struct dps_manifest_batch *batch_of(uint32_t first, uint32_t count)
 		files[i].size_bytes = first + i;
 		files[i].mtime_ns = -1;
 	}
-	batch = dps_manifest_batch_create(&offer);
+	batch = dps_manifest_batch_create(&offer, "");
 	/* Nothing of the message is kept. */
 	memset(files, 0xff, count * sizeof(*files));
 	memset(names, 0xff, count * 16);

@@ -85,7 +85,7 @@ static enum dps_control_code judge(struct fixture *fixture)
 	check->names = &fixture->names;
 	check->must_stop = &fixture->must_stop;
 	check->chunk_bytes = CHUNK_BYTES;
-	check->batch = dps_manifest_batch_create(&message);
+	check->batch = dps_manifest_batch_create(&message, "");
 	dps_offer_check_run(&check->job);
 	if (check->refusal.code != DPS_CODE_NONE)
 		dps_offer_check_explain(check, true, fixture->text);

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What all transfers of one key may come to, whichever way they get there. */
+#include "apps/dpdk-streamd/intake_quota.h"
+#include "tests/apps/intake_bench.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int set_up_key(void **state)
+{
+	int result = set_up(state);
+	struct fixture *fixture = *state;
+
+	fixture->link.standing.has_key = true;
+	memset(&fixture->link.standing.key, 7, sizeof(fixture->link.standing.key));
+	return result;
+}
+
+static struct dps_grant *grant_of(struct fixture *fixture)
+{
+	return &fixture->link.standing.grant;
+}
+
+static void expect_refused(struct fixture *fixture, const char *says)
+{
+	const struct dps_message_refuse *refuse = &hear(fixture, DPS_MESSAGE_REFUSE)->refuse;
+
+	assert_int_equal(refuse->code, DPS_CODE_LIMIT);
+	assert_non_null(strstr(refuse->text, says));
+	wait_until_gone(fixture);
+}
+
+static void expect_cancelled(struct fixture *fixture, const char *says)
+{
+	const struct dps_message_end *cancel = &hear(fixture, DPS_MESSAGE_CANCEL)->cancel;
+
+	assert_int_equal(cancel->code, DPS_CODE_LIMIT);
+	assert_non_null(strstr(cancel->text, says));
+}
+
+static void say_more_files(struct fixture *fixture, uint32_t first, uint32_t count)
+{
+	say(fixture, &(struct dps_message){
+			     .type = DPS_MESSAGE_OFFER_MORE,
+			     .offer = { .transfer = fixture->id,
+					.channel = fixture->number,
+					.first = first,
+					.total_files = DPS_NUMBER_NONE,
+					.total_bytes = DPS_NUMBER_NONE,
+					.files_count = count,
+					.files = fixture->files + first },
+		     });
+}
+
+static void more_bytes_are_refused(void **state)
+{
+	struct fixture *fixture = *state;
+
+	grant_of(fixture)->bytes = 100;
+	add(fixture, "a", 60);
+	add(fixture, "b", 41);
+	begin(fixture);
+	expect_refused(fixture, "bytes=");
+}
+
+static void as_many_bytes_are_accepted(void **state)
+{
+	struct fixture *fixture = *state;
+
+	grant_of(fixture)->bytes = 100;
+	grant_of(fixture)->files = 2;
+	add(fixture, "a", 60);
+	add(fixture, "b", 40);
+	begin_accepted(fixture);
+}
+
+static void sizes_do_not_wrap(void **state)
+{
+	struct fixture *fixture = *state;
+
+	grant_of(fixture)->bytes = UINT64_MAX - 1;
+	for (int i = 0; i < 3; i++)
+		add(fixture, (const char *[]){ "a", "b", "c" }[i], INT64_MAX);
+	begin(fixture);
+	expect_refused(fixture, "bytes=");
+}
+
+static void more_files_are_refused(void **state)
+{
+	struct fixture *fixture = *state;
+
+	grant_of(fixture)->files = 1;
+	add(fixture, "a", 1);
+	add(fixture, "b", 1);
+	begin(fixture);
+	expect_refused(fixture, "files=");
+}
+
+static void files_offered_later_are_counted(void **state)
+{
+	struct fixture *fixture = *state;
+
+	grant_of(fixture)->bytes = 100;
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	add(fixture, "b", 41);
+	say_more_files(fixture, 1, 1);
+	expect_cancelled(fixture, "bytes=");
+}
+
+static void what_grows_is_counted(void **state)
+{
+	struct fixture *fixture = *state;
+
+	grant_of(fixture)->bytes = 2 * CHUNK_BYTES;
+	add(fixture, "live", DPS_NUMBER_NONE);
+	begin_accepted(fixture);
+	say_last(fixture);
+	for (uint64_t chunks = 1; chunks <= 3; chunks++)
+		say(fixture, &(struct dps_message){
+				     .type = DPS_MESSAGE_FILE_MORE,
+				     .file_more = { .channel = fixture->number,
+						    .size_bytes = chunks * CHUNK_BYTES },
+			     });
+	expect_cancelled(fixture, "bytes=");
+	assert_int_equal(fixture->intake->grown_bytes, 2 * CHUNK_BYTES);
+}
+
+static void a_size_told_later_is_counted(void **state)
+{
+	struct fixture *fixture = *state;
+
+	grant_of(fixture)->bytes = 100;
+	add(fixture, "a", 60);
+	add(fixture, "b", DPS_NUMBER_NONE);
+	begin_accepted(fixture);
+	say(fixture,
+	    &(struct dps_message){
+		    .type = DPS_MESSAGE_FILE_END,
+		    .file_end = { .channel = fixture->number, .file = 1, .size_bytes = 41 },
+	    });
+	expect_cancelled(fixture, "bytes=");
+}
+
+static void begin_and_put_away(struct fixture *fixture)
+{
+	add(fixture, "a", CHUNK_BYTES + 1);
+	begin_accepted(fixture);
+	receive_piece(fixture, next_command(fixture, DPS_COMMAND_ANNOUNCE), 0);
+	put_away(fixture);
+}
+
+/* A collector that was started anew, and a line that was changed meanwhile. */
+static void what_is_resumed_is_counted(void **state)
+{
+	struct fixture *fixture = *state;
+
+	begin_and_put_away(fixture);
+	grant_of(fixture)->bytes = CHUNK_BYTES;
+	ask_to_load(fixture, 1);
+	expect_refused(fixture, "bytes=");
+	/* It was not lost by that. */
+	grant_of(fixture)->bytes = CHUNK_BYTES + 1;
+	ask_to_load(fixture, 1);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_RESUMED)->resumed.holds[0].bytes, CHUNK_BYTES);
+	assert_int_equal(fixture->intake->charged_bytes, CHUNK_BYTES + 1);
+}
+
+static void another_key_resumes_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+
+	begin_and_put_away(fixture);
+	fixture->link.standing.key.bytes[0] ^= 1;
+	ask_to_load(fixture, 1);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_REFUSE)->refuse.code, DPS_CODE_UNKNOWN);
+	wait_until_gone(fixture);
+	fixture->link.standing.key.bytes[0] ^= 1;
+	ask_to_load(fixture, 1);
+	hear(fixture, DPS_MESSAGE_RESUMED);
+}
+
+/* Its files would lie in two places. */
+static void another_folder_begins_anew(void **state)
+{
+	struct fixture *fixture = *state;
+
+	begin_and_put_away(fixture);
+	strcpy(grant_of(fixture)->into, "lab");
+	ask_to_load(fixture, 1);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_REFUSE)->refuse.code, DPS_CODE_UNKNOWN);
+	wait_until_gone(fixture);
+}
+
+static void files_go_into_the_folder_of_the_key(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct dps_lane_command *command;
+
+	strcpy(grant_of(fixture)->into, "lab/probe");
+	add(fixture, "tree/a", 10);
+	begin_accepted(fixture);
+	say_last(fixture);
+	command = next_command(fixture, DPS_COMMAND_ANNOUNCE);
+	say_right_digest(fixture, 0);
+	receive_file(fixture, command);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_DONE)->done.failed, 0);
+	assert_true(is_there(fixture, "lab/probe/tree/a"));
+	assert_false(is_there(fixture, "tree"));
+}
+
+static void nothing_leaves_the_folder_of_the_key(void **state)
+{
+	struct fixture *fixture = *state;
+
+	strcpy(grant_of(fixture)->into, "lab");
+	add(fixture, "../a", 10);
+	begin(fixture);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_REFUSE)->refuse.code, DPS_CODE_BAD_NAME);
+	wait_until_gone(fixture);
+}
+
+static void transfers_are_counted_over_all_connections(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_peer_standing standing;
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
+
+	grant_of(fixture)->transfers = 1;
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	standing = fixture->link.standing;
+	assert_false(dps_quota_begin(&fixture->context, &standing, text));
+	assert_non_null(strstr(text, "transfers="));
+	standing.key.bytes[0] ^= 1;
+	assert_true(dps_quota_begin(&fixture->context, &standing, text));
+}
+
+/* Whoever has lost its memory of it comes with another one, and is not kept out by the first. */
+static void a_parked_one_makes_room_for_its_own_key(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_peer_standing standing;
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
+
+	grant_of(fixture)->transfers = 1;
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	lose(fixture, true);
+	assert_true(fixture->intake->is_parked);
+	standing = fixture->link.standing;
+	standing.key.bytes[0] ^= 1;
+	assert_true(dps_quota_begin(&fixture->context, &standing, text));
+	assert_false(fixture->intake->makes_room);
+	assert_true(dps_quota_begin(&fixture->context, &fixture->link.standing, text));
+	assert_true(fixture->intake->makes_room);
+	wait_until_gone(fixture);
+}
+
+static void what_is_granted_anew_holds_at_once(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_peer_standing standing;
+
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	standing = fixture->link.standing;
+	standing.grant.bytes = 60;
+	dps_quota_on_granted(&fixture->context, &standing, 0);
+	assert_int_equal(fixture->intake->state, DPS_INTAKE_ACTIVE);
+	assert_int_equal(fixture->intake->standing.grant.bytes, 60);
+	standing.grant.bytes = 59;
+	dps_quota_on_granted(&fixture->context, &standing, 0);
+	expect_cancelled(fixture, "bytes=");
+}
+
+static void another_folder_granted_ends_what_is_under_way(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_peer_standing standing;
+
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	standing = fixture->link.standing;
+	strcpy(standing.grant.into, "lab");
+	dps_quota_on_granted(&fixture->context, &standing, 0);
+	expect_cancelled(fixture, "into=");
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, set_up_key, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(more_bytes_are_refused),
+		CASE(as_many_bytes_are_accepted),
+		CASE(sizes_do_not_wrap),
+		CASE(more_files_are_refused),
+		CASE(files_offered_later_are_counted),
+		CASE(what_grows_is_counted),
+		CASE(a_size_told_later_is_counted),
+		CASE(what_is_resumed_is_counted),
+		CASE(another_key_resumes_nothing),
+		CASE(another_folder_begins_anew),
+		CASE(files_go_into_the_folder_of_the_key),
+		CASE(nothing_leaves_the_folder_of_the_key),
+		CASE(transfers_are_counted_over_all_connections),
+		CASE(a_parked_one_makes_room_for_its_own_key),
+		CASE(what_is_granted_anew_holds_at_once),
+		CASE(another_folder_granted_ends_what_is_under_way),
+	};
+
+	return cmocka_run_group_tests_name("intake_quota", tests, NULL, NULL);
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What a trusted peer may take of a collector, and what becomes of it when its line is changed.
+# seconds: 90 90
+# shellcheck source=tests/e2e/trust_lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/trust_lib.sh"
+
+# grant OPTION...: the exporter's line at the collector, replaced as editors do it.
+grant() {
+	echo "$exporter_key probe may=export $*" >"$scratch/new-line"
+	mv "$scratch/new-line" "$scratch/collector-state/authorized_peers"
+}
+
+# prepare_granted OPTION...: both trust each other, and a collector runs.
+prepare_granted() {
+	prepare_two link_udp
+	echo "$collector_key $control may=collect" >"$scratch/exporter-state/authorized_peers"
+	grant "$@"
+	start_collector --json
+}
+
+# Files lie beneath the folder of the key, and what stood outside is not in the way.
+a_folder_of_its_own() {
+	prepare_granted into=lab/probe
+	echo "of somebody else" >"$scratch/into/x.pcap"
+	exports 0 ''
+	cmp "$scratch/x.pcap" "$scratch/into/lab/probe/x.pcap" || fail "what is stored is not what was sent"
+	[[ $(<"$scratch/into/x.pcap") == "of somebody else" ]] || fail "a file outside was replaced"
+	# A link on the way leads nowhere.
+	rm -rf "$scratch/into/lab" && mkdir "$scratch/outside" && ln -s "$scratch/outside" "$scratch/into/lab"
+	start exporter "${exporter_in[@]}" "$streamd" export --to "$control" "${exporter_port[@]}" -q \
+		--state "$scratch/exporter-state" "$scratch/x.pcap"
+	end_of exporter 20 || fail_with "the exporter does not end"
+	((status != 0)) || fail_with "a file was stored over a link"
+	nothing_under "$scratch/outside"
+}
+
+more_than_it_may() {
+	prepare_granted bytes=299999
+	exports 4 "bytes= in the collector's authorized_peers"
+	nothing_under "$scratch/into"
+	# The collector runs on: its file is read again.
+	grant bytes=300000 files=1
+	stored
+	: >"$scratch/y.pcap"
+	exports 4 "files= in the collector's authorized_peers" "$scratch/y.pcap"
+}
+
+a_line_that_is_not_understood() {
+	prepare_granted speed=1G
+	exports 4 "does not trust our key"
+	grep -qF "line 1 allows nothing: behind the name only may=, into=" "$scratch/collector.err" ||
+		fail_with "the collector does not say what it did not understand"
+}
+
+run_case a_folder_of_its_own
+run_case more_than_it_may
+run_case a_line_that_is_not_understood
+finish_cases
