@@ -3,6 +3,7 @@
 #include "apps/dpdk-streamd/collect_session.h"
 #include "apps/dpdk-streamd/collect_store.h"
 #include "apps/dpdk-streamd/collect_summary.h"
+#include "apps/dpdk-streamd/collect_trust.h"
 #include "apps/dpdk-streamd/confinement.h"
 #include "apps/dpdk-streamd/intake_quota.h"
 #include "drivers/control/listener.h"
@@ -51,34 +52,6 @@ static void on_listener(void *context, uint32_t events, uint64_t now_ns)
 		dps_lobby_admit(&collector->lobby, socket, now_ns);
 }
 
-/* Why there is no place for one more of a peer; NULL: there is. */
-static const char *busy_for(const struct dps_collector *collector,
-			    const struct dps_peer_standing *standing)
-{
-	unsigned int count = 0;
-
-	for (const struct dps_collect_session *session = collector->sessions; session;
-	     session = session->next)
-		count += dps_peer_standing_is_same_peer(&session->link.standing, standing);
-	if (collector->sessions_count >= DPS_COLLECT_SESSIONS_MAX)
-		return "the collector serves as many exporters as it can; try again later";
-	return count < DPS_QUOTA_SESSIONS_MAX
-		       ? NULL
-		       : "this key has 36 connections to the collector, which is all that one key "
-			 "may have; try again when one has ended";
-}
-
-/* It may be another one than its other connections have. */
-static void apply_grant(struct dps_collector *collector, const struct dps_peer_standing *standing,
-			uint64_t now_ns)
-{
-	for (struct dps_collect_session *session = collector->sessions; session;
-	     session = session->next)
-		if (dps_peer_standing_is_same_peer(&session->link.standing, standing))
-			session->link.standing.grant = standing->grant;
-	dps_quota_on_granted(&collector->context, standing, now_ns);
-}
-
 static void on_entered(void *context, struct dps_socket *socket, uint64_t now_ns)
 {
 	struct dps_collector *collector = context;
@@ -87,9 +60,11 @@ static void on_entered(void *context, struct dps_socket *socket, uint64_t now_ns
 	char why[DPS_TLS_TEXT_BYTES];
 
 	if (dps_peer_trust_stand(collector->context.trust, socket, &standing, why)) {
-		apply_grant(collector, &standing, now_ns);
-		session = dps_collect_session_create(&collector->context, socket, &standing,
-						     busy_for(collector, &standing), now_ns);
+		dps_collect_apply_grant(&collector->context, collector->sessions, &standing,
+					now_ns);
+		session = dps_collect_session_create(
+			&collector->context, socket, &standing,
+			dps_collect_busy_for(collector->sessions, &standing), now_ns);
 	} else { /* the file has changed since it was judged */
 		dps_log_limited("collect", DPS_LOG_WARNING, "refused %s: %s", socket->peer, why);
 		socket->ops->close(socket);
@@ -101,6 +76,13 @@ static void on_entered(void *context, struct dps_socket *socket, uint64_t now_ns
 	session->next = collector->sessions;
 	collector->sessions = session;
 	collector->sessions_count++;
+}
+
+static void on_trust_changed(void *context, uint64_t now_ns)
+{
+	struct dps_collector *collector = context;
+
+	dps_collect_judge_anew(&collector->context, collector->sessions, now_ns);
 }
 
 static void on_left(void *context, const char *peer, const char *why, bool is_refused)
@@ -514,14 +496,18 @@ static void run(struct dps_collector *collector)
 	collector->status = open_listener(collector);
 	if (collector->status != STATUS_STORED)
 		return;
+	dps_peer_trust_watch(collector->context.trust, dps_node_loop(node), on_trust_changed,
+			     collector);
 	if (dps_confine(node, &collector->examiner, why) < 0) {
 		collector->status = fail_start(why);
+		dps_peer_trust_unwatch(collector->context.trust);
 		close_listener(collector);
 		return;
 	}
 	open_lobby(collector);
 	dps_node_set_listener(node, &listener);
 	serve(collector);
+	dps_peer_trust_unwatch(collector->context.trust);
 	dps_lobby_fini(&collector->lobby);
 	hang_up(collector);
 	if (collector->ended_count == 0)

@@ -256,8 +256,11 @@ int dps_exporter_run(struct dps_node *node, const struct dps_exporter_input *inp
 	dps_dialer_init(&exporter->dialer, peer->addresses, peer->count,
 			dps_node_now_ns(node) + options->connect_timeout_ns, dps_node_now_ns(node));
 	dps_exporter_enter(exporter, DPS_EXPORTER_DIALING, DPS_NEVER_NS);
+	dps_peer_trust_watch(peer->trust, dps_node_loop(node), dps_exporter_on_trust_changed,
+			     exporter);
 	confine(exporter);
 	run(exporter);
+	dps_peer_trust_unwatch(peer->trust);
 	if (source && dps_source_totals(source)->failed > 0)
 		dps_exporter_fail(exporter, DPS_EXIT_NOT_ALL,
 				  "%" PRIu64 " folders could not be read, each named above",

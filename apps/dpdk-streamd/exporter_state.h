@@ -198,6 +198,9 @@ void dps_exporter_step_stop(struct dps_exporter *exporter, uint64_t now_ns);
 /* When that has to look; DPS_NEVER_NS for never. */
 uint64_t dps_exporter_stop_deadline_ns(const struct dps_exporter *exporter);
 
+/* ---- exporter_trust.c ---- */
+void dps_exporter_on_trust_changed(void *context, uint64_t now_ns);
+
 /* ---- exporter_report.c ---- */
 void dps_exporter_report_progress(struct dps_exporter *exporter, uint64_t now_ns);
 void dps_exporter_summarize(struct dps_exporter *exporter);

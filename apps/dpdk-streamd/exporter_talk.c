@@ -122,6 +122,12 @@ static void on_hello(struct dps_exporter *exporter, const struct dps_message_hel
 	char text[DPS_EXPORTER_SENTENCE_BYTES];
 	enum dps_control_code code = judge(exporter, hello, text);
 
+	if (!dps_peer_trust_stand(exporter->peer->trust, exporter->link.connection.socket,
+				  &exporter->link.standing, text)) {
+		dps_exporter_fail(exporter, DPS_EXIT_REFUSED, "%s", text);
+		dps_exporter_leave(exporter, NULL);
+		return;
+	}
 	if (code != DPS_CODE_NONE) {
 		dps_exporter_fail(exporter, DPS_EXIT_REFUSED, "%s", text);
 		dps_exporter_leave_with(exporter, code, text);

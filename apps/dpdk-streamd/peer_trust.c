@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 static void on_wrong(void *context, unsigned int line, const char *why)
@@ -67,9 +68,12 @@ bool dps_peer_trust_renew(struct dps_peer_trust *trust, struct dps_peer_standing
 		.role = is_dialed ? DPS_MAY_COLLECT : DPS_MAY_EXPORT,
 		.is_named = is_dialed,
 	};
+	struct dps_grant grant;
 
-	return !dps_trust_is_refused(
-		dps_trust_judge(&trust->trust, &question, &standing->grant, why));
+	if (dps_trust_is_refused(dps_trust_judge(&trust->trust, &question, &grant, why)))
+		return false;
+	standing->grant = grant;
+	return true;
 }
 
 bool dps_peer_trust_stand(struct dps_peer_trust *trust, const struct dps_socket *socket,
@@ -83,6 +87,57 @@ bool dps_peer_trust_stand(struct dps_peer_trust *trust, const struct dps_socket 
 	dps_fingerprint_make(&standing->key, peer.public_key, peer.public_key_bytes);
 	return dps_peer_trust_renew(trust, standing, why);
 }
+
+/* ---- a file that changes ---- */
+
+static void on_watch(void *context, uint32_t events, uint64_t now_ns)
+{
+	struct dps_peer_trust *trust = context;
+
+	(void)events;
+	if (dps_trust_watch_take(&trust->watch))
+		trust->on_changed(trust->context, now_ns);
+}
+
+void dps_peer_trust_watch(struct dps_peer_trust *trust, struct dps_loop *loop,
+			  void (*on_changed)(void *context, uint64_t now_ns), void *context)
+{
+	int result;
+
+	trust->loop = loop;
+	trust->on_changed = on_changed;
+	trust->context = context;
+	trust->watch.fd = -1;
+	if (trust->trust.config.pinned_count > 0)
+		return;
+	result = dps_trust_watch_open(&trust->watch, trust->folder_fd);
+	if (result == 0) {
+		trust->watch_source = (struct dps_loop_source){
+			.fd = trust->watch.fd,
+			.wants = EPOLLIN,
+			.on_ready = on_watch,
+			.context = trust,
+		};
+		result = dps_loop_add(loop, &trust->watch_source);
+	}
+	if (result == 0)
+		return;
+	dps_trust_watch_close(&trust->watch);
+	dps_log("trust", DPS_LOG_WARNING,
+		"%s/%s cannot be watched (%s): what is changed there holds from the next "
+		"connection on",
+		trust->folder, DPS_TRUST_NAME, strerror(-result));
+}
+
+void dps_peer_trust_unwatch(struct dps_peer_trust *trust)
+{
+	if (trust->watch.fd < 0)
+		return;
+	dps_loop_remove(trust->loop, &trust->watch_source);
+	dps_trust_watch_close(&trust->watch);
+}
+
+/* ---- what it is made of ---- */
 
 static int open_identity(struct dps_peer_trust *trust, char *sentence)
 {

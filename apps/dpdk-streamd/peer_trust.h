@@ -9,8 +9,10 @@
 #include "apps/dpdk-streamd/peer_standing.h"
 #include "apps/dpdk-streamd/state_folder.h"
 #include "drivers/aead/sealed.h"
+#include "drivers/control/loop.h"
 #include "drivers/control/tls.h"
 #include "drivers/trust/trust.h"
+#include "drivers/trust/trust_watch.h"
 
 struct dps_peer_trust {
 	char folder[DPS_STATE_FOLDER_BYTES];
@@ -19,6 +21,11 @@ struct dps_peer_trust {
 	char own_key[DPS_FINGERPRINT_TEXT_BYTES];
 	struct dps_trust trust;
 	struct dps_tls *tls;
+	struct dps_trust_watch watch; /* of the file, while somebody wants to know */
+	struct dps_loop *loop;
+	struct dps_loop_source watch_source;
+	void (*on_changed)(void *context, uint64_t now_ns);
+	void *context;		     /* of on_changed */
 	const struct dps_aead *aead; /* NULL with --clear */
 	enum dps_aead_cipher cipher;
 };
@@ -45,6 +52,15 @@ bool dps_peer_trust_stand(struct dps_peer_trust *trust, const struct dps_socket 
 /* Asks again, since the file may have changed; the grant is the new one. False as above. */
 bool dps_peer_trust_renew(struct dps_peer_trust *trust, struct dps_peer_standing *standing,
 			  char *why);
+
+/*
+ * Calls back whenever authorized_peers may be another, from the loop. Where that cannot be, or
+ * nobody reads the file, as with --peer-key, nothing is called.
+ */
+void dps_peer_trust_watch(struct dps_peer_trust *trust, struct dps_loop *loop,
+			  void (*on_changed)(void *context, uint64_t now_ns), void *context);
+/* Before the loop ends. */
+void dps_peer_trust_unwatch(struct dps_peer_trust *trust);
 
 /* What the keys of a connection's paths are made of. */
 struct dps_peer_keys {

@@ -53,7 +53,66 @@ a_line_that_is_not_understood() {
 		fail_with "the collector does not say what it did not understand"
 }
 
+# begin_slowly: a transfer that would take a minute is under way.
+begin_slowly() {
+	truncate -s 48M "$scratch/x.pcap"
+	start exporter "${exporter_in[@]}" "$streamd" export --to "$control" "${exporter_port[@]}" -q \
+		--state "$scratch/exporter-state" --rate 6M "$scratch/x.pcap"
+	wait_for 20 grep -q '"event":"accepted"' "$scratch/collector.out" ||
+		fail_with "nothing was accepted"
+	: >"$scratch/collector.out"
+}
+
+# ended STATUS SENTENCE: the exporter has, at once, with this in its last line.
+ended() {
+	local before
+
+	before=$(now_ms)
+	end_of exporter 20 || fail_with "the exporter goes on"
+	((status == $1)) || fail_with "the exporter ends with $status"
+	tail -n 1 "$scratch/exporter.err" | grep -qF -- "$2" || fail_with "no \"$2\" in its last line"
+	(($(now_ms) - before < 5000)) || fail "it took $(($(now_ms) - before)) ms"
+}
+
+# Trust that is taken back ends what is under way, and what came is there when it is given again.
+taken_back() {
+	prepare_granted
+	begin_slowly
+	: >"$scratch/new-line"
+	mv "$scratch/new-line" "$scratch/collector-state/authorized_peers"
+	ended 4 "has taken its trust in this key back"
+	grep -qF "ended the connection of 127.0.0.1" "$scratch/collector.err" ||
+		fail_with "the collector does not say whom it does not trust any more"
+	nothing_under "$scratch/into"
+	grant
+	exports 0 ''
+	grep -q '"event":"resumed"' "$scratch/collector.out" || fail_with "it was not resumed"
+	cmp "$scratch/x.pcap" "$scratch/into/x.pcap" || fail "what is stored is not what was sent"
+}
+
+# The same the other way round: the exporter does not trust the collector any more.
+taken_back_by_the_exporter() {
+	prepare_granted
+	begin_slowly
+	rm "$scratch/exporter-state/authorized_peers"
+	ended 4 "ended by a change of whom we trust: the key of $control is not trusted"
+	nothing_under "$scratch/into"
+}
+
+# A line that allows less than what is under way ends it; one that allows as much does not.
+narrowed() {
+	prepare_granted
+	begin_slowly
+	grant bytes=48M files=1
+	grant bytes=47M
+	ended 4 "bytes= in the collector's authorized_peers"
+	nothing_under "$scratch/into"
+}
+
 run_case a_folder_of_its_own
 run_case more_than_it_may
 run_case a_line_that_is_not_understood
+run_case taken_back
+run_case taken_back_by_the_exporter
+run_case narrowed
 finish_cases
