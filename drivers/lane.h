@@ -23,7 +23,8 @@ enum dps_lane_command_type {
 				 */
 	DPS_COMMAND_OPEN_CHANNEL,
 	DPS_COMMAND_CLOSE_CHANNEL,
-	DPS_COMMAND_ANNOUNCE, /* extent; fd and is_direct name the file to the disk */
+	DPS_COMMAND_SET_SHARE, /* share: of a receiver */
+	DPS_COMMAND_ANNOUNCE,  /* extent; fd and is_direct name the file to the disk */
 	DPS_COMMAND_ANNOUNCE_LAST,
 	DPS_COMMAND_SKIP,
 	DPS_COMMAND_STORED,
@@ -54,6 +55,10 @@ struct dps_lane_command {
 			struct dps_seal *seal;
 		} open_path;
 		struct dps_channel_config open_channel;
+		struct {
+			uint64_t window_bytes;
+			uint64_t bytes_per_s; /* 0: as fast as it can */
+		} share;
 		struct dps_extent_config extent; /* extent.file is filled in by the lane */
 	};
 };

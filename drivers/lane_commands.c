@@ -245,6 +245,12 @@ static void on_channel_command(struct dps_lane *lane, const struct dps_lane_comm
 	case DPS_COMMAND_RESEND:
 		give_extent(lane, command);
 		break;
+	case DPS_COMMAND_SET_SHARE:
+		(void)dps_engine_set_window(lane->engine, command->channel,
+					    command->share.window_bytes);
+		(void)dps_engine_set_rate(lane->engine, command->channel,
+					  command->share.bytes_per_s);
+		break;
 	case DPS_COMMAND_ANNOUNCE_LAST:
 		(void)dps_engine_announce_last(lane->engine, command->channel);
 		break;

@@ -5,6 +5,7 @@
  * packet can not reach a younger channel.
  */
 #pragma once
+#include "engine/credit_pace.h"
 #include "engine/credit_window.h"
 #include "engine/extent.h"
 #include "engine/replay_ring.h"
@@ -51,6 +52,7 @@ struct dps_channel {
 	uint64_t reported_credit; /* what the last ACK said */
 	uint32_t promised_chunks; /* granted, and nothing of them has come: they have no slot yet */
 	struct dps_credit_window credit_window; /* how many bytes may be promised */
+	struct dps_credit_pace credit_pace;	/* and how fast */
 	uint64_t gap_start;			/* the longest stretch below made_offset ... */
 	uint64_t gap_end;			/* ... without data and not stored yet */
 	bool is_dirty;				/* in the path's queue of channels to report */

@@ -140,6 +140,8 @@ static void start_chunk(struct dps_engine *engine, struct dps_channel *channel, 
 	}
 	chunk->state = DPS_CHUNK_RECEIVING;
 	channel->promised_chunks++;
+	dps_credit_pace_on_granted(&channel->credit_pace, chunk->needed_bytes - chunk->done_bytes,
+				   engine->now_ns);
 	dps_slots_reserve(&engine->slots);
 	if (chunk->done_bytes == chunk->needed_bytes) /* all of it skipped: nothing will come */
 		dps_chunk_complete(engine, index);
@@ -166,7 +168,8 @@ static bool make_one(struct dps_engine *engine, struct dps_channel *channel)
 	uint64_t number, start, end;
 	uint32_t index;
 
-	if (!extent || !may_make(engine, channel))
+	if (!extent || !may_make(engine, channel) ||
+	    (!channel->is_sender && !dps_credit_is_ready(engine, channel)))
 		return false;
 	if (step_over_skipped(engine, channel, extent))
 		return true;

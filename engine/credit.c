@@ -25,6 +25,7 @@ void dps_credit_open(const struct dps_engine *engine, struct dps_channel *channe
 	};
 
 	dps_credit_window_init(&channel->credit_window, &config);
+	channel->credit_pace = (struct dps_credit_pace){ 0 };
 }
 
 int dps_engine_set_window(struct dps_engine *engine, uint32_t index, uint64_t window_bytes)
@@ -40,6 +41,48 @@ int dps_engine_set_window(struct dps_engine *engine, uint32_t index, uint64_t wi
 	dps_credit_window_set_limit(&channel->credit_window, window_bytes);
 	dps_channel_want(engine, channel);
 	return 0;
+}
+
+int dps_engine_set_rate(struct dps_engine *engine, uint32_t index, uint64_t bytes_per_s)
+{
+	struct dps_channel *channel;
+
+	if (index >= engine->limits.channels || !engine->channels[index].is_open)
+		return -ENOENT;
+	channel = &engine->channels[index];
+	dps_credit_pace_set(&channel->credit_pace, bytes_per_s, engine->limits.chunk_bytes,
+			    engine->now_ns);
+	dps_channel_want(engine, channel);
+	return 0;
+}
+
+bool dps_credit_is_ready(struct dps_engine *engine, struct dps_channel *channel)
+{
+	struct dps_path *path = &engine->paths[channel->path];
+
+	if (dps_credit_pace_is_ready(&channel->credit_pace, engine->now_ns))
+		return true;
+	if (channel->credit_pace.ready_at_ns < path->grant_at_ns) {
+		path->grant_at_ns = channel->credit_pace.ready_at_ns;
+		dps_path_touch(engine, path);
+	}
+	return false;
+}
+
+void dps_credit_on_time(struct dps_engine *engine, struct dps_path *path)
+{
+	uint32_t index = path->first_channel;
+
+	path->grant_at_ns = DPS_NEVER_NS;
+	if (index == DPS_CHANNEL_NONE)
+		return;
+	do {
+		struct dps_channel *channel = &engine->channels[index];
+
+		if (channel->credit_pace.bytes_per_s > 0)
+			dps_channel_want(engine, channel);
+		index = channel->next_in_path;
+	} while (index != path->first_channel);
 }
 
 bool dps_credit_is_full(const struct dps_engine *engine, const struct dps_channel *channel)

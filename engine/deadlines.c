@@ -79,6 +79,7 @@ uint64_t dps_path_deadline_ns(const struct dps_path *path)
 	at_ns = dps_min_u64(at_ns, loss_deadline_ns(path));
 	at_ns = dps_min_u64(at_ns, path->ack.at_ns);
 	at_ns = dps_min_u64(at_ns, path->blocked_at_ns);
+	at_ns = dps_min_u64(at_ns, path->grant_at_ns);
 	at_ns = dps_min_u64(at_ns, ping_at_ns(path));
 	if (path->limit == DPS_LIMIT_PACING)
 		at_ns = dps_min_u64(
@@ -149,6 +150,8 @@ void dps_path_on_deadline(struct dps_engine *engine, struct dps_path *path, uint
 	}
 	if (path->blocked_at_ns <= now_ns)
 		on_blocked_due(engine, path, now_ns);
+	if (path->grant_at_ns <= now_ns)
+		dps_credit_on_time(engine, path);
 	if (ping_at_ns(path) <= now_ns)
 		path->is_ping_owed = true;
 }

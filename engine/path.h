@@ -100,6 +100,7 @@ struct dps_path {
 	uint64_t blocked_at_ns;	    /* when to ask for credit, DPS_NEVER_NS when not blocked */
 	uint32_t blocked_count;	    /* how often we asked in a row */
 	uint32_t blocked_channel;
+	uint64_t grant_at_ns; /* when a channel's pace lets it grant more; DPS_NEVER_NS */
 
 	/* Repair: a ring of as many entries as packets can be in flight. */
 	struct dps_resend *resends;

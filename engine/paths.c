@@ -121,6 +121,7 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 	path->full_probe_number = UINT64_MAX;
 	path->probes_owed = 0;
 	path->blocked_at_ns = DPS_NEVER_NS;
+	path->grant_at_ns = DPS_NEVER_NS;
 	path->blocked_count = 0;
 	path->is_ping_owed = path->is_validated_small = path->resend_turn = false;
 	path->is_astray_owed = false;

@@ -163,6 +163,10 @@ uint32_t dps_channel_index(const struct dps_engine *engine, const struct dps_cha
 void dps_credit_open(const struct dps_engine *engine, struct dps_channel *channel);
 /* As much is promised, and nothing of it has come, as the window allows. */
 bool dps_credit_is_full(const struct dps_engine *engine, const struct dps_channel *channel);
+/* Whether its pace lets it grant now; else it is asked again when it does. */
+bool dps_credit_is_ready(struct dps_engine *engine, struct dps_channel *channel);
+/* The time of a path has come: its channels that waited for theirs want to grant. */
+void dps_credit_on_time(struct dps_engine *engine, struct dps_path *path);
 /* An ACK tells of the channel's credit. */
 void dps_credit_on_told(const struct dps_engine *engine, struct dps_channel *channel);
 /* Data came up to an offset; is_blocked: the sender says that its credit is used up. */

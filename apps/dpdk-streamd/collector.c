@@ -5,7 +5,8 @@
 #include "apps/dpdk-streamd/collect_summary.h"
 #include "apps/dpdk-streamd/collect_trust.h"
 #include "apps/dpdk-streamd/confinement.h"
-#include "apps/dpdk-streamd/intake_quota.h"
+#include "apps/dpdk-streamd/intake.h"
+#include "apps/dpdk-streamd/intake_share.h"
 #include "drivers/control/listener.h"
 #include "drivers/control/lobby.h"
 #include "drivers/log/log.h"
@@ -442,6 +443,7 @@ static void serve(struct dps_collector *collector)
 		now_ns = dps_node_now_ns(node);
 		dps_worker_reap(&collector->examiner, now_ns);
 		step_transfers(collector, now_ns);
+		dps_intake_share_all(&collector->context);
 		dps_intake_watch_all(&collector->context, now_ns);
 		dps_collect_store_step(&collector->store, &collector->context, now_ns);
 		step_sessions(collector, now_ns);

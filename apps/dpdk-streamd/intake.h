@@ -156,6 +156,8 @@ struct dps_intake {
 	uint64_t promised_bytes; /* our part of the context's */
 	uint64_t charged_files;	 /* our part of what its key may have here (intake_quota.h) */
 	uint64_t charged_bytes;
+	uint64_t share_window_bytes; /* as the lane was told; 0: it was not */
+	uint64_t share_bytes_per_s;
 	bool has_grown;	      /* its file had no size when it was offered, and may have one */
 	uint64_t grown_bytes; /* of the file that grows: what there is of it by now */
 	bool has_part;	      /* it failed, and what came of it was left for who wants it */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A transfer and the lane: its channel, the files announced there, and what becomes of them. */
 #include "apps/dpdk-streamd/intake.h"
+#include "apps/dpdk-streamd/intake_share.h"
 #include "drivers/log/log.h"
 #include <dps/assert.h>
 #include <errno.h>
@@ -44,8 +45,11 @@ void dps_intake_on_channel_opened(struct dps_intake *intake, const struct dps_la
 	intake->channel = event->engine.channel;
 	intake->generation = event->engine.generation;
 	intake->channel_state = DPS_INTAKE_CHANNEL_OPEN;
+	intake->share_window_bytes = intake->share_bytes_per_s = 0;
 	if (intake->state == DPS_INTAKE_LEAVING || intake->is_parked)
 		dps_intake_close_channel(intake);
+	/* Before anything is announced: nothing is granted at another pace. */
+	dps_intake_share_all(intake->context);
 }
 
 void dps_intake_close_channel(struct dps_intake *intake)

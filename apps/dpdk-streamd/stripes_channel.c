@@ -85,12 +85,20 @@ uint32_t dps_stripes_channel_members(const struct dps_stripes *stripes, uint32_t
 
 /* ---- opening ---- */
 
+/* Together they may hold what one could. */
+static uint64_t window_of_each(const struct dps_stripes *stripes, uint32_t count,
+			       uint64_t window_bytes)
+{
+	uint64_t least = 2 * (uint64_t)stripes->chunk_bytes;
+
+	return window_bytes / count < least ? least : window_bytes / count;
+}
+
 void dps_stripes_open_channel(struct dps_stripes *stripes, const struct dps_striped_path *path,
 			      const struct dps_lane_command *asked)
 {
 	struct dps_striped_channel *channel = calloc(1, sizeof(*channel));
 	struct dps_lane_command each = *asked;
-	uint64_t least = 2 * (uint64_t)stripes->chunk_bytes;
 
 	if (!channel)
 		abort(); /* out of memory */
@@ -99,10 +107,8 @@ void dps_stripes_open_channel(struct dps_stripes *stripes, const struct dps_stri
 	memcpy(channel->paths, path->names, path->count * sizeof(path->names[0]));
 	channel->next = stripes->channels;
 	stripes->channels = channel;
-	/* Together they may hold what one could. */
-	each.open_channel.window_bytes /= path->count;
-	if (each.open_channel.window_bytes < least)
-		each.open_channel.window_bytes = least;
+	each.open_channel.window_bytes =
+		window_of_each(stripes, path->count, asked->open_channel.window_bytes);
 	each.open_channel.stripes = (uint16_t)path->count;
 	for (uint32_t i = 0; i < channel->count; i++) {
 		each.open_channel.path = path->names[i];
@@ -328,6 +334,12 @@ bool dps_stripes_on_channel_command(struct dps_stripes *stripes,
 		push_extent(channel, asked->extent.file_index);
 		if (file)
 			file->lanes = (uint16_t)channel->count;
+	}
+	if (asked->type == DPS_COMMAND_SET_SHARE) {
+		each.share.window_bytes =
+			window_of_each(stripes, channel->count, asked->share.window_bytes);
+		each.share.bytes_per_s =
+			(asked->share.bytes_per_s + channel->count - 1) / channel->count;
 	}
 	for (uint32_t i = 0; i < channel->count; i++) {
 		each.channel = channel->names[i];

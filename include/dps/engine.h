@@ -89,6 +89,12 @@ void dps_engine_close_channel(struct dps_engine *engine, uint32_t channel);
  */
 int dps_engine_set_window(struct dps_engine *engine, uint32_t channel, uint64_t window_bytes);
 
+/*
+ * Receiver: how fast new data may come, as credit for them is granted no faster; 0: as fast as it
+ * can. Holds from now on. Errors: -ENOENT.
+ */
+int dps_engine_set_rate(struct dps_engine *engine, uint32_t channel, uint64_t bytes_per_s);
+
 /* A file, or the next stretch of one, at its place in the channel (engine/layout.h). */
 struct dps_extent_config {
 	uint64_t

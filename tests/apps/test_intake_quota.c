@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What all transfers of one key may come to, whichever way they get there. */
 #include "apps/dpdk-streamd/intake_quota.h"
+#include "apps/dpdk-streamd/intake_share.h"
 #include "tests/apps/intake_bench.h"
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +287,66 @@ static void another_folder_granted_ends_what_is_under_way(void **state)
 	expect_cancelled(fixture, "into=");
 }
 
+/* Before anything can be granted; and anew when the line is changed. */
+static void rate_and_memory_are_held_by_the_lane(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct dps_lane_command *command;
+	struct dps_peer_standing standing;
+
+	grant_of(fixture)->rate_bits_per_s = 8000000;
+	grant_of(fixture)->memory_bytes = 3 * CHUNK_BYTES;
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	command = next_command(fixture, DPS_COMMAND_SET_SHARE);
+	assert_int_equal(count_commands(DPS_COMMAND_ANNOUNCE), 0);
+	assert_int_equal(command->channel, fixture->channel);
+	assert_int_equal(command->share.bytes_per_s, 1000000);
+	assert_int_equal(command->share.window_bytes, 3 * CHUNK_BYTES);
+	standing = fixture->link.standing;
+	standing.grant.rate_bits_per_s = 0;
+	standing.grant.memory_bytes = 1;
+	dps_quota_on_granted(&fixture->context, &standing, 0);
+	dps_intake_share_all(&fixture->context);
+	dps_intake_share_all(&fixture->context); /* said once */
+	command = next_command(fixture, DPS_COMMAND_SET_SHARE);
+	assert_int_equal(command->share.bytes_per_s, 0);
+	assert_int_equal(command->share.window_bytes, CHUNK_BYTES);
+	assert_int_equal(count_commands(DPS_COMMAND_SET_SHARE), 2);
+}
+
+static void without_limits_the_lane_hears_of_none(void **state)
+{
+	struct fixture *fixture = *state;
+
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	dps_intake_share_all(&fixture->context);
+	assert_int_equal(count_commands(DPS_COMMAND_SET_SHARE), 0);
+}
+
+static void transfers_of_a_key_share_equally(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_intake other = { .context = &fixture->context,
+				    .state = DPS_INTAKE_ACTIVE,
+				    .channel_state = DPS_INTAKE_CHANNEL_OPEN };
+
+	grant_of(fixture)->rate_bits_per_s = 8000000;
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	assert_int_equal(next_command(fixture, DPS_COMMAND_SET_SHARE)->share.bytes_per_s, 1000000);
+	other.standing = fixture->link.standing;
+	fixture->intake->next = &other;
+	dps_intake_share_all(&fixture->context);
+	assert_int_equal(next_command(fixture, DPS_COMMAND_SET_SHARE)->share.bytes_per_s, 500000);
+	assert_int_equal(next_command(fixture, DPS_COMMAND_SET_SHARE)->share.bytes_per_s, 500000);
+	other.standing.key.bytes[0] ^= 1;
+	dps_intake_share_all(&fixture->context);
+	assert_int_equal(next_command(fixture, DPS_COMMAND_SET_SHARE)->share.bytes_per_s, 1000000);
+	fixture->intake->next = NULL;
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, set_up_key, tear_down)
 
 int main(void)
@@ -307,6 +368,9 @@ int main(void)
 		CASE(a_parked_one_makes_room_for_its_own_key),
 		CASE(what_is_granted_anew_holds_at_once),
 		CASE(another_folder_granted_ends_what_is_under_way),
+		CASE(rate_and_memory_are_held_by_the_lane),
+		CASE(without_limits_the_lane_hears_of_none),
+		CASE(transfers_of_a_key_share_equally),
 	};
 
 	return cmocka_run_group_tests_name("intake_quota", tests, NULL, NULL);

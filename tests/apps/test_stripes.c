@@ -249,6 +249,26 @@ static void open_channel__fails_when_one_does(void **state)
 	assert_int_equal(commands[1].channel, CHANNEL(2));
 }
 
+/* What a whole channel may is divided among its stripes, and rounded up: 0 would be no bound. */
+static void share__is_divided_among_the_stripes(void **state)
+{
+	(void)state;
+	forget();
+	assert_true(dps_stripes_on_command(
+		&stripes, &(struct dps_lane_command){
+				  .type = DPS_COMMAND_SET_SHARE,
+				  .channel = CHANNEL(0),
+				  .generation = GENERATION(0),
+				  .share = { .window_bytes = 30 * CHUNK, .bytes_per_s = 301 },
+			  }));
+	assert_int_equal(commands_count, 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(commands[i].channel, CHANNEL(i));
+		assert_int_equal(commands[i].share.window_bytes, 10 * CHUNK);
+		assert_int_equal(commands[i].share.bytes_per_s, 101);
+	}
+}
+
 static void file__is_done_when_every_lane_has_done_its_part(void **state)
 {
 	(void)state;
@@ -428,6 +448,7 @@ int main(void)
 		WITH_PATH(path__is_trimmed_to_what_the_peer_has),
 		WITH_PATH(open_channel__gives_each_its_stripe_and_part_of_the_window),
 		WITH_PATH(open_channel__fails_when_one_does),
+		WITH_CHANNEL(share__is_divided_among_the_stripes),
 		WITH_CHANNEL(file__is_done_when_every_lane_has_done_its_part),
 		WITH_CHANNEL(file__comes_back_when_every_lane_is_done_with_it),
 		WITH_CHANNEL(file__that_one_lane_refuses_is_refused),

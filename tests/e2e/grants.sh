@@ -109,9 +109,26 @@ narrowed() {
 	nothing_under "$scratch/into"
 }
 
+# The rate is the collector's to hold: the exporter knows of none.
+a_rate() {
+	local gbps
+
+	prepare_granted rate=40M memory=1M
+	truncate -s 12M "$scratch/x.pcap"
+	start exporter "${exporter_in[@]}" "$streamd" export --to "$control" "${exporter_port[@]}" --json \
+		--state "$scratch/exporter-state" "$scratch/x.pcap"
+	end_of exporter 60 || fail_with "the exporter does not end"
+	((status == 0)) || fail_with "the exporter ends with $status"
+	cmp "$scratch/x.pcap" "$scratch/into/x.pcap" || fail "what is stored is not what was sent"
+	# A slow machine is slower than that, and none is faster.
+	gbps=$(summary "$scratch/exporter.out" goodput_gbps)
+	jq -en "$gbps <= 0.044" >/dev/null || fail "it came at $gbps Gb/s"
+}
+
 run_case a_folder_of_its_own
 run_case more_than_it_may
 run_case a_line_that_is_not_understood
+run_case a_rate
 run_case taken_back
 run_case taken_back_by_the_exporter
 run_case narrowed

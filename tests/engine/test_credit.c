@@ -244,6 +244,60 @@ static void close__while_blocked_frees_a_fixed_sender(void **state)
 	check_close_while_blocked(4 * CHUNK); /* at its limit and its floor at once */
 }
 
+/* A receiver holds a sender to a rate that it was never told of, whatever is lost on the way. */
+static void set_rate__bounds_what_comes(void **state)
+{
+	static const uint32_t losses_ppm[] = { 0, 10000 };
+	enum { BOUND = RATE / 10 };
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct pair_transfer *transfer;
+		struct pair_options options;
+		struct dps_engine *engine;
+		struct pair pair;
+
+		way_init(&options, 20);
+		options.loss_ppm = losses_ppm[i];
+		transfer = open_with(&pair, &options);
+		engine = pair.sides[1].engine;
+		assert_int_equal(dps_engine_set_rate(engine, 3, BOUND), -ENOENT);
+		assert_int_equal(dps_engine_set_rate(engine, transfer->channel[1], BOUND), 0);
+		pair_add_file(&pair, transfer, 4 * (uint64_t)RATE);
+		for (unsigned int second = 0; second < 3; second++)
+			assert_in_range(bytes_in(&pair, transfer, DPS_NS_PER_S),
+					BOUND - BOUND / 10 - CHUNK, BOUND + BOUND / 20 + CHUNK);
+		/* It is taken away while nothing is granted, and all comes. */
+		assert_int_equal(dps_engine_set_rate(engine, transfer->channel[1], 0), 0);
+		pair_run_for(&pair, DPS_NS_PER_S);
+		assert_true(bytes_in(&pair, transfer, DPS_NS_PER_S) >= (uint64_t)RATE / 100 * 90);
+		finish(&pair);
+	}
+}
+
+/* One that is bound holds up no other on its path, and both come to their end. */
+static void set_rate__is_of_one_channel(void **state)
+{
+	struct pair_transfer *slow, *fast;
+	struct pair_options options;
+	struct pair pair;
+
+	(void)state;
+	way_init(&options, 2);
+	slow = open_with(&pair, &options);
+	fast = pair_add_transfer(&pair, 0);
+	pair_open_channel(&pair, fast, 0);
+	pair_open_channel(&pair, fast, 1);
+	assert_int_equal(dps_engine_set_rate(pair.sides[1].engine, slow->channel[1], RATE / 100),
+			 0);
+	pair_add_file(&pair, slow, RATE / 20);
+	pair_add_file(&pair, fast, 3 * (uint64_t)RATE);
+	pair_run_for(&pair, DPS_NS_PER_S);
+	assert_true(bytes_in(&pair, fast, DPS_NS_PER_S) >= (uint64_t)RATE / 100 * 85);
+	assert_true(receiver_of(&pair, slow)->bytes_done <= RATE / 100 * 3);
+	finish(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -251,6 +305,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(credit__of_a_short_way_stays_small),
 		cmocka_unit_test(credit__goes_on_while_the_disk_is_asleep),
 		cmocka_unit_test(set_window__moves_a_living_channel),
+		cmocka_unit_test(set_rate__bounds_what_comes),
+		cmocka_unit_test(set_rate__is_of_one_channel),
 		cmocka_unit_test(blocked__is_said_where_credit_ends_and_data_does_not),
 		cmocka_unit_test(close__while_blocked_frees_an_adaptive_sender),
 		cmocka_unit_test(close__while_blocked_frees_a_fixed_sender),
