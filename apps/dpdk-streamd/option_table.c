@@ -100,6 +100,13 @@ const struct dps_option dps_option_table[] = {
 	  .help = "accept and remember the key of a peer that is not known yet" },
 	{ "peer-key", BOTH, KIND(PEER_KEY), .argument = "sha256:HEX",
 	  .help = "the fingerprint that the peer must have, and no other; may be repeated" },
+	{ "ca", BOTH, KIND(TEXT), AT(ca), .argument = "FILE",
+	  .help = "believe certificates of these authorities (PEM); a collector lets in who has a line "
+		  "`ca:NAME` in authorized_peers, an exporter whom it dialled by a name in it" },
+	{ "cert", BOTH, KIND(TEXT), AT(cert), .argument = "FILE",
+	  .help = "show this certificate of an authority (PEM, with those between them), not our own key" },
+	{ "key", BOTH, KIND(TEXT), AT(key), .argument = "FILE",
+	  .help = "the private key of --cert (PEM, readable by its owner only)" },
 	{ "json", BOTH, KIND(FLAG), AT(is_json),
 	  .help = "events on standard output, one JSON object a line" },
 	{ "quiet", .letter = 'q', BOTH, KIND(FLAG), AT(is_quiet),

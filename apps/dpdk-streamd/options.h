@@ -66,6 +66,9 @@ struct dps_options {
 	bool trusts_on_first_use;
 	struct dps_fingerprint peer_keys[DPS_OPTIONS_PEER_KEYS_MAX]; /* only these, if any */
 	unsigned int peer_keys_count;
+	const char *ca; /* files in PEM, for those who have an authority */
+	const char *cert;
+	const char *key; /* of cert */
 	bool is_json;
 	bool is_quiet;
 	const char *log_levels[DPS_OPTIONS_LOG_LEVELS_MAX]; /* for dps_log_set_level, in order */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Peer standing: who has proved its key on a connection, and what it may take here. What limits a
- * peer goes by the key, so that another connection of it is no other peer.
+ * peer goes by the key, so that another connection of it is no other peer; of one that an authority
+ * has certified by the first name of its certificate, since its key is another with each.
  *
  * Owner: the control core.
  */
@@ -13,9 +14,11 @@
 /* Zeros: nobody has proved anything, and nothing is limited. */
 struct dps_peer_standing {
 	bool has_key;
-	enum dps_tls_side side; /* which one we are */
-	struct dps_fingerprint key;
-	char name[DPS_TLS_NAME_BYTES]; /* as it was judged by */
+	enum dps_tls_side side;	    /* which one we are */
+	struct dps_fingerprint key; /* what it is known by: its key, or what its certificate says */
+	struct dps_fingerprint proved;		 /* its key */
+	char certified[DPS_TLS_CERTIFIED_BYTES]; /* names, as TLS has them */
+	char name[DPS_TLS_NAME_BYTES];		 /* as it was judged by */
 	struct dps_grant grant;
 };
 

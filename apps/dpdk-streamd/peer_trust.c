@@ -4,6 +4,7 @@
 #include "drivers/log/log.h"
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/x509.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -16,38 +17,59 @@ static void on_wrong(void *context, unsigned int line, const char *why)
 		DPS_TRUST_NAME, line, why);
 }
 
-/* Who dials collects from nobody: the other side has to be a collector, and the other way round. */
-static struct dps_trust_question question_of(const struct dps_tls_peer *peer,
-					     struct dps_fingerprint *fingerprint)
+static void known_by(struct dps_peer_standing *standing)
 {
-	bool is_dialed = peer->side == DPS_TLS_DIALED;
+	char name[DPS_TLS_CERTIFIED_BYTES + 4];
+	int bytes = snprintf(name, sizeof(name), "ca:%.*s", (int)strcspn(standing->certified, " "),
+			     standing->certified);
 
-	dps_fingerprint_make(fingerprint, peer->public_key, peer->public_key_bytes);
+	standing->key = standing->proved;
+	if (standing->certified[0])
+		dps_fingerprint_make(&standing->key, (const uint8_t *)name, (size_t)bytes);
+}
+
+static void stand(struct dps_peer_standing *standing, const struct dps_tls_peer *peer)
+{
+	*standing = (struct dps_peer_standing){ .has_key = true, .side = peer->side };
+	snprintf(standing->name, sizeof(standing->name), "%s", peer->name);
+	snprintf(standing->certified, sizeof(standing->certified), "%s", peer->certified);
+	dps_fingerprint_make(&standing->proved, peer->public_key, peer->public_key_bytes);
+	known_by(standing);
+}
+
+/* Who dials collects from nobody: the other side has to be a collector, and the other way round. */
+static struct dps_trust_question question_of(const struct dps_peer_standing *standing)
+{
+	bool is_dialed = standing->side == DPS_TLS_DIALED;
+
 	return (struct dps_trust_question){
-		.fingerprint = fingerprint,
-		.name = peer->name,
+		.fingerprint = &standing->proved,
+		.name = standing->name,
 		.role = is_dialed ? DPS_MAY_COLLECT : DPS_MAY_EXPORT,
+		.certified = standing->certified,
 		.is_named = is_dialed,
 	};
 }
 
 static bool judge(void *context, const struct dps_tls_peer *peer, char *why)
 {
-	struct dps_peer_trust *trust = context;
-	struct dps_fingerprint fingerprint;
-	struct dps_trust_question question = question_of(peer, &fingerprint);
+	struct dps_peer_standing standing;
 
 	_Static_assert((int)DPS_TRUST_SENTENCE_BYTES <= (int)DPS_TLS_TEXT_BYTES, "it fits");
-	return !dps_trust_is_refused(dps_trust_judge(&trust->trust, &question, NULL, why));
+	stand(&standing, peer);
+	return dps_peer_trust_renew(context, &standing, why);
 }
 
 static bool on_proved(void *context, const struct dps_tls_peer *peer, char *why)
 {
 	struct dps_peer_trust *trust = context;
-	struct dps_fingerprint fingerprint;
-	struct dps_trust_question question = question_of(peer, &fingerprint);
-	enum dps_trust_verdict verdict = dps_trust_judge(&trust->trust, &question, NULL, why);
+	struct dps_peer_standing standing;
+	struct dps_trust_question question;
+	enum dps_trust_verdict verdict;
 
+	stand(&standing, peer);
+	question = question_of(&standing);
+	verdict = dps_trust_judge(&trust->trust, &question, NULL, why);
 	if (dps_trust_is_refused(verdict)) /* the file has changed since */
 		return false;
 	if (verdict != DPS_TRUST_FIRST_USE)
@@ -61,13 +83,7 @@ static bool on_proved(void *context, const struct dps_tls_peer *peer, char *why)
 bool dps_peer_trust_renew(struct dps_peer_trust *trust, struct dps_peer_standing *standing,
 			  char *why)
 {
-	bool is_dialed = standing->side == DPS_TLS_DIALED;
-	const struct dps_trust_question question = {
-		.fingerprint = &standing->key,
-		.name = standing->name,
-		.role = is_dialed ? DPS_MAY_COLLECT : DPS_MAY_EXPORT,
-		.is_named = is_dialed,
-	};
+	const struct dps_trust_question question = question_of(standing);
 	struct dps_grant grant;
 
 	if (dps_trust_is_refused(dps_trust_judge(&trust->trust, &question, &grant, why)))
@@ -82,9 +98,7 @@ bool dps_peer_trust_stand(struct dps_peer_trust *trust, const struct dps_socket 
 	struct dps_tls_peer peer;
 
 	dps_tls_read_peer(socket, &peer);
-	*standing = (struct dps_peer_standing){ .has_key = true, .side = peer.side };
-	snprintf(standing->name, sizeof(standing->name), "%s", peer.name);
-	dps_fingerprint_make(&standing->key, peer.public_key, peer.public_key_bytes);
+	stand(standing, &peer);
 	return dps_peer_trust_renew(trust, standing, why);
 }
 
@@ -175,6 +189,38 @@ static int choose_cipher(struct dps_peer_trust *trust, const struct dps_options 
 	return -ENOTSUP;
 }
 
+/* What peers are shown, and would have to trust if they know no authority. */
+static void show_key(struct dps_peer_trust *trust, EVP_PKEY *key)
+{
+	struct dps_fingerprint fingerprint;
+	uint8_t *public_key = NULL;
+	int bytes = i2d_PUBKEY(key, &public_key);
+
+	if (bytes <= 0)
+		return;
+	dps_fingerprint_make(&fingerprint, public_key, (size_t)bytes);
+	OPENSSL_free(public_key);
+	dps_fingerprint_format(&fingerprint, trust->own_key);
+}
+
+static int open_authority(struct dps_peer_trust *trust, const struct dps_options *options,
+			  char *sentence)
+{
+	const struct dps_tls_authority_files files = {
+		.ca = options->ca,
+		.cert = options->cert,
+		.key = options->key,
+	};
+	char why[DPS_TLS_TEXT_BYTES];
+	int result = dps_tls_authority_open(&trust->authority, &files, why);
+
+	if (result < 0)
+		snprintf(sentence, DPS_TRUST_SENTENCE_BYTES, "%s", why);
+	else if (dps_tls_authority_key(trust->authority))
+		show_key(trust, dps_tls_authority_key(trust->authority));
+	return result;
+}
+
 int dps_peer_trust_open(struct dps_peer_trust *trust, const struct dps_options *options,
 			char sentence[DPS_TRUST_SENTENCE_BYTES])
 {
@@ -210,8 +256,14 @@ int dps_peer_trust_open(struct dps_peer_trust *trust, const struct dps_options *
 		dps_peer_trust_close(trust);
 		return result;
 	}
+	result = open_authority(trust, options, sentence);
+	if (result < 0) {
+		dps_peer_trust_close(trust);
+		return result;
+	}
 	trust->tls = dps_tls_create(&(struct dps_tls_config){
 		.key = trust->identity.key,
+		.authority = trust->authority,
 		.judge = judge,
 		.on_proved = on_proved,
 		.context = trust,
@@ -219,7 +271,8 @@ int dps_peer_trust_open(struct dps_peer_trust *trust, const struct dps_options *
 	});
 	if (trust->tls)
 		return 0;
-	snprintf(sentence, DPS_TRUST_SENTENCE_BYTES, "OpenSSL here cannot do TLS 1.3 with Ed25519");
+	snprintf(sentence, DPS_TRUST_SENTENCE_BYTES, "OpenSSL here cannot do TLS 1.3 with %s",
+		 options->cert ? "the --cert and --key that were given" : "Ed25519");
 	dps_peer_trust_close(trust);
 	return -ENOTSUP;
 }
@@ -227,6 +280,7 @@ int dps_peer_trust_open(struct dps_peer_trust *trust, const struct dps_options *
 void dps_peer_trust_close(struct dps_peer_trust *trust)
 {
 	dps_tls_destroy(trust->tls);
+	dps_tls_authority_close(trust->authority);
 	dps_trust_fini(&trust->trust);
 	dps_identity_close(&trust->identity);
 	close(trust->folder_fd);

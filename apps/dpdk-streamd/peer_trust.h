@@ -10,7 +10,7 @@
 #include "apps/dpdk-streamd/state_folder.h"
 #include "drivers/aead/sealed.h"
 #include "drivers/control/loop.h"
-#include "drivers/control/tls.h"
+#include "drivers/control/tls_authority.h"
 #include "drivers/trust/trust.h"
 #include "drivers/trust/trust_watch.h"
 
@@ -20,6 +20,7 @@ struct dps_peer_trust {
 	struct dps_identity identity;
 	char own_key[DPS_FINGERPRINT_TEXT_BYTES];
 	struct dps_trust trust;
+	struct dps_tls_authority *authority; /* NULL: none */
 	struct dps_tls *tls;
 	struct dps_trust_watch watch; /* of the file, while somebody wants to know */
 	struct dps_loop *loop;

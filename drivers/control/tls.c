@@ -8,6 +8,7 @@
 
 enum {
 	CERTIFICATES_BYTES_MAX = 4096, /* what a stranger may make us hold: ours have 250 */
+	CHAIN_BYTES_MAX = 32768, /* the same with authorities: RSA of 4096 bits has 1500 each */
 };
 
 /* ---- our certificate ---- */
@@ -46,7 +47,7 @@ static bool keep_public_key(struct dps_tls_socket *socket, X509 *certificate)
 	uint8_t *to = socket->public_key;
 	int bytes;
 
-	if (!key || EVP_PKEY_get_base_id(key) != EVP_PKEY_ED25519)
+	if (!key || (!socket->certified[0] && EVP_PKEY_get_base_id(key) != EVP_PKEY_ED25519))
 		return false;
 	bytes = i2d_PUBKEY(key, NULL);
 	if (bytes <= 0 || (size_t)bytes > sizeof(socket->public_key))
@@ -55,9 +56,15 @@ static bool keep_public_key(struct dps_tls_socket *socket, X509 *certificate)
 	return true;
 }
 
+static bool believes_authorities(const struct dps_tls *tls)
+{
+	return tls->config.authority && tls->config.authority->store;
+}
+
 /*
- * In place of a chain of certificates there is one question. The alert that a refusal sends is
- * unknown_ca: OpenSSL chooses it by this error, and has none for "I know the key and say no".
+ * In place of a chain of certificates there is one question, unless it is of an authority. The
+ * alert that a refusal sends is unknown_ca: OpenSSL chooses it by this error, and has none for "I
+ * know the key and say no".
  */
 int dps_tls_verify(X509_STORE_CTX *store, void *context)
 {
@@ -66,14 +73,21 @@ int dps_tls_verify(X509_STORE_CTX *store, void *context)
 	const struct dps_tls *tls = context;
 	struct dps_tls_peer peer = { .side = socket->side, .name = socket->name };
 
+	socket->certified[0] = '\0';
+	if (believes_authorities(tls) && dps_tls_is_of_authority(X509_STORE_CTX_get0_cert(store)) &&
+	    !dps_tls_verify_chain(socket, store))
+		return 0; /* the alert is that of its error */
 	X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
 	if (!keep_public_key(socket, X509_STORE_CTX_get0_cert(store))) {
 		snprintf(socket->text, sizeof(socket->text),
-			 "%s shows a key that is not Ed25519: it is no dpdk-streamd", socket->name);
+			 "%s shows a key that is not Ed25519: it is no dpdk-streamd, or shows a "
+			 "certificate of an authority, which --ca has to name here",
+			 socket->name);
 		return 0;
 	}
 	peer.public_key = socket->public_key;
 	peer.public_key_bytes = socket->public_key_bytes;
+	peer.certified = socket->certified;
 	if (!tls->config.judge(tls->config.context, &peer, socket->text))
 		return 0;
 	socket->text[0] = '\0';
@@ -155,8 +169,23 @@ static BIO_METHOD *make_below(void)
  * TLS 1.3 alone, the suites and groups that everyone has, one kind of key, and nothing that
  * outlives a connection: no tickets, no sessions, so each one proves its key anew.
  */
+static bool set_up_authority(const struct dps_tls_authority *authority, SSL_CTX *context)
+{
+	SSL_CTX_set_max_cert_list(context, CHAIN_BYTES_MAX);
+	if (authority->store)
+		SSL_CTX_set1_cert_store(context, authority->store);
+	return SSL_CTX_set1_sigalgs_list(
+		       context, "ed25519:ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:"
+				"rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"
+				"rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512") == 1 &&
+	       (!authority->certificate || SSL_CTX_set1_chain(context, authority->chain) == 1);
+}
+
 static bool set_up(struct dps_tls *tls, SSL_CTX *context, X509 *certificate)
 {
+	const struct dps_tls_authority *authority = tls->config.authority;
+	EVP_PKEY *key = authority && authority->key ? authority->key : tls->config.key;
+
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_options(context,
 			    SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
@@ -174,13 +203,24 @@ static bool set_up(struct dps_tls *tls, SSL_CTX *context, X509 *certificate)
 	       SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1 &&
 	       SSL_CTX_set1_sigalgs_list(context, "ed25519") == 1 &&
 	       SSL_CTX_use_certificate(context, certificate) == 1 &&
-	       SSL_CTX_use_PrivateKey(context, tls->config.key) == 1;
+	       SSL_CTX_use_PrivateKey(context, key) == 1 &&
+	       (!authority || set_up_authority(authority, context));
+}
+
+static X509 *certificate_of(const struct dps_tls_config *config)
+{
+	X509 *certificate = config->authority ? config->authority->certificate : NULL;
+
+	if (!certificate)
+		return dps_tls_make_certificate(config->key);
+	X509_up_ref(certificate);
+	return certificate;
 }
 
 struct dps_tls *dps_tls_create(const struct dps_tls_config *config)
 {
 	struct dps_tls *tls = calloc(1, sizeof(*tls));
-	X509 *certificate = dps_tls_make_certificate(config->key);
+	X509 *certificate = certificate_of(config);
 	bool is_set_up = false;
 
 	if (tls) {

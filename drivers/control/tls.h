@@ -2,9 +2,10 @@
 /*
  * TLS: a socket that is a TLS 1.3 connection over another one, both sides proved by an Ed25519 key.
  *
- * There are no certificate authorities: each side shows a certificate that it has signed itself,
- * of which the key alone counts. TLS proves that a peer has the key; whether a key is trusted is
- * the judge's to say.
+ * Each side shows a certificate that it has signed itself, of which the key alone counts. TLS
+ * proves that a peer has the key; whether a key is trusted is the judge's to say. Those who have a
+ * certificate authority can show certificates of it, with keys of any kind (tls_authority.h): then
+ * the judge hears which names they are for.
  */
 #pragma once
 #include "drivers/control/socket.h"
@@ -14,6 +15,7 @@
 enum dps_tls_limits {
 	DPS_TLS_TEXT_BYTES = 1024,
 	DPS_TLS_NAME_BYTES = 256, /* of a peer, as the judge hears it */
+	DPS_TLS_CERTIFIED_BYTES = 1024,
 };
 
 enum dps_tls_side {
@@ -27,10 +29,18 @@ struct dps_tls_peer {
 	const char *name;	/* as it was wrapped */
 	const uint8_t *public_key;
 	size_t public_key_bytes;
+	/*
+	 * The DNS names that an authority we believe has certified, with spaces between; "-" for
+	 * none, of one that was dialled by the address in it. "": the key alone counts.
+	 */
+	const char *certified;
 };
 
+struct dps_tls_authority;
+
 struct dps_tls_config {
-	EVP_PKEY *key; /* Ed25519 with its private part; borrowed, used as long as the context is */
+	EVP_PKEY *key; /* unless the authority has one: Ed25519 with its private part; borrowed,
+			  used as long as the context is */
 	/*
 	 * Whether the key is trusted, before the peer has proved that it has it: changes nothing
 	 * that lasts. When not, why (DPS_TLS_TEXT_BYTES) is a sentence for our user.
@@ -39,6 +49,7 @@ struct dps_tls_config {
 	/* The peer has proved it. False ends the connection all the same. May be NULL. */
 	bool (*on_proved)(void *context, const struct dps_tls_peer *peer, char *why);
 	void *context;
+	const struct dps_tls_authority *authority; /* NULL: none; borrowed as the key */
 	const char *own_key; /* its fingerprint, for sentences about peers that do not trust it */
 };
 

@@ -63,6 +63,7 @@ static struct dps_tls_peer peer_of(const struct dps_tls_socket *socket)
 		.name = socket->name,
 		.public_key = socket->public_key,
 		.public_key_bytes = socket->public_key_bytes,
+		.certified = socket->certified,
 	};
 }
 
@@ -201,7 +202,7 @@ static bool open_ssl(struct dps_tls_socket *socket)
 		SSL_set_connect_state(socket->ssl);
 	else
 		SSL_set_accept_state(socket->ssl);
-	return true;
+	return !is_dialed || dps_tls_expect_name(socket);
 }
 
 struct dps_socket *dps_tls_wrap(struct dps_tls *tls, struct dps_socket *below,

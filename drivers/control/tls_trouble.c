@@ -12,6 +12,35 @@ static int say(struct dps_tls_socket *socket, int result, const char *what)
 	return result;
 }
 
+/* We show a certificate of an authority: what its reader may not like about it. */
+static int explain_certificate(struct dps_tls_socket *socket, int alert)
+{
+	const char *what =
+		"does not trust our certificate: either its --ca does not name our authority, or "
+		"its authorized_peers has no line `ca:NAME may=export` for a name in it";
+
+	if (alert == SSL_AD_CERTIFICATE_EXPIRED)
+		what = "says that our certificate has expired: have it renewed, and look at both "
+		       "clocks";
+	else if (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_CERTIFICATE_REQUIRED)
+		what = "takes no certificates of authorities: give it --ca there, or do without "
+		       "--cert here";
+	else if (alert == SSL_AD_UNSUPPORTED_CERTIFICATE)
+		what = "says that our certificate is not for this use: its extendedKeyUsage needs "
+		       "clientAuth to export, and serverAuth to collect";
+	else if (alert == SSL_AD_BAD_CERTIFICATE)
+		what = "does not accept our certificate: it is not valid yet, or not for the name "
+		       "that was dialled; the log there says which";
+	return say(socket, -EACCES, what);
+}
+
+static bool shows_certificate(const struct dps_tls_socket *socket)
+{
+	const struct dps_tls_authority *authority = socket->tls->config.authority;
+
+	return authority && authority->certificate;
+}
+
 static int explain_untrusted(struct dps_tls_socket *socket)
 {
 	bool is_dialed = socket->side == DPS_TLS_DIALED;
@@ -28,14 +57,20 @@ static int explain_untrusted(struct dps_tls_socket *socket)
 static int explain_alert(struct dps_tls_socket *socket, int alert)
 {
 	switch (alert) {
+	case SSL_AD_CERTIFICATE_EXPIRED:
+	case SSL_AD_UNSUPPORTED_CERTIFICATE:
 	case SSL_AD_BAD_CERTIFICATE:
 	case SSL_AD_CERTIFICATE_UNKNOWN:
 	case SSL_AD_UNKNOWN_CA:
 	case SSL_AD_ACCESS_DENIED:
-		return explain_untrusted(socket);
-	case SSL_AD_CERTIFICATE_REQUIRED:
-	case SSL_AD_PROTOCOL_VERSION:
+		return shows_certificate(socket) ? explain_certificate(socket, alert)
+						 : explain_untrusted(socket);
 	case SSL_AD_HANDSHAKE_FAILURE:
+	case SSL_AD_CERTIFICATE_REQUIRED: /* it knows no kind of key that ours has */
+		if (shows_certificate(socket))
+			return explain_certificate(socket, alert);
+		/* fall through */
+	case SSL_AD_PROTOCOL_VERSION:
 	case SSL_AD_UNEXPECTED_MESSAGE:
 		return say(
 			socket, -EACCES,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct word {
 	const char *text;
@@ -31,6 +32,15 @@ static struct word next_word(const char **at, const char *end)
 static bool is(const struct word *word, const char *text)
 {
 	return word->bytes == strlen(text) && memcmp(word->text, text, word->bytes) == 0;
+}
+
+#define AUTHORITY "ca:"
+
+enum { AUTHORITY_BYTES = sizeof(AUTHORITY) - 1 };
+
+static bool is_authority(const struct word *word)
+{
+	return word->bytes > AUTHORITY_BYTES && memcmp(word->text, AUTHORITY, AUTHORITY_BYTES) == 0;
 }
 
 static bool read_name(struct dps_authorized_peer *peer, const struct word *word)
@@ -63,8 +73,6 @@ static const char *read_options(struct dps_authorized_peer *peer, const char *li
 {
 	struct word word;
 
-	peer->may = 0;
-	peer->grant = (struct dps_grant){ 0 };
 	while ((word = next_word(&line, end)).bytes > 0) {
 		const char *wrong = read_option(peer, &word);
 
@@ -96,15 +104,48 @@ enum dps_authorized_line dps_authorized_line_parse(struct dps_authorized_peer *p
 		return DPS_AUTHORIZED_NOTHING;
 	if (bytes > DPS_AUTHORIZED_LINE_BYTES_MAX)
 		return wrong_line(wrong, "it is longer than 1024 bytes");
-	if (!dps_fingerprint_parse(&peer->fingerprint, word.text, word.bytes))
-		return wrong_line(wrong,
-				  "it does not begin with sha256: and 64 hexadecimal digits");
-	word = next_word(&line, end);
+	*peer = (struct dps_authorized_peer){ .is_certified = is_authority(&word) };
+	if (peer->is_certified) {
+		word.text += AUTHORITY_BYTES;
+		word.bytes -= AUTHORITY_BYTES;
+	} else if (!dps_fingerprint_parse(&peer->fingerprint, word.text, word.bytes)) {
+		return wrong_line(wrong, "it begins neither with sha256: and 64 hexadecimal digits "
+					 "nor with ca: and a name");
+	} else {
+		word = next_word(&line, end);
+	}
 	if (!read_name(peer, &word))
 		return wrong_line(wrong, "behind the fingerprint a name is missing, of printable "
 					 "letters and shorter than 256");
 	why = read_options(peer, line, end);
 	return why ? wrong_line(wrong, why) : DPS_AUTHORIZED_PEER;
+}
+
+static bool is_name(const char *pattern, const char *name, size_t bytes)
+{
+	const char *dot = memchr(name, '.', bytes);
+
+	if (strcmp(pattern, "*") == 0)
+		return true;
+	if (strncmp(pattern, "*.", 2) == 0) {
+		if (!dot || dot == name)
+			return false;
+		pattern += 1;
+		bytes -= (size_t)(dot - name);
+		name = dot;
+	}
+	return strlen(pattern) == bytes && strncasecmp(pattern, name, bytes) == 0;
+}
+
+bool dps_authorized_peer_is_certified(const struct dps_authorized_peer *peer, const char *names)
+{
+	const char *end = names + strlen(names);
+	struct word word;
+
+	while (peer->is_certified && (word = next_word(&names, end)).bytes > 0)
+		if (is_name(peer->name, word.text, word.bytes))
+			return true;
+	return false;
 }
 
 static bool add(struct dps_authorized_peers *list, const struct dps_authorized_peer *peer)

@@ -3,10 +3,12 @@
  * Authorized peers: the keys that are trusted, one a line, as a user writes them:
  *
  *     sha256:4c1a…90 archive.example.org may=collect
+ *     ca:probe-3.example.org may=export
  *
- * A fingerprint, a name, and in any order what the peer may do if it is not both: `may=export`
- * (send files here), `may=collect` (take files from here), and what of this collector it may take
- * (drivers/trust/grant.h). Empty lines and what begins with `#` do not count.
+ * A fingerprint and a name; or `ca:` and a name that an authority has certified, where `*` stands
+ * for all, and for the first part of one. Then, in any order, what the peer may do if it is not
+ * both: `may=export` (send files here), `may=collect` (take files from here), and what of this
+ * collector it may take (drivers/trust/grant.h). Empty lines and what begins with `#` do not count.
  */
 #pragma once
 #include "drivers/trust/fingerprint.h"
@@ -26,6 +28,7 @@ enum dps_authorized_role {
 };
 
 struct dps_authorized_peer {
+	bool is_certified; /* the name is what counts, and there is no fingerprint */
 	struct dps_fingerprint fingerprint;
 	char name[DPS_AUTHORIZED_NAME_BYTES]; /* printable, without spaces */
 	uint8_t may;			      /* bits of enum dps_authorized_role */
@@ -42,6 +45,9 @@ enum dps_authorized_line {
 enum dps_authorized_line dps_authorized_line_parse(struct dps_authorized_peer *peer,
 						   const char *line, size_t bytes,
 						   const char **wrong);
+
+/* Whether one of these certified names, with spaces between, is what the line is for. */
+bool dps_authorized_peer_is_certified(const struct dps_authorized_peer *peer, const char *names);
 
 struct dps_authorized_peers {
 	struct dps_authorized_peer *peers;

@@ -142,6 +142,15 @@ static void add_line(struct found *found, const struct dps_authorized_peer *peer
 	found->may |= peer->may & role;
 }
 
+static bool is_line_of(const struct dps_authorized_peer *peer,
+		       const struct dps_trust_question *question)
+{
+	if (peer->is_certified)
+		return question->certified &&
+		       dps_authorized_peer_is_certified(peer, question->certified);
+	return dps_fingerprint_is_equal(&peer->fingerprint, question->fingerprint);
+}
+
 static struct found look_up(const struct dps_trust *trust,
 			    const struct dps_trust_question *question)
 {
@@ -150,9 +159,9 @@ static struct found look_up(const struct dps_trust *trust,
 
 	for (unsigned int i = 0; i < trust->list.count; i++) {
 		const struct dps_authorized_peer *peer = &trust->list.peers[i];
-		bool is_name = strcmp(peer->name, question->name) == 0;
+		bool is_name = !peer->is_certified && strcmp(peer->name, question->name) == 0;
 
-		if (!dps_fingerprint_is_equal(&peer->fingerprint, question->fingerprint)) {
+		if (!is_line_of(peer, question)) {
 			found.has_name |= is_name;
 			continue;
 		}
@@ -218,6 +227,26 @@ static enum dps_trust_verdict refuse_role(const struct dps_trust *trust,
 	return DPS_TRUST_NOT_THIS;
 }
 
+/*
+ * Whom we dialled by a name that it has was asked for. Who comes by itself needs a line: an
+ * authority says who somebody is, and not that it may send files here.
+ */
+static enum dps_trust_verdict judge_certified(const struct dps_trust *trust,
+					      const struct dps_trust_question *question,
+					      char *sentence)
+{
+	if (question->is_named)
+		return DPS_TRUST_CERTIFIED;
+	snprintf(
+		sentence, DPS_TRUST_SENTENCE_BYTES,
+		"%s has a certificate of our authority for %.300s, and no line allows it anything: "
+		"add the line `ca:%.*s may=%s` to %.*s/%s",
+		question->name, question->certified, (int)strcspn(question->certified, " "),
+		question->certified, role_name(question->role), SHOWN_BYTES, trust->config.folder,
+		DPS_TRUST_NAME);
+	return DPS_TRUST_UNKNOWN;
+}
+
 static enum dps_trust_verdict judge_listed(struct dps_trust *trust,
 					   const struct dps_trust_question *question,
 					   const char *text, struct dps_grant *grant,
@@ -236,6 +265,8 @@ static enum dps_trust_verdict judge_listed(struct dps_trust *trust,
 	}
 	if (found.has_key_other || found.has_name)
 		return refuse_changed(trust, question, text, sentence);
+	if (question->certified && question->certified[0])
+		return judge_certified(trust, question, sentence);
 	if (!trust->config.trusts_on_first_use)
 		return refuse_unknown(trust, question, text, sentence);
 	return DPS_TRUST_FIRST_USE;

@@ -13,6 +13,7 @@ enum dps_trust_verdict {
 	DPS_TRUST_OWN,	     /* it has our own key: the same user, with the same state folder */
 	DPS_TRUST_PINNED,    /* named on the command line */
 	DPS_TRUST_LISTED,    /* in the file */
+	DPS_TRUST_CERTIFIED, /* dialled by a name that an authority has certified */
 	DPS_TRUST_FIRST_USE, /* not known until now: to be remembered when the key was proved */
 	DPS_TRUST_UNKNOWN,   /* from here on: refused */
 	DPS_TRUST_CHANGED,   /* there is another key under this name */
@@ -44,6 +45,8 @@ struct dps_trust_question {
 	const char *name; /* what we call it: where it was dialled, or came from */
 	enum dps_authorized_role role;
 	bool is_named; /* the name was asked for: a key listed under others only is not its */
+	/* Names that an authority has certified (drivers/control/tls.h); NULL or "": none. */
+	const char *certified;
 };
 
 void dps_trust_init(struct dps_trust *trust, const struct dps_trust_config *config);

@@ -125,6 +125,37 @@ static void line_parse__reads_what_a_peer_may_take(void **state)
 	assert_false(dps_grant_is_limited(&peer.grant));
 }
 
+static bool is_certified(const char *line, const char *names)
+{
+	struct dps_authorized_peer peer;
+	const char *wrong;
+
+	assert_int_equal(dps_authorized_line_parse(&peer, line, strlen(line), &wrong),
+			 DPS_AUTHORIZED_PEER);
+	return dps_authorized_peer_is_certified(&peer, names);
+}
+
+static void line_parse__reads_names_of_an_authority(void **state)
+{
+	struct dps_authorized_peer peer;
+	const char *wrong;
+
+	(void)state;
+	assert_true(is_certified("ca:a.org may=export", "a.org"));
+	assert_true(is_certified("ca:a.org", "x.org A.ORG"));
+	assert_false(is_certified("ca:a.org", "a.org.evil b.a.org a.or"));
+	assert_false(is_certified("ca:a.org", ""));
+	assert_true(is_certified("ca:*", "whoever"));
+	assert_false(is_certified("ca:*", ""));
+	assert_true(is_certified("ca:*.org", "a.org"));
+	assert_false(is_certified("ca:*.org", "a.b.org org .org a.organ"));
+	assert_false(is_certified(KEY " a.org", "a.org"));
+	assert_int_equal(dps_authorized_line_parse(&peer, "ca: a.org", 9, &wrong),
+			 DPS_AUTHORIZED_WRONG);
+	assert_int_equal(dps_authorized_line_parse(&peer, "ca:a.org b.org", 14, &wrong),
+			 DPS_AUTHORIZED_WRONG);
+}
+
 static void line_parse__steps_over_nothing(void **state)
 {
 	static const char *const lines[] = { "", "   \t", "# " KEY " name", "#", "\r" };
@@ -257,6 +288,7 @@ int main(void)
 		cmocka_unit_test(fingerprint_parse__takes_nothing_else),
 		cmocka_unit_test(line_parse__reads_peers),
 		cmocka_unit_test(line_parse__reads_what_a_peer_may_take),
+		cmocka_unit_test(line_parse__reads_names_of_an_authority),
 		cmocka_unit_test(line_parse__steps_over_nothing),
 		cmocka_unit_test(line_parse__takes_nothing_that_it_does_not_know),
 		cmocka_unit_test(line_parse__bounds_name_and_line),

@@ -17,6 +17,7 @@ struct world {
 	struct dps_trust trust;
 	struct dps_grant grant; /* of the last judgement */
 	char sentence[DPS_TRUST_SENTENCE_BYTES];
+	const char *certified; /* what the next peer's certificate says */
 	unsigned int wrong_lines;
 };
 
@@ -45,6 +46,7 @@ static int begin(void **state)
 	static struct world world;
 
 	world.wrong_lines = 0;
+	world.certified = NULL;
 	scratch_create(&world.scratch, SCRATCH_DISK);
 	memset(&world.own, 1, sizeof(world.own));
 	memset(&world.friendly, 2, sizeof(world.friendly));
@@ -82,7 +84,8 @@ static void write_file(struct world *world, const char *format, ...)
 static enum dps_trust_verdict judge(struct world *world, const struct dps_fingerprint *fingerprint,
 				    const char *name, enum dps_authorized_role role, bool is_named)
 {
-	const struct dps_trust_question question = { fingerprint, name, role, is_named };
+	const struct dps_trust_question question = { fingerprint, name, role, is_named,
+						     world->certified };
 
 	return dps_trust_judge(&world->trust, &question, &world->grant, world->sentence);
 }
@@ -172,6 +175,54 @@ static void judge__grants_what_all_lines_of_a_key_allow(void **state)
 	assert_non_null(strstr(world->sentence, "leave into= in one of them"));
 }
 
+/* An authority says who somebody is; what it may do is said here. */
+static void judge__lets_in_who_is_certified_and_has_a_line(void **state)
+{
+	struct world *world = *state;
+
+	world->certified = "probe-3.example.org probe-3";
+	assert_int_equal(judge(world, &world->stranger, "10.0.0.9", DPS_MAY_EXPORT, false),
+			 DPS_TRUST_UNKNOWN);
+	assert_non_null(
+		strstr(world->sentence, "add the line `ca:probe-3.example.org may=export`"));
+	write_file(world, "ca:probe-3.example.org may=export bytes=7\n");
+	assert_int_equal(judge(world, &world->stranger, "10.0.0.9", DPS_MAY_EXPORT, false),
+			 DPS_TRUST_LISTED);
+	assert_int_equal(world->grant.bytes, 7);
+	write_file(world, "ca:*.example.org may=export\nca:probe-3 files=3\n");
+	assert_int_equal(judge(world, &world->stranger, "10.0.0.9", DPS_MAY_EXPORT, false),
+			 DPS_TRUST_LISTED);
+	assert_int_equal(world->grant.files, 3);
+	write_file(world, "ca:*.org may=export\nca:* may=collect\n");
+	assert_int_equal(judge(world, &world->stranger, "10.0.0.9", DPS_MAY_EXPORT, false),
+			 DPS_TRUST_NOT_THIS);
+	world->certified = NULL;
+	assert_int_equal(judge(world, &world->stranger, "10.0.0.9", DPS_MAY_EXPORT, false),
+			 DPS_TRUST_UNKNOWN);
+	/* Nor is a name of the network's one of the authority's. */
+	write_file(world, "ca:archive\n");
+	assert_int_equal(judge(world, &world->stranger, "archive", DPS_MAY_COLLECT, true),
+			 DPS_TRUST_UNKNOWN);
+}
+
+/* TLS has compared its certificate with the name: unless a key is written down for that. */
+static void judge__takes_a_certified_name_that_was_dialled(void **state)
+{
+	struct world *world = *state;
+
+	world->certified = "archive";
+	assert_int_equal(judge(world, &world->stranger, "archive", DPS_MAY_COLLECT, true),
+			 DPS_TRUST_CERTIFIED);
+	assert_false(dps_trust_is_refused(DPS_TRUST_CERTIFIED));
+	write_file(world, "%s archive\n", world->friendly_text);
+	assert_int_equal(judge(world, &world->stranger, "archive", DPS_MAY_COLLECT, true),
+			 DPS_TRUST_CHANGED);
+	world->trust.config.pinned = &world->friendly;
+	world->trust.config.pinned_count = 1;
+	assert_int_equal(judge(world, &world->stranger, "archive", DPS_MAY_COLLECT, true),
+			 DPS_TRUST_UNKNOWN);
+}
+
 /* Who is dialled by a name that has a key must have that key, though others are trusted too. */
 static void judge__holds_a_name_to_its_key(void **state)
 {
@@ -210,7 +261,7 @@ static void judge__remembers_on_first_use_only_when_asked(void **state)
 	assert_int_equal(
 		dps_trust_remember(&world->trust,
 				   &(struct dps_trust_question){ &world->friendly, "archive",
-								 DPS_MAY_COLLECT, true },
+								 DPS_MAY_COLLECT, true, NULL },
 				   world->sentence),
 		0);
 	assert_non_null(strstr(world->sentence, world->friendly_text));
@@ -295,6 +346,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(judge__knows_what_a_peer_may, begin, end),
 		cmocka_unit_test_setup_teardown(judge__grants_what_all_lines_of_a_key_allow, begin,
 						end),
+		cmocka_unit_test_setup_teardown(judge__lets_in_who_is_certified_and_has_a_line,
+						begin, end),
+		cmocka_unit_test_setup_teardown(judge__takes_a_certified_name_that_was_dialled,
+						begin, end),
 		cmocka_unit_test_setup_teardown(judge__holds_a_name_to_its_key, begin, end),
 		cmocka_unit_test_setup_teardown(judge__remembers_on_first_use_only_when_asked,
 						begin, end),

@@ -30,12 +30,16 @@ static void check_round_trip(const struct dps_authorized_peer *peer)
 	DPS_ASSERT(peer->name[0] && strlen(peer->name) < DPS_AUTHORIZED_NAME_BYTES);
 	DPS_ASSERT(peer->may & (DPS_MAY_EXPORT | DPS_MAY_COLLECT));
 	dps_fingerprint_format(&peer->fingerprint, text);
-	length = snprintf(line, sizeof(line), "%s %s%s", text, peer->name,
+	length = snprintf(line, sizeof(line), "%s%s%s%s", peer->is_certified ? "ca:" : text,
+			  peer->is_certified ? "" : " ", peer->name,
 			  peer->may == DPS_MAY_EXPORT	 ? " may=export"
 			  : peer->may == DPS_MAY_COLLECT ? " may=collect"
 							 : "");
 	DPS_ASSERT(dps_authorized_line_parse(&again, line, (size_t)length, &wrong) ==
 		   DPS_AUTHORIZED_PEER);
+	DPS_ASSERT(again.is_certified == peer->is_certified);
+	DPS_ASSERT(!dps_authorized_peer_is_certified(peer, "") &&
+		   (peer->is_certified || !dps_authorized_peer_is_certified(peer, peer->name)));
 	DPS_ASSERT(dps_fingerprint_is_equal(&again.fingerprint, &peer->fingerprint));
 	DPS_ASSERT(strcmp(again.name, peer->name) == 0 && again.may == peer->may);
 	check_into(peer->grant.into);
