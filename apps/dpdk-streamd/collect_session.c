@@ -185,7 +185,7 @@ static void try_path(struct dps_collect_session *session, uint64_t now_ns)
 	session->path = (uint32_t)path;
 	session->has_path = true;
 	session->state = DPS_COLLECT_SESSION_OPEN;
-	session->deadline_ns = DPS_NEVER_NS;
+	session->deadline_ns = now_ns + context->options->idle_timeout_ns;
 	dps_node_steer_path(context->node, session->path, &session->hello);
 	dps_node_fill_hello(context->node, session->path, &answer.hello, DPS_ROLE_COLLECT,
 			    connection_id, session->hello.epoch);
@@ -363,6 +363,7 @@ struct dps_collect_session *dps_collect_session_create(struct dps_collect_contex
 	session->link.on_closed = on_closed;
 	session->link.context = session;
 	session->link.standing = *standing;
+	session->link.holds_back = true;
 	if (dps_peer_link_open(&session->link, dps_node_loop(context->node), socket) < 0) {
 		free(session);
 		return NULL;
@@ -392,8 +393,12 @@ static bool must_come_again(const struct dps_collect_session *session)
 /* The exporter's part is to close; one that does not is reminded. */
 static void watch_idle(struct dps_collect_session *session, uint64_t now_ns)
 {
-	if (session->numbers_count == 0)
+	if (session->numbers_count == 0) {
+		if (now_ns >= session->deadline_ns)
+			dps_collect_session_end(session, DPS_CODE_IDLE,
+						"nothing was offered for the idle timeout", now_ns);
 		return;
+	}
 	if (dps_collect_session_has_work(session))
 		session->idle_at_ns = DPS_NEVER_NS;
 	else if (session->idle_at_ns == DPS_NEVER_NS)
@@ -431,6 +436,8 @@ uint64_t dps_collect_session_deadline_ns(const struct dps_collect_session *sessi
 		own_ns = session->retry_at_ns;
 	else if (session->state == DPS_COLLECT_SESSION_DETACHED)
 		own_ns = session->deadline_ns;
+	else if (session->state == DPS_COLLECT_SESSION_OPEN && session->numbers_count == 0)
+		own_ns = session->deadline_ns; /* somebody has to offer something */
 	else if (session->state == DPS_COLLECT_SESSION_OPEN &&
 		 session->idle_at_ns != DPS_NEVER_NS &&
 		 session->context->options->grace_ns != DPS_FOREVER_NS)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 enum {
 	MESSAGES_TURN = 64, /* of one peer before others have their turn */
@@ -81,9 +82,14 @@ static void on_frame(struct dps_peer_link *link, const uint8_t *body, size_t len
 	dps_message_fini(&message);
 }
 
+static bool is_held_back(const struct dps_peer_link *link)
+{
+	return link->holds_back && !link->is_finishing && dps_peer_link_is_full(link);
+}
+
 static void read_messages(struct dps_peer_link *link, uint64_t now_ns)
 {
-	for (unsigned int i = 0; i < MESSAGES_TURN && link->is_open; i++) {
+	for (unsigned int i = 0; i < MESSAGES_TURN && link->is_open && !is_held_back(link); i++) {
 		const uint8_t *body;
 		size_t length;
 
@@ -172,6 +178,12 @@ bool dps_peer_link_is_full(const struct dps_peer_link *link)
 	return link->first || dps_frame_queue_bytes(&link->connection.outgoing) > FULL_BYTES;
 }
 
+/* Its end is told all the same. */
+static uint32_t wants_of(const struct dps_peer_link *link)
+{
+	return is_held_back(link) ? EPOLLOUT : dps_connection_wants(&link->connection);
+}
+
 void dps_peer_link_flush(struct dps_peer_link *link)
 {
 	if (!link->is_open)
@@ -188,7 +200,7 @@ void dps_peer_link_flush(struct dps_peer_link *link)
 		free(frame);
 	}
 	dps_connection_flush(&link->connection);
-	dps_loop_want(link->loop, &link->source, dps_connection_wants(&link->connection));
+	dps_loop_want(link->loop, &link->source, wants_of(link));
 }
 
 void dps_peer_link_finish(struct dps_peer_link *link, const struct dps_message *message,
@@ -211,7 +223,9 @@ uint64_t dps_peer_link_deadline_ns(const struct dps_peer_link *link)
 {
 	if (!link->is_open)
 		return DPS_NEVER_NS;
-	return link->connection.has_more ? 0 : dps_connection_deadline_ns(&link->connection);
+	return link->connection.has_more && !is_held_back(link)
+		       ? 0
+		       : dps_connection_deadline_ns(&link->connection);
 }
 
 void dps_peer_link_on_time(struct dps_peer_link *link, uint64_t now_ns)

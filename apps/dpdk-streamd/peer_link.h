@@ -26,6 +26,11 @@ struct dps_peer_link {
 	struct dps_peer_link_frame *first; /* waiting for room in the queue */
 	struct dps_peer_link_frame *last;
 	uint64_t unknown_messages;
+	/*
+	 * While the peer does not read what it is told, nothing more of it is read: what it could
+	 * make us keep is bounded. On one side of a connection only, or both might wait.
+	 */
+	bool holds_back;
 	bool is_open;
 	bool is_finishing;
 };

@@ -485,6 +485,14 @@ exporters_that_break_the_rules() {
 	ends collector 0 ''
 }
 
+# Who says hello and then nothing has a place for the idle timeout, and no longer.
+exporter_that_offers_nothing() {
+	prepare
+	start_collector --idle-timeout 1s
+	timeout 60 python3 "$bad_peer" idle "${control##*:}" || fail_with "another answer than expected"
+	is_running collector || fail_with "the collector is gone"
+}
+
 # udp_port NAME: of a process of ours
 udp_port() {
 	ss -Hlunp | awk -v who="pid=${process_ids[$1]}," 'index($0, who) { sub(/.*:/, "", $4); print $4; exit }'
@@ -693,6 +701,7 @@ run_case collectors_that_misbehave
 for which in frames order names sizes packets; do
 	run_case exporters_that_break_the_rules "$which"
 done
+run_case exporter_that_offers_nothing
 run_case garbage_during_a_transfer
 run_case signal udp dialing exporter INT 130
 run_case signal udp dialing exporter TERM 143

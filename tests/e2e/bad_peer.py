@@ -4,6 +4,7 @@
 
 bad_peer.py frames PORT      to a collector: what is no control frame, or no message
 bad_peer.py order PORT       to a collector: messages out of order, or with wrong fields
+bad_peer.py idle PORT        to a collector: a hello, and nothing more
 bad_peer.py names PORT       to a collector: names that leave its folder
 bad_peer.py sizes PORT       to a collector: sizes and counts that are lies
 bad_peer.py packets PORT     to a collector: an honest offer, then packets that lie
@@ -177,6 +178,10 @@ def order(port):
     refused(port, "kind", [first, offer(file("a", kind="symlink"))], "protocol")
     refused(port, "folder with a size", [first, offer(file("a", 5, kind="dir"))], "protocol")
     refused(port, "base64", [first, offer(file(None, path_b64="!!!"))], "protocol")
+
+
+def idle(port):
+    refused(port, "nothing is offered", [hello("export")], "idle")
 
 
 def names(port):
@@ -412,7 +417,7 @@ def main(command, *arguments):
     elif command == "spray":
         spray(float(arguments[0]), arguments[1], [int(port) for port in arguments[2:]])
     else:
-        {"frames": frames, "order": order, "names": names, "sizes": sizes,
+        {"frames": frames, "order": order, "idle": idle, "names": names, "sizes": sizes,
          "packets": packets}[command](int(arguments[0]))
 
 
