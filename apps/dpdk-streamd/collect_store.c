@@ -106,14 +106,40 @@ static void on_swept(struct dps_job *job, uint64_t now_ns)
 	say_swept(store);
 }
 
+void dps_collect_store_bound(struct dps_collect_store *store,
+			     const struct dps_peer_standing *standing)
+{
+	if (!standing->has_key || (standing->grant.bytes == 0 && standing->grant.transfers == 0) ||
+	    store->bounds_count == DPS_COLLECT_STORE_BOUNDS_MAX)
+		return;
+	store->bounds[store->bounds_count++] = *standing;
+}
+
+/* The last that came; others follow when it is done. */
+static void take_bound(struct dps_collect_store *store)
+{
+	const struct dps_peer_standing *standing;
+
+	if (store->bounds_count == 0)
+		return;
+	standing = &store->bounds[--store->bounds_count];
+	dps_transfer_owner_format(store->sweep.owner_text, "", standing);
+	store->sweep.owner_bytes = standing->grant.bytes;
+	store->sweep.owner_transfers = standing->grant.transfers;
+}
+
 void dps_collect_store_step(struct dps_collect_store *store, struct dps_collect_context *context,
 			    uint64_t now_ns)
 {
 	struct dps_partial_sweep *sweep = &store->sweep;
 
-	if (store->is_sweeping || now_ns < store->sweep_at_ns || context->is_stopping)
+	if (context->is_stopping)
+		store->bounds_count = 0;
+	if (store->is_sweeping || context->is_stopping || !store->journal ||
+	    (now_ns < store->sweep_at_ns && store->bounds_count == 0))
 		return;
 	prepare_sweep(store, context, now_ns);
+	take_bound(store);
 	sweep->active = malloc((context->intakes_count + 1) * sizeof(*sweep->active));
 	if (!sweep->active)
 		abort(); /* out of memory */
@@ -126,5 +152,7 @@ void dps_collect_store_step(struct dps_collect_store *store, struct dps_collect_
 
 uint64_t dps_collect_store_deadline_ns(const struct dps_collect_store *store)
 {
-	return store->is_sweeping ? DPS_NEVER_NS : store->sweep_at_ns;
+	if (store->is_sweeping)
+		return DPS_NEVER_NS;
+	return store->bounds_count > 0 ? 0 : store->sweep_at_ns;
 }

@@ -9,12 +9,18 @@
 #include "apps/dpdk-streamd/collect_context.h"
 #include "apps/dpdk-streamd/partial_sweep.h"
 
+enum dps_collect_store_limits {
+	DPS_COLLECT_STORE_BOUNDS_MAX = 16, /* peers whose parts wait to be looked at */
+};
+
 struct dps_collect_store {
 	struct dps_staging staging;
 	struct dps_journal *journal;
 	struct dps_partial_sweep sweep;
 	bool is_sweeping;
 	uint64_t sweep_at_ns; /* the next */
+	struct dps_peer_standing bounds[DPS_COLLECT_STORE_BOUNDS_MAX];
+	unsigned int bounds_count;
 };
 
 /*
@@ -27,6 +33,13 @@ int dps_collect_store_open(struct dps_collect_store *store, struct dps_collect_c
 
 /* When the store thread has ended. */
 void dps_collect_store_close(struct dps_collect_store *store);
+
+/*
+ * Something of this peer is kept that was not before: if its grant has limits, the next step looks
+ * whether what there is of it comes to more. When too many wait, with its next one.
+ */
+void dps_collect_store_bound(struct dps_collect_store *store,
+			     const struct dps_peer_standing *standing);
 
 /* Sweeps once an hour, or as often as --keep-partial when that is shorter. Call once a turn. */
 void dps_collect_store_step(struct dps_collect_store *store, struct dps_collect_context *context,

@@ -176,6 +176,8 @@ static void end_transfer(struct dps_collector *collector, struct dps_intake *int
 		if (collector->ended_count++ == 0 && collector->context.options->is_once)
 			end_once(collector, intake, now_ns);
 	}
+	if (intake->is_kept)
+		dps_collect_store_bound(&collector->store, &intake->standing);
 	dps_intake_destroy(intake);
 }
 

@@ -24,12 +24,75 @@ static void append(struct dps_transfer_id **ids, uint32_t *count, uint32_t *room
 	(*ids)[(*count)++] = *id;
 }
 
+/* ---- of one peer ---- */
+
+struct dps_partial_kept {
+	struct dps_transfer_id id;
+	int64_t touched_at_s;
+	uint32_t chunk_bytes;
+};
+
+static void note_kept(struct dps_partial_sweep *sweep, const struct dps_journal_transfer *transfer)
+{
+	uint32_t count = sweep->kept_count;
+
+	if (!sweep->owner_text[0] ||
+	    !dps_transfer_owner_is_same_peer(transfer->key, transfer->key_bytes, sweep->owner_text,
+					     strlen(sweep->owner_text)))
+		return;
+	if ((count & (count - 1)) == 0) { /* it grows at powers of two */
+		sweep->kept = realloc(sweep->kept, (count ? 2 * count : 1) * sizeof(*sweep->kept));
+		if (!sweep->kept)
+			abort(); /* out of memory */
+	}
+	sweep->kept[sweep->kept_count++] = (struct dps_partial_kept){
+		.id = transfer->id,
+		.touched_at_s = transfer->touched_at_s,
+		.chunk_bytes = transfer->chunk_bytes,
+	};
+}
+
+static int compare_kept(const void *left, const void *right)
+{
+	const struct dps_partial_kept *a = left, *b = right;
+
+	return (a->touched_at_s < b->touched_at_s) - (a->touched_at_s > b->touched_at_s);
+}
+
+/* The last in use first, as far as the limits go. */
+static int bound_kept(struct dps_partial_sweep *sweep)
+{
+	uint64_t bytes = 0, pieces;
+	int err = 0;
+
+	if (sweep->kept_count > 1)
+		qsort(sweep->kept, sweep->kept_count, sizeof(*sweep->kept), compare_kept);
+	for (uint32_t i = 0; i < sweep->kept_count && err == 0; i++) {
+		const struct dps_partial_kept *kept = &sweep->kept[i];
+
+		err = dps_journal_count_staged(sweep->journal, &kept->id, &pieces);
+		if (__builtin_mul_overflow(pieces, kept->chunk_bytes, &pieces) ||
+		    __builtin_add_overflow(bytes, pieces, &bytes))
+			bytes = UINT64_MAX;
+		if (err == 0 && ((sweep->owner_bytes > 0 && bytes > sweep->owner_bytes) ||
+				 (sweep->owner_transfers > 0 && i >= sweep->owner_transfers)))
+			append(&sweep->old, &sweep->old_count, &sweep->old_room, &kept->id);
+	}
+	return err;
+}
+
+/* ---- all of them ---- */
+
 static int on_transfer(void *context, const struct dps_journal_transfer *transfer)
 {
 	struct dps_partial_sweep *sweep = context;
 
-	if (transfer->touched_at_s + sweep->keep_s > sweep->now_s ||
-	    has(sweep->active, sweep->active_count, &transfer->id))
+	bool is_active = has(sweep->active, sweep->active_count, &transfer->id);
+	bool is_young = transfer->touched_at_s + sweep->keep_s > sweep->now_s;
+
+	if (is_young && !is_active)
+		note_kept(sweep, transfer);
+	if (is_young || is_active)
 		append(&sweep->known, &sweep->known_count, &sweep->known_room, &transfer->id);
 	else
 		append(&sweep->old, &sweep->old_count, &sweep->old_room, &transfer->id);
@@ -81,6 +144,8 @@ void dps_partial_sweep_run(struct dps_job *job)
 	int swept = 0;
 
 	sweep->removed = 0;
+	if (err == 0)
+		err = bound_kept(sweep);
 	for (uint32_t i = 0; i < sweep->old_count && err == 0; i++)
 		err = remove_old(sweep, &sweep->old[i]);
 	if (err == 0 && sweep->is_start)
@@ -90,6 +155,9 @@ void dps_partial_sweep_run(struct dps_job *job)
 	sweep->removed = err < 0 ? err : sweep->removed + swept;
 	free(sweep->known);
 	free(sweep->old);
+	free(sweep->kept);
+	sweep->kept = NULL;
+	sweep->kept_count = 0;
 	sweep->known = sweep->old = NULL;
 	sweep->known_count = sweep->known_room = sweep->old_count = sweep->old_room = 0;
 }

@@ -264,3 +264,7 @@ int dps_journal_move_file(struct dps_journal *journal, const struct dps_journal_
 
 /* 1: something is staged of the transfer, or was and may have its name. 0: nothing is. */
 int dps_journal_has_staged(struct dps_journal *journal, const struct dps_transfer_id *id);
+
+/* How many pieces there are of all files of the transfer that are not settled. */
+int dps_journal_count_staged(struct dps_journal *journal, const struct dps_transfer_id *id,
+			     uint64_t *count);

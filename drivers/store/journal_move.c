@@ -55,3 +55,14 @@ int dps_journal_has_staged(struct dps_journal *journal, const struct dps_transfe
 	sqlite3_reset(statement);
 	return result;
 }
+
+int dps_journal_count_staged(struct dps_journal *journal, const struct dps_transfer_id *id,
+			     uint64_t *count)
+{
+	sqlite3_stmt *statement = dps_journal_of(journal, DPS_JOURNAL_COUNT_STAGED, id);
+	int result = dps_journal_step(journal, statement);
+
+	*count = result > 0 ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+	sqlite3_reset(statement);
+	return result < 0 ? result : 0;
+}

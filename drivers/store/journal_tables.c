@@ -105,6 +105,8 @@ static const char *const texts[DPS_JOURNAL_STATEMENTS] = {
 				    "WHERE transfer=?1 AND file=?2",
 	[DPS_JOURNAL_HAS_STAGED] = "SELECT EXISTS(SELECT 1 FROM pieces WHERE transfer=?1) OR "
 				   "EXISTS(SELECT 1 FROM files WHERE transfer=?1 AND state=3)",
+	[DPS_JOURNAL_COUNT_STAGED] = "SELECT coalesce(sum(length(digests)/16),0) FROM pieces "
+				     "WHERE transfer=?1",
 };
 
 int dps_journal_make_tables(sqlite3 *db)

@@ -121,6 +121,68 @@ static void later_what_is_unknown_may_be_new(void **state)
 	expect_left(fixture, "125");
 }
 
+/* Four of one peer with a piece each, the higher the number the younger; one of another peer. */
+static void keep_of_one_peer(struct fixture *fixture)
+{
+	const struct dps_digest digest = { { 1 } };
+
+	assert_int_equal(dps_journal_begin(fixture->journal), 0);
+	for (uint8_t number = 1; number <= 5; number++) {
+		const struct dps_transfer_id id = id_of(number);
+		const struct dps_journal_file file = { .path = "a",
+						       .path_bytes = 1,
+						       .state = DPS_JOURNAL_FILE_OPEN };
+
+		journals_put_transfer(fixture->journal, &id,
+				      number == 5 ? "192.0.2.1:5 sha256:bb"
+						  : "192.0.2.1:5 sha256:aa",
+				      NOW_S - 100 + number);
+		assert_int_equal(dps_journal_put_files(fixture->journal, &id, &file, 1), 0);
+		assert_int_equal(dps_journal_add_pieces(fixture->journal, &id, 0, 0, &digest, 1),
+				 0);
+	}
+	assert_int_equal(dps_journal_commit(fixture->journal), 0);
+	strcpy(fixture->sweep.owner_text, " sha256:aa");
+}
+
+static uint64_t chunk_bytes_of(struct fixture *fixture, uint8_t number)
+{
+	const struct dps_transfer_id id = id_of(number);
+	struct dps_journal_transfer transfer;
+
+	assert_int_equal(dps_journal_find_transfer(fixture->journal, &id, &transfer), 0);
+	return transfer.chunk_bytes;
+}
+
+static void of_a_peer_no_more_bytes_than_it_may_have_stay(void **state)
+{
+	struct fixture *fixture = *state;
+
+	keep_of_one_peer(fixture);
+	fixture->sweep.owner_bytes = 3 * chunk_bytes_of(fixture, 1) - 1;
+	dps_partial_sweep_run(&fixture->sweep.job);
+	assert_int_equal(fixture->sweep.removed, 2);
+	expect_left(fixture, "345");
+	assert_false(is_known(fixture, 1) || is_known(fixture, 2));
+}
+
+static void of_a_peer_no_more_transfers_than_it_may_have_stay(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_transfer_id active = id_of(4);
+
+	keep_of_one_peer(fixture);
+	fixture->sweep.owner_transfers = 1;
+	fixture->sweep.active = &active;
+	fixture->sweep.active_count = 1;
+	dps_partial_sweep_run(&fixture->sweep.job);
+	assert_int_equal(fixture->sweep.removed, 2);
+	expect_left(fixture, "345");
+	fixture->sweep.owner_text[0] = '\0'; /* of nobody in particular: all may stay */
+	dps_partial_sweep_run(&fixture->sweep.job);
+	assert_int_equal(fixture->sweep.removed, 0);
+}
+
 static void what_is_under_way_is_never_old(void **state)
 {
 	struct fixture *fixture = *state;
@@ -165,6 +227,8 @@ int main(void)
 		CASE(at_the_start_what_is_old_or_unknown_goes),
 		CASE(later_what_is_unknown_may_be_new),
 		CASE(what_is_under_way_is_never_old),
+		CASE(of_a_peer_no_more_bytes_than_it_may_have_stay),
+		CASE(of_a_peer_no_more_transfers_than_it_may_have_stay),
 		CASE(what_another_goes_on_with_stays),
 		CASE(what_is_kept_for_no_time_goes_at_once),
 	};

@@ -83,6 +83,7 @@ static void read_staged__has_what_begins_at_its_start(void **state)
 {
 	struct journals_fixture *fixture = *state;
 	struct seen seen;
+	uint64_t pieces;
 
 	put(fixture->journal, &id_old);
 	assert_int_equal(staged(fixture->journal, &id_old).count, 0);
@@ -90,6 +91,10 @@ static void read_staged__has_what_begins_at_its_start(void **state)
 	stage(fixture->journal, 1, 3, 'x'); /* behind a gap */
 	assert_int_equal(staged(fixture->journal, &id_old).count, 0);
 	stage(fixture->journal, 2, 0, 'y');
+	assert_int_equal(dps_journal_count_staged(fixture->journal, &id_old, &pieces), 0);
+	assert_int_equal(pieces, pieces_of(fixture->journal, &id_old, 2) + 2);
+	assert_int_equal(dps_journal_count_staged(fixture->journal, &id_new, &pieces), 0);
+	assert_int_equal(pieces, 0);
 	seen = staged(fixture->journal, &id_old);
 	assert_int_equal(seen.count, 1);
 	assert_int_equal(seen.files[0].index, 2);
