@@ -246,8 +246,16 @@ void dps_peer_on_end(struct dps_peer *peer, uint64_t epoch, uint64_t now_ns)
 
 /* ---- Closing. ---- */
 
+/* Nobody waits for room in classes that take nothing any more. */
+static void stop_taking(struct dps_peer *peer, uint32_t classes)
+{
+	peer->high &= ~classes;
+	peer->high_told &= ~classes;
+}
+
 static void finish(struct dps_peer *peer, uint64_t now_ns)
 {
+	stop_taking(peer, UINT32_MAX);
 	enter(peer, DPS_PEER_FINISHING);
 	peer->is_bye_owed = true;
 	peer->until_ns = after(now_ns, peer->config.linger_ns);
@@ -287,6 +295,7 @@ static void on_grace_over(struct dps_peer *peer, uint64_t now_ns)
 
 static void start_draining(struct dps_peer *peer, uint64_t grace_ns, uint64_t now_ns)
 {
+	stop_taking(peer, ~(1u << DPS_PEER_REPLY));
 	dps_peer_requests_refuse(peer);
 	peer->is_closing_owed = true;
 	enter(peer, DPS_PEER_DRAINING);
@@ -314,12 +323,17 @@ void dps_peer_close(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uin
 	end(peer, DPS_PEER_ASKED, 0, now_ns);
 }
 
+static void leave(struct dps_peer *peer, uint16_t code)
+{
+	stop_taking(peer, ~(1u << DPS_PEER_REPLY));
+	peer->over.code = code;
+	enter(peer, DPS_PEER_LEAVING);
+}
+
 void dps_peer_on_closing(struct dps_peer *peer, uint16_t code, uint64_t now_ns)
 {
-	if (peer->state == DPS_PEER_CONNECTED) {
-		peer->over.code = code;
-		enter(peer, DPS_PEER_LEAVING);
-	}
+	if (peer->state == DPS_PEER_CONNECTED)
+		leave(peer, code);
 	dps_peer_calls_end_queued(peer, now_ns);
 	dps_peer_on_said(peer, now_ns);
 }
@@ -327,10 +341,8 @@ void dps_peer_on_closing(struct dps_peer *peer, uint16_t code, uint64_t now_ns)
 void dps_peer_on_bye(struct dps_peer *peer, uint16_t code, uint64_t now_ns)
 {
 	peer->has_bye = true;
-	if (peer->state == DPS_PEER_CONNECTED) {
-		peer->over.code = code;
-		enter(peer, DPS_PEER_LEAVING);
-	}
+	if (peer->state == DPS_PEER_CONNECTED)
+		leave(peer, code);
 	dps_peer_calls_end_queued(peer, now_ns);
 	dps_peer_calls_end_sent(peer, DPS_PEER_CALL_LOST, now_ns);
 	dps_peer_calls_forget_cancels(peer);

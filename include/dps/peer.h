@@ -242,7 +242,7 @@ enum dps_peer_event_kind {
 	DPS_PEER_NOTICE_CAME,	/* message_class, bytes: a body */
 	DPS_PEER_STREAM_OPENED, /* stream, bytes: a body */
 	DPS_PEER_BACKLOG_HIGH,	/* message_class: one was refused */
-	DPS_PEER_BACKLOG_LOW,	/* message_class: any message has room again */
+	DPS_PEER_BACKLOG_LOW,	/* message_class: any message has room again, unless it closes */
 };
 
 /* What became of a call. */

@@ -25,7 +25,12 @@ static void side_open(struct peer_side *side, struct peer_side *other,
 {
 	size_t bytes = dps_peer_bytes(config);
 
-	*side = (struct peer_side){ .config = *config, .other = other, .write_max = SIZE_MAX };
+	*side = (struct peer_side){
+		.config = *config,
+		.other = other,
+		.write_max = SIZE_MAX,
+		.deliver_max = SIZE_MAX,
+	};
 	assert_true(bytes > 0);
 	side->memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
 	side->wire = malloc(PAIR_WIRE_BYTES);
@@ -152,15 +157,18 @@ static bool do_write(struct peer_pair *pair, struct peer_side *side)
 static bool do_deliver(struct peer_pair *pair, struct peer_side *from)
 {
 	struct peer_side *to = from->other;
-	size_t bytes = from->wire_bytes;
+	size_t bytes = dps_min_u64(from->wire_bytes, from->deliver_max);
 
 	if (!to->is_up || (bytes == 0 && !from->is_end_due))
 		return false;
 	if (bytes > 0) {
-		from->wire_bytes = 0;
 		dps_peer_on_bytes(to->peer, to->epoch, from->wire, bytes, pair->now_ns);
+		from->wire_bytes -= bytes;
+		memmove(from->wire, from->wire + bytes, from->wire_bytes);
 		return true;
 	}
+	if (from->wire_bytes > 0)
+		return false;
 	from->is_end_due = false;
 	dps_peer_on_end(to->peer, to->epoch, pair->now_ns);
 	return true;
@@ -180,13 +188,26 @@ static bool do_hear(struct peer_pair *pair, struct peer_side *side)
 	return true;
 }
 
+bool pair_do(struct peer_pair *pair, struct peer_side *side, enum pair_deed deed)
+{
+	switch (deed) {
+	case PAIR_STEP:
+		return do_step(pair, side);
+	case PAIR_WRITE:
+		return do_write(pair, side);
+	case PAIR_DELIVER:
+		return do_deliver(pair, side);
+	default:
+		return do_hear(pair, side);
+	}
+}
+
 static bool turn(struct peer_pair *pair, struct peer_side *side)
 {
-	bool did = do_step(pair, side);
+	bool did = false;
 
-	did |= do_write(pair, side);
-	did |= do_deliver(pair, side);
-	did |= do_hear(pair, side);
+	for (unsigned int deed = 0; deed < PAIR_DEEDS; deed++)
+		did |= pair_do(pair, side, (enum pair_deed)deed);
 	return did;
 }
 

@@ -34,7 +34,8 @@ struct peer_side {
 	bool is_end_due;  /* the other is to hear of that, behind all bytes */
 	bool is_stuck;	  /* the socket takes nothing */
 	size_t write_max; /* at once */
-	uint8_t *wire;	  /* written and not delivered */
+	size_t deliver_max;
+	uint8_t *wire; /* written and not delivered */
 	size_t wire_bytes;
 	unsigned int steps[DPS_PEER_STEP_DROP + 1];
 
@@ -71,6 +72,16 @@ void pair_connect(struct peer_pair *pair);
 
 /* Both sides do what there is to do, until there is nothing; time stands. */
 void pair_run(struct peer_pair *pair);
+
+/* One thing that a driver or a program does, and whether there was anything to do. */
+enum pair_deed {
+	PAIR_STEP,    /* what is to be done with the connection */
+	PAIR_WRITE,   /* of what is to go, no more than write_max */
+	PAIR_DELIVER, /* of what it has written, to the other, no more than deliver_max */
+	PAIR_HEAR,    /* one event */
+	PAIR_DEEDS,
+};
+bool pair_do(struct peer_pair *pair, struct peer_side *side, enum pair_deed deed);
 
 /* So much time passes, and everything in it. */
 void pair_pass(struct peer_pair *pair, uint64_t wait_ns);
