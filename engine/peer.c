@@ -134,7 +134,7 @@ struct dps_peer *dps_peer_init(void *memory, const struct dps_peer_config *confi
 		.state = DPS_PEER_IDLE,
 		.until_ns = DPS_NEVER_NS,
 		.lent = DPS_PEER_NONE,
-		.over = { .kind = DPS_PEER_OVER },
+		.over = { .kind = DPS_PEER_EVENT_CLOSED },
 		.calls = (struct dps_peer_call_slot *)(void *)(bytes + at[CALLS_PART]),
 		.requests = (struct dps_peer_request_slot *)(void *)(bytes + at[REQUESTS]),
 	};

@@ -335,7 +335,7 @@ bool dps_peer_calls_emit(struct dps_peer *peer, struct dps_peer_event *event)
 		return false;
 	slot = &peer->calls[index];
 	*event = (struct dps_peer_event){
-		.kind = DPS_PEER_CALL_OVER,
+		.kind = DPS_PEER_EVENT_CALL_OVER,
 		.outcome = (enum dps_peer_outcome)slot->outcome,
 		.code = slot->code,
 		.bytes = slot->answer_bytes,

@@ -64,8 +64,8 @@ static bool emit_notice(struct dps_peer *peer, enum dps_peer_class class,
 		return false;
 	arrival = &peer->inbox.arrivals[message];
 	*event = (struct dps_peer_event){
-		.kind = arrival->kind == DPS_PEER_STREAM ? DPS_PEER_STREAM_OPENED
-							 : DPS_PEER_NOTICE_CAME,
+		.kind = arrival->kind == DPS_PEER_STREAM ? DPS_PEER_EVENT_STREAM_OPENED
+							 : DPS_PEER_EVENT_NOTICE,
 		.message_class = class,
 		.bytes = arrival->bytes,
 		.stream = arrival->id,
@@ -87,10 +87,10 @@ static bool emit_backlog(struct dps_peer *peer, struct dps_peer_event *event)
 		class ++;
 	*event = (struct dps_peer_event){ .message_class = class };
 	if ((peer->high_told & bit) == 0) {
-		event->kind = DPS_PEER_BACKLOG_HIGH;
+		event->kind = DPS_PEER_EVENT_BACKLOG_HIGH;
 		peer->high_told |= bit;
 	} else {
-		event->kind = DPS_PEER_BACKLOG_LOW;
+		event->kind = DPS_PEER_EVENT_BACKLOG_LOW;
 		peer->high &= ~bit;
 		peer->high_told &= ~bit;
 	}

@@ -72,7 +72,7 @@ static void begin_life(struct dps_peer *peer, bool is_dialled)
 	peer->is_dialled = is_dialled;
 	peer->is_ours = false;
 	peer->close_code = 0;
-	peer->over = (struct dps_peer_event){ .kind = DPS_PEER_OVER };
+	peer->over = (struct dps_peer_event){ .kind = DPS_PEER_EVENT_CLOSED };
 	dps_backoff_init(&peer->backoff, peer->config.backoff_cap_ns, peer->config.stable_ns,
 			 peer->config.seed);
 }
@@ -145,7 +145,7 @@ void dps_peer_on_hello(struct dps_peer *peer, uint64_t now_ns)
 	enter(peer, DPS_PEER_CONNECTED);
 	peer->figures.connections++;
 	dps_backoff_on_success(&peer->backoff, now_ns);
-	tell(peer, DPS_PEER_GREETED);
+	tell(peer, DPS_PEER_EVENT_CONNECTED);
 }
 
 /* ---- Ends. ---- */
@@ -178,7 +178,8 @@ static void end(struct dps_peer *peer, enum dps_peer_reason reason, int error, u
 static void lose(struct dps_peer *peer, enum dps_peer_reason reason, int error, uint64_t now_ns)
 {
 	struct dps_peer_event event = {
-		.kind = peer->state >= DPS_PEER_CONNECTED ? DPS_PEER_LOST : DPS_PEER_DIAL_FAILED,
+		.kind = peer->state >= DPS_PEER_CONNECTED ? DPS_PEER_EVENT_LOST
+							  : DPS_PEER_EVENT_CONNECT_FAILED,
 		.reason = reason,
 		.error = error,
 		.epoch = peer->epoch,
@@ -198,7 +199,7 @@ static void lose(struct dps_peer *peer, enum dps_peer_reason reason, int error, 
 	dps_backoff_on_failure(&peer->backoff, now_ns);
 	enter(peer, DPS_PEER_WAITING);
 	peer->until_ns = dps_backoff_next_at_ns(&peer->backoff);
-	event.kind = DPS_PEER_RETRY;
+	event.kind = DPS_PEER_EVENT_RETRY;
 	event.wait_ns = peer->until_ns - now_ns;
 	dps_peer_tell(peer, &event);
 }
@@ -413,6 +414,6 @@ enum dps_peer_step dps_peer_emit_step(struct dps_peer *peer, uint64_t *epoch, ui
 	peer->until_ns = after(now_ns, peer->config.connect_timeout_ns);
 	begin_connection(peer);
 	*epoch = peer->epoch;
-	tell(peer, DPS_PEER_DIALLING);
+	tell(peer, DPS_PEER_EVENT_CONNECTING);
 	return DPS_PEER_STEP_DIAL;
 }

@@ -334,7 +334,7 @@ bool dps_peer_requests_emit_over(struct dps_peer *peer, struct dps_peer_event *e
 	slot->is_over_told = true;
 	peer->requests_over--;
 	*event = (struct dps_peer_event){
-		.kind = DPS_PEER_REQUEST_OVER,
+		.kind = DPS_PEER_EVENT_REQUEST_OVER,
 		.request = { .index = index, .generation = slot->generation },
 	};
 	return true;
@@ -349,7 +349,7 @@ bool dps_peer_requests_emit(struct dps_peer *peer, struct dps_peer_event *event,
 		return false;
 	slot = &peer->requests[index];
 	*event = (struct dps_peer_event){
-		.kind = DPS_PEER_REQUEST_CAME,
+		.kind = DPS_PEER_EVENT_REQUEST,
 		.message_class = DPS_PEER_CALL,
 		.bytes = peer->inbox.arrivals[slot->message].bytes,
 		.request = { .index = index, .generation = slot->generation },

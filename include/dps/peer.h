@@ -190,9 +190,9 @@ struct dps_peer_call {
 };
 
 /*
- * Makes a call; exactly one DPS_PEER_CALL_OVER follows. Without a connection it waits for one.
- * Errors: -EAGAIN full, DPS_PEER_BACKLOG_LOW or the end of a call says when to try again;
- * -EMSGSIZE; -ESHUTDOWN closing or closed.
+ * Makes a call; exactly one DPS_PEER_EVENT_CALL_OVER follows. Without a connection it waits for
+ * one. Errors: -EAGAIN full, DPS_PEER_EVENT_BACKLOG_LOW or the end of a call says when to try
+ * again; -EMSGSIZE; -ESHUTDOWN closing or closed.
  */
 int dps_peer_call(struct dps_peer *peer, const struct dps_peer_call *call, uint64_t *call_id,
 		  uint64_t now_ns);
@@ -230,19 +230,21 @@ int dps_peer_reply(struct dps_peer *peer, struct dps_handle request, uint16_t co
 /* ---- What the program is to hear. ---- */
 
 enum dps_peer_event_kind {
-	DPS_PEER_DIALLING,    /* epoch */
-	DPS_PEER_GREETED,     /* epoch: connected, both ways */
-	DPS_PEER_DIAL_FAILED, /* epoch, reason, error */
-	DPS_PEER_LOST,	      /* epoch, reason, error */
-	DPS_PEER_RETRY,	      /* wait_ns */
-	DPS_PEER_OVER,	    /* reason, is_ours, code, unsent_…: the last, unless it begins anew */
-	DPS_PEER_CALL_OVER, /* cookie, outcome, code, bytes */
-	DPS_PEER_REQUEST_CAME,	/* request, bytes: a body */
-	DPS_PEER_REQUEST_OVER,	/* request: nobody waits for it; answer it all the same */
-	DPS_PEER_NOTICE_CAME,	/* message_class, bytes: a body */
-	DPS_PEER_STREAM_OPENED, /* stream, bytes: a body */
-	DPS_PEER_BACKLOG_HIGH,	/* message_class: one was refused */
-	DPS_PEER_BACKLOG_LOW,	/* message_class: any message has room again, unless it closes */
+	DPS_PEER_EVENT_CONNECTING,     /* epoch */
+	DPS_PEER_EVENT_CONNECTED,      /* epoch: both sides have greeted */
+	DPS_PEER_EVENT_CONNECT_FAILED, /* epoch, reason, error: it did not come to that */
+	DPS_PEER_EVENT_LOST,	       /* epoch, reason, error */
+	DPS_PEER_EVENT_RETRY,	       /* wait_ns */
+	DPS_PEER_EVENT_CLOSED, /* is_ours, reason, code, unsent_…: the last, unless it begins anew
+				*/
+	DPS_PEER_EVENT_CALL_OVER,     /* cookie, outcome, code, bytes */
+	DPS_PEER_EVENT_REQUEST,	      /* request, bytes: a body */
+	DPS_PEER_EVENT_REQUEST_OVER,  /* request: nobody waits for it; answer it all the same */
+	DPS_PEER_EVENT_NOTICE,	      /* message_class, bytes: a body */
+	DPS_PEER_EVENT_STREAM_OPENED, /* stream, bytes: a body */
+	DPS_PEER_EVENT_BACKLOG_HIGH,  /* message_class: one was refused */
+	DPS_PEER_EVENT_BACKLOG_LOW,   /* message_class: there is room again for any; not told of
+					 what takes nothing any more */
 };
 
 /* What became of a call. */

@@ -7,7 +7,7 @@
 
 static const struct peer_heard *call_over(struct peer_side *side, enum dps_peer_outcome outcome)
 {
-	const struct peer_heard *heard = pair_heard(side, DPS_PEER_CALL_OVER);
+	const struct peer_heard *heard = pair_heard(side, DPS_PEER_EVENT_CALL_OVER);
 
 	assert_int_equal(heard->event.outcome, outcome);
 	return heard;
@@ -33,7 +33,7 @@ static void call__is_answered_by_id(void **state)
 		pair_call(&pair, &pair.a, texts[i]);
 	pair_run(&pair);
 	for (unsigned int i = 0; i < 3; i++) {
-		requests[i] = pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+		requests[i] = pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 		assert_string_equal(requests[i]->text, texts[i]);
 	}
 	/* In another order than they were asked. */
@@ -60,12 +60,12 @@ static void call__does_not_hold_up_what_else_is_said(void **state)
 	pair_open_connected(&pair);
 	pair_call(&pair, &pair.a, "hangs");
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	pair_notify(&pair, &pair.a, DPS_PEER_BULK, "notice");
 	pair_call(&pair, &pair.b, "theirs");
 	pair_run(&pair);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_NOTICE_CAME)->text, "notice");
-	theirs = pair_heard(&pair.a, DPS_PEER_REQUEST_CAME);
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE)->text, "notice");
+	theirs = pair_heard(&pair.a, DPS_PEER_EVENT_REQUEST);
 	pair_reply(&pair, &pair.a, theirs, "yes");
 	pair_run(&pair);
 	call_over(&pair.b, DPS_PEER_ANSWERED);
@@ -82,7 +82,7 @@ static void call__carries_the_programs_code(void **state)
 	pair_open_connected(&pair);
 	pair_call(&pair, &pair.a, "");
 	pair_run(&pair);
-	request = pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	request = pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	assert_int_equal(request->event.bytes, 0);
 	dps_peer_reply(pair.b.peer, request->event.request, DPS_PEER_CODE_OWN + 5, NULL, 0,
 		       pair.now_ns);
@@ -100,11 +100,11 @@ static void timeout__ends_the_call_on_both_sides(void **state)
 	pair_open_connected(&pair);
 	pair_call(&pair, &pair.a, "slow");
 	pair_pass(&pair, 60 * SECOND - 1);
-	request = pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	request = pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	pair_heard_all(&pair.a);
 	pair_pass(&pair, 1);
 	call_over(&pair.a, DPS_PEER_TIMED_OUT);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_OVER);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST_OVER);
 	assert_int_equal(pair_reply(&pair, &pair.b, request, "late"), -ECANCELED);
 	pair_run(&pair);
 	pair_heard_all(&pair.a);
@@ -123,7 +123,7 @@ static void answer__that_is_late_is_counted(void **state)
 	pair_open_connected(&pair);
 	id = pair_call(&pair, &pair.a, "call");
 	pair_run(&pair);
-	request = pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	request = pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	pair_reply(&pair, &pair.b, request, "in time, it thinks");
 	assert_int_equal(dps_peer_cancel(pair.a.peer, id, pair.now_ns), 0);
 	assert_int_equal(dps_peer_cancel(pair.a.peer, id, pair.now_ns), -ENOENT);
@@ -159,7 +159,7 @@ static void answer__does_not_touch_the_room_of_a_call_that_is_over(void **state)
 	pair_notify(&pair, &pair.b, DPS_PEER_BULK, "next");
 	pair_run(&pair);
 	call_over(&pair.a, DPS_PEER_CANCELLED);
-	assert_string_equal(pair_heard(&pair.a, DPS_PEER_NOTICE_CAME)->text, "next");
+	assert_string_equal(pair_heard(&pair.a, DPS_PEER_EVENT_NOTICE)->text, "next");
 	pair_close(&pair);
 }
 
@@ -175,7 +175,7 @@ static void answer__longer_than_its_room_says_how_long(void **state)
 	pair_open_connected(&pair);
 	dps_peer_call(pair.a.peer, &call, &id, pair.now_ns);
 	pair_run(&pair);
-	pair_reply(&pair, &pair.b, pair_heard(&pair.b, DPS_PEER_REQUEST_CAME), "four");
+	pair_reply(&pair, &pair.b, pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST), "four");
 	pair_run(&pair);
 	over = call_over(&pair.a, DPS_PEER_LONG);
 	assert_int_equal(over->event.bytes, 4);
@@ -201,7 +201,7 @@ static void answer__to_a_call_never_made_is_counted_and_then_too_much(void **sta
 	pair_inject(&pair, &pair.a, &head, NULL);
 	assert_int_not_equal(dps_peer_state(pair.a.peer), DPS_PEER_CONNECTED);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_LOST)->event.reason,
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_LOST)->event.reason,
 			 DPS_PEER_ANSWERS_NOTHING);
 	pair_close(&pair);
 }
@@ -218,7 +218,7 @@ static void answer__to_a_call_not_yet_sent_answers_nothing(void **state)
 	pair_inject(&pair, &pair.a, &head, NULL);
 	assert_int_equal(read_side(&pair.a).answers_to_nothing, 1);
 	pair_run(&pair);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "queued");
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "queued");
 	pair_heard_all(&pair.a);
 	pair_close(&pair);
 }
@@ -239,11 +239,11 @@ static void call__waits_for_a_connection(void **state)
 		      pair.now_ns);
 	pair_call(&pair, &pair.a, "waits");
 	pair_pass(&pair, 2 * SECOND);
-	assert_int_equal(pair_count(&pair.a, DPS_PEER_CALL_OVER), 1);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_CALL_OVER), 1);
 	pair.is_unreachable = false;
 	pair_pass(&pair, 2 * SECOND);
-	pair_heard(&pair.b, DPS_PEER_GREETED);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "waits");
+	pair_heard(&pair.b, DPS_PEER_EVENT_CONNECTED);
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "waits");
 	pair_heard_all(&pair.b);
 	pair_close(&pair);
 }
@@ -262,17 +262,17 @@ static void lost__calls_that_were_sent_end_and_others_go_on(void **state)
 	pair_run(&pair);
 	pair_cut(&pair);
 	pair_run(&pair);
-	pair_heard(&pair.a, DPS_PEER_LOST);
-	pair_heard(&pair.a, DPS_PEER_RETRY);
+	pair_heard(&pair.a, DPS_PEER_EVENT_LOST);
+	pair_heard(&pair.a, DPS_PEER_EVENT_RETRY);
 	assert_int_equal(call_over(&pair.a, DPS_PEER_CALL_LOST)->event.cookie, 0);
 	pair_heard_all(&pair.a);
 	pair.a.is_stuck = false;
 	pair_pass(&pair, SECOND);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
-	pair_heard(&pair.b, DPS_PEER_LOST);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_OVER);
-	pair_heard(&pair.b, DPS_PEER_GREETED);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "queued");
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
+	pair_heard(&pair.b, DPS_PEER_EVENT_LOST);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST_OVER);
+	pair_heard(&pair.b, DPS_PEER_EVENT_CONNECTED);
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "queued");
 	pair_close(&pair);
 }
 
@@ -301,12 +301,12 @@ static void lost__half_a_message_is_sent_again(void **state)
 		pair_cut(&pair);
 		pair.a.write_max = SIZE_MAX;
 		pair_pass(&pair, SECOND);
-		assert_int_equal(pair_count(&pair.a, DPS_PEER_CALL_OVER), 0);
-		pair_heard(&pair.b, DPS_PEER_LOST);
-		pair_heard(&pair.b, DPS_PEER_GREETED);
-		assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "first");
-		assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "second");
-		assert_string_equal(pair_heard(&pair.b, DPS_PEER_NOTICE_CAME)->text, "third");
+		assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_CALL_OVER), 0);
+		pair_heard(&pair.b, DPS_PEER_EVENT_LOST);
+		pair_heard(&pair.b, DPS_PEER_EVENT_CONNECTED);
+		assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "first");
+		assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "second");
+		assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE)->text, "third");
 		pair_heard_all(&pair.b);
 		pair_close(&pair);
 	}
@@ -324,7 +324,7 @@ static void cancel__of_a_call_not_yet_sent_never_sends_it(void **state)
 	assert_int_equal(dps_peer_cancel(pair.a.peer, id, pair.now_ns), 0);
 	pair_run(&pair);
 	call_over(&pair.a, DPS_PEER_CANCELLED);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "second");
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "second");
 	pair_heard_all(&pair.b);
 	assert_int_equal(read_side(&pair.a).sent[DPS_PEER_CALL].messages, 1);
 	pair_close(&pair);
@@ -377,7 +377,7 @@ static void call__misuse_is_an_error(void **state)
 	assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_CONNECTED);
 	pair_call(&pair, &pair.a, "goes on");
 	pair_run(&pair);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "goes on");
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "goes on");
 	pair_close(&pair);
 }
 

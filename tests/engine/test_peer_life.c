@@ -33,10 +33,10 @@ static void dial__connects_and_each_event_is_heard_once(void **state)
 	assert_int_equal(dps_peer_dial(pair.a.peer, pair.now_ns), 0);
 	assert_int_equal(dps_peer_dial(pair.a.peer, pair.now_ns), -EISCONN);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_DIALLING)->event.epoch, 1);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_GREETED)->event.epoch, 1);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CONNECTING)->event.epoch, 1);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CONNECTED)->event.epoch, 1);
 	pair_heard_all(&pair.a);
-	pair_heard(&pair.b, DPS_PEER_GREETED);
+	pair_heard(&pair.b, DPS_PEER_EVENT_CONNECTED);
 	pair_heard_all(&pair.b);
 	pair_close(&pair);
 }
@@ -55,11 +55,11 @@ static void retry__waits_are_fibonacci_with_jitter(void **state)
 		const struct peer_heard *failed;
 
 		pair_run(&pair);
-		pair_heard(&pair.a, DPS_PEER_DIALLING);
-		failed = pair_heard(&pair.a, DPS_PEER_DIAL_FAILED);
+		pair_heard(&pair.a, DPS_PEER_EVENT_CONNECTING);
+		failed = pair_heard(&pair.a, DPS_PEER_EVENT_CONNECT_FAILED);
 		assert_int_equal(failed->event.reason, DPS_PEER_UNREACHABLE);
 		assert_int_equal(failed->event.error, ECONNREFUSED);
-		wait_ns = pair_heard(&pair.a, DPS_PEER_RETRY)->event.wait_ns;
+		wait_ns = pair_heard(&pair.a, DPS_PEER_EVENT_RETRY)->event.wait_ns;
 		assert_in_range(wait_ns, step_ns * 3 / 4, step_ns * 5 / 4);
 		pair_heard_all(&pair.a);
 		assert_int_equal(dps_peer_next_deadline_ns(pair.a.peer), pair.now_ns + wait_ns);
@@ -110,8 +110,8 @@ static uint64_t wait_after(uint64_t connected_ns)
 	pair_forget(&pair.a);
 	wait_ns = dps_peer_next_deadline_ns(pair.a.peer);
 	pair_run(&pair);
-	pair_heard(&pair.a, DPS_PEER_LOST);
-	wait_ns = pair_heard(&pair.a, DPS_PEER_RETRY)->event.wait_ns;
+	pair_heard(&pair.a, DPS_PEER_EVENT_LOST);
+	wait_ns = pair_heard(&pair.a, DPS_PEER_EVENT_RETRY)->event.wait_ns;
 	pair_close(&pair);
 	return wait_ns;
 }
@@ -132,8 +132,8 @@ static void dial__that_is_never_heard_of_again_is_given_up(void **state)
 	pair.is_dial_silent = true;
 	dps_peer_dial(pair.a.peer, pair.now_ns);
 	pair_pass(&pair, 5 * SECOND);
-	pair_heard(&pair.a, DPS_PEER_DIALLING);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_DIAL_FAILED)->event.reason,
+	pair_heard(&pair.a, DPS_PEER_EVENT_CONNECTING);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CONNECT_FAILED)->event.reason,
 			 DPS_PEER_CONNECT_TIMEOUT);
 	assert_int_equal(pair.a.steps[DPS_PEER_STEP_DROP], 1);
 	pair_close(&pair);
@@ -151,10 +151,10 @@ static void greeting__that_does_not_come_is_given_up(void **state)
 	pair_run(&pair);
 	assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_GREETING);
 	pair_pass(&pair, 5 * SECOND);
-	pair_heard(&pair.a, DPS_PEER_DIALLING);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_DIAL_FAILED)->event.reason,
+	pair_heard(&pair.a, DPS_PEER_EVENT_CONNECTING);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CONNECT_FAILED)->event.reason,
 			 DPS_PEER_HELLO_TIMEOUT);
-	assert_int_equal(pair_count(&pair.a, DPS_PEER_GREETED), 0);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_CONNECTED), 0);
 	pair_close(&pair);
 }
 
@@ -170,9 +170,9 @@ static void hurry__dials_now_and_waits_little_afterwards(void **state)
 	pair_forget(&pair.a);
 	dps_peer_hurry(pair.a.peer, pair.now_ns);
 	pair_run(&pair);
-	pair_heard(&pair.a, DPS_PEER_DIALLING);
-	pair_heard(&pair.a, DPS_PEER_DIAL_FAILED);
-	assert_true(pair_heard(&pair.a, DPS_PEER_RETRY)->event.wait_ns <= 125 * MS);
+	pair_heard(&pair.a, DPS_PEER_EVENT_CONNECTING);
+	pair_heard(&pair.a, DPS_PEER_EVENT_CONNECT_FAILED);
+	assert_true(pair_heard(&pair.a, DPS_PEER_EVENT_RETRY)->event.wait_ns <= 125 * MS);
 	pair_close(&pair);
 }
 
@@ -189,8 +189,9 @@ static void accept__ends_the_connection_before(void **state)
 	pair.a.wire_bytes = 0;
 	dps_peer_on_lost(pair.a.peer, pair.a.epoch, ECONNRESET, pair.now_ns);
 	pair_pass(&pair, SECOND);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_LOST)->event.reason, DPS_PEER_SUPERSEDED);
-	epoch = pair_heard(&pair.b, DPS_PEER_GREETED)->event.epoch;
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_LOST)->event.reason,
+			 DPS_PEER_SUPERSEDED);
+	epoch = pair_heard(&pair.b, DPS_PEER_EVENT_CONNECTED)->event.epoch;
 	assert_true(epoch > old);
 	assert_int_equal(dps_peer_accept(pair.a.peer, &epoch, pair.now_ns), -EISCONN);
 	pair_close(&pair);
@@ -251,7 +252,7 @@ static void close__is_seen_at_every_wait(void **state)
 		dps_peer_close(pair.a.peer, 7, 5 * SECOND, pair.now_ns);
 		assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_CLOSED);
 		pair_run(&pair);
-		over = pair_heard(&pair.a, DPS_PEER_OVER);
+		over = pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED);
 		assert_true(over->event.is_ours);
 		assert_int_equal(over->event.unsent_messages, 1);
 		assert_int_equal(over->event.unsent_bytes, 6);
@@ -273,7 +274,7 @@ static void close__drains_both_ways_and_says_goodbye(void **state)
 	pair_open_connected(&pair);
 	pair_call(&pair, &pair.b, "theirs");
 	pair_run(&pair);
-	theirs = pair_heard(&pair.a, DPS_PEER_REQUEST_CAME);
+	theirs = pair_heard(&pair.a, DPS_PEER_EVENT_REQUEST);
 	pair_call(&pair, &pair.a, "ours");
 	pair_notify(&pair, &pair.a, DPS_PEER_BULK, "queued");
 	dps_peer_close(pair.a.peer, 9, 5 * SECOND, pair.now_ns);
@@ -281,22 +282,24 @@ static void close__drains_both_ways_and_says_goodbye(void **state)
 	assert_int_equal(dps_peer_call(pair.a.peer, &(struct dps_peer_call){ 0 }, &id, pair.now_ns),
 			 -ESHUTDOWN);
 	pair_run(&pair);
-	ours = pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_NOTICE_CAME)->text, "queued");
+	ours = pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE)->text, "queued");
 	assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_DRAINING);
 	assert_int_equal(dps_peer_state(pair.b.peer), DPS_PEER_LEAVING);
 	assert_int_equal(pair_reply(&pair, &pair.b, ours, "answer"), 0);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_CALL_OVER)->event.outcome, DPS_PEER_ANSWERED);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
+			 DPS_PEER_ANSWERED);
 	assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_DRAINING);
 	assert_int_equal(pair_reply(&pair, &pair.a, theirs, "reply"), 0);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_CALL_OVER)->event.outcome, DPS_PEER_ANSWERED);
-	over = pair_heard(&pair.a, DPS_PEER_OVER);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
+			 DPS_PEER_ANSWERED);
+	over = pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED);
 	assert_true(over->event.is_ours);
 	assert_int_equal(over->event.reason, DPS_PEER_ASKED);
 	assert_int_equal(over->event.unsent_messages, 0);
-	over = pair_heard(&pair.b, DPS_PEER_OVER);
+	over = pair_heard(&pair.b, DPS_PEER_EVENT_CLOSED);
 	assert_false(over->event.is_ours);
 	assert_int_equal(over->event.code, 9);
 	assert_int_equal(over->event.reason, DPS_PEER_ASKED);
@@ -326,14 +329,14 @@ static void close__refuses_what_the_program_has_not_taken(void **state)
 	pair.a.is_stuck = false;
 	pair_run(&pair);
 	for (unsigned int i = 0; i < 2; i++) {
-		const struct peer_heard *heard = pair_heard(&pair.b, DPS_PEER_CALL_OVER);
+		const struct peer_heard *heard = pair_heard(&pair.b, DPS_PEER_EVENT_CALL_OVER);
 
 		assert_int_equal(heard->event.outcome, DPS_PEER_ANSWERED);
 		assert_int_equal(heard->event.code, DPS_PEER_CODE_SHUTTING_DOWN);
 	}
 	pair.a.is_deaf = false;
 	pair_run(&pair);
-	assert_int_equal(pair_count(&pair.a, DPS_PEER_REQUEST_CAME), 0);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_REQUEST), 0);
 	pair_close(&pair);
 }
 
@@ -347,10 +350,10 @@ static void grace__over_cancels_and_counts(void **state)
 	pair_open_connected(&pair);
 	pair_call(&pair, &pair.b, "never answered");
 	pair_run(&pair);
-	taken = pair_heard(&pair.a, DPS_PEER_REQUEST_CAME);
+	taken = pair_heard(&pair.a, DPS_PEER_EVENT_REQUEST);
 	pair_call(&pair, &pair.a, "no answer");
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	pair.a.is_stuck = true;
 	pair_notify(&pair, &pair.a, DPS_PEER_BULK, "12345");
 	pair_notify(&pair, &pair.a, DPS_PEER_BULK, "678");
@@ -358,12 +361,12 @@ static void grace__over_cancels_and_counts(void **state)
 	pair_pass(&pair, 5 * SECOND - 1);
 	pair_heard_all(&pair.a);
 	pair_pass(&pair, 1);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_CALL_OVER)->event.outcome,
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
 			 DPS_PEER_CANCELLED);
-	pair_heard(&pair.a, DPS_PEER_REQUEST_OVER);
+	pair_heard(&pair.a, DPS_PEER_EVENT_REQUEST_OVER);
 	pair_heard_all(&pair.a);
 	pair_pass(&pair, SECOND);
-	over = pair_heard(&pair.a, DPS_PEER_OVER);
+	over = pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED);
 	assert_int_equal(over->event.reason, DPS_PEER_GRACE_OVER);
 	assert_int_equal(over->event.unsent_messages, 2);
 	assert_int_equal(over->event.unsent_bytes, 8);
@@ -384,15 +387,16 @@ static void close__without_grace_says_goodbye_at_once(void **state)
 	pair_forget(&pair.a);
 	dps_peer_close(pair.a.peer, 3, 0, pair.now_ns);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_CALL_OVER)->event.outcome,
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
 			 DPS_PEER_CANCELLED);
-	pair_heard(&pair.a, DPS_PEER_REQUEST_OVER);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_OVER)->event.reason, DPS_PEER_GRACE_OVER);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_CALL_OVER)->event.outcome,
+	pair_heard(&pair.a, DPS_PEER_EVENT_REQUEST_OVER);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED)->event.reason,
+			 DPS_PEER_GRACE_OVER);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
 			 DPS_PEER_CALL_LOST);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_OVER);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_OVER)->event.code, 3);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST_OVER);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CLOSED)->event.code, 3);
 	pair_heard_all(&pair.a);
 	pair_heard_all(&pair.b);
 	pair_close(&pair);
@@ -415,9 +419,9 @@ static void close__twice_is_one_end(void **state)
 	dps_peer_close(pair.a.peer, 0, 0, pair.now_ns);
 	dps_peer_on_lost(pair.a.peer, pair.a.epoch, ECONNRESET, pair.now_ns);
 	pair_pass(&pair, 100 * SECOND);
-	assert_int_equal(pair_count(&pair.a, DPS_PEER_OVER), 1);
-	assert_int_equal(pair_count(&pair.b, DPS_PEER_OVER), 1);
-	assert_int_equal(pair_count(&pair.a, DPS_PEER_LOST), 0);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_CLOSED), 1);
+	assert_int_equal(pair_count(&pair.b, DPS_PEER_EVENT_CLOSED), 1);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_LOST), 0);
 	pair_close(&pair);
 }
 
@@ -432,10 +436,10 @@ static void close__of_both_at_once_ends_both(void **state)
 	dps_peer_close(pair.a.peer, 0, SECOND, pair.now_ns);
 	dps_peer_close(pair.b.peer, 0, SECOND, pair.now_ns);
 	pair_run(&pair);
-	pair_heard(&pair.a, DPS_PEER_NOTICE_CAME);
-	assert_true(pair_heard(&pair.a, DPS_PEER_OVER)->event.is_ours);
-	pair_heard(&pair.b, DPS_PEER_NOTICE_CAME);
-	assert_true(pair_heard(&pair.b, DPS_PEER_OVER)->event.is_ours);
+	pair_heard(&pair.a, DPS_PEER_EVENT_NOTICE);
+	assert_true(pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED)->event.is_ours);
+	pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE);
+	assert_true(pair_heard(&pair.b, DPS_PEER_EVENT_CLOSED)->event.is_ours);
 	pair_close(&pair);
 }
 
@@ -452,9 +456,9 @@ static void end__without_goodbye_is_a_loss(void **state)
 		dps_peer_on_end(pair.a.peer, pair.a.epoch, pair.now_ns);
 		assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_WAITING);
 		pair_run(&pair);
-		assert_int_equal(pair_heard(&pair.a, DPS_PEER_LOST)->event.reason,
+		assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_LOST)->event.reason,
 				 bytes == 0 ? DPS_PEER_ENDED : DPS_PEER_TRUNCATED);
-		pair_heard(&pair.a, DPS_PEER_RETRY);
+		pair_heard(&pair.a, DPS_PEER_EVENT_RETRY);
 		assert_int_equal(pair.a.steps[DPS_PEER_STEP_DROP], 1);
 		pair_close(&pair);
 	}
@@ -475,9 +479,9 @@ static void bye__leaves_our_half_to_say_what_is_queued(void **state)
 	assert_int_equal(dps_peer_state(pair.b.peer), DPS_PEER_LEAVING);
 	pair.b.is_stuck = false;
 	pair_run(&pair);
-	assert_string_equal(pair_heard(&pair.a, DPS_PEER_NOTICE_CAME)->text, "still");
-	pair_heard(&pair.a, DPS_PEER_OVER);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_OVER)->event.unsent_messages, 0);
+	assert_string_equal(pair_heard(&pair.a, DPS_PEER_EVENT_NOTICE)->text, "still");
+	pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CLOSED)->event.unsent_messages, 0);
 	pair_close(&pair);
 }
 
@@ -492,7 +496,7 @@ static void finish__does_not_wait_for_ever(void **state)
 	pair_run(&pair);
 	assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_FINISHING);
 	pair_pass(&pair, SECOND);
-	pair_heard(&pair.a, DPS_PEER_OVER);
+	pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED);
 	assert_int_equal(pair.a.steps[DPS_PEER_STEP_DROP], 1);
 	pair_close(&pair);
 }
@@ -510,9 +514,9 @@ static void lost__while_draining_is_the_end(void **state)
 	pair_run(&pair);
 	pair_cut(&pair);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_CALL_OVER)->event.outcome,
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
 			 DPS_PEER_CALL_LOST);
-	over = pair_heard(&pair.a, DPS_PEER_OVER);
+	over = pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED);
 	assert_int_equal(over->event.reason, DPS_PEER_CONNECTION_FAILED);
 	assert_int_equal(over->event.error, ECONNRESET);
 	pair_heard_all(&pair.a);
@@ -535,7 +539,7 @@ static void dial__begins_anew_after_the_end_was_heard(void **state)
 	pair_connect(&pair);
 	pair_call(&pair, &pair.a, "again");
 	pair_run(&pair);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "again");
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "again");
 	pair_close(&pair);
 }
 
@@ -551,8 +555,8 @@ static void hello__of_what_does_not_fit_is_refused(void **state)
 	pair_open(&pair, &large, &small);
 	dps_peer_dial(pair.a.peer, pair.now_ns);
 	pair_run(&pair);
-	pair_heard(&pair.a, DPS_PEER_DIALLING);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_DIAL_FAILED)->event.reason,
+	pair_heard(&pair.a, DPS_PEER_EVENT_CONNECTING);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CONNECT_FAILED)->event.reason,
 			 DPS_PEER_LONGER_MESSAGES);
 	pair_close(&pair);
 }
@@ -574,7 +578,7 @@ static void hello__of_another_version_is_refused(void **state)
 	dps_peer_hello_encode(&hello, body);
 	pair_inject(&pair, &pair.b, &head, body);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_DIAL_FAILED)->event.reason,
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CONNECT_FAILED)->event.reason,
 			 DPS_PEER_VERSION_UNKNOWN);
 	pair_close(&pair);
 }

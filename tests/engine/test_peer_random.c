@@ -194,7 +194,7 @@ static void hear_notice(struct program *program, const struct dps_peer_event *ev
 	assert_true(number <= program->far->said[event->message_class]);
 	program->heard[event->message_class] = number;
 	program->notices_heard++;
-	if (event->kind == DPS_PEER_STREAM_OPENED)
+	if (event->kind == DPS_PEER_EVENT_STREAM_OPENED)
 		assert_int_equal(event->stream, number);
 }
 
@@ -203,40 +203,42 @@ static void hear_life(struct program *program, const struct dps_peer_event *even
 {
 	enum dps_peer_event_kind before = program->life;
 	bool is_dialled = program->side == &program->pair->a;
-	bool is_fresh = before == DPS_PEER_NOTICE_CAME || before == DPS_PEER_OVER;
-	bool is_down = is_fresh || before == DPS_PEER_RETRY ||
-		       (!is_dialled && (before == DPS_PEER_LOST || before == DPS_PEER_DIAL_FAILED));
+	bool is_fresh = before == DPS_PEER_EVENT_NOTICE || before == DPS_PEER_EVENT_CLOSED;
+	bool is_down = is_fresh || before == DPS_PEER_EVENT_RETRY ||
+		       (!is_dialled &&
+			(before == DPS_PEER_EVENT_LOST || before == DPS_PEER_EVENT_CONNECT_FAILED));
 
 	switch (event->kind) {
-	case DPS_PEER_DIALLING:
+	case DPS_PEER_EVENT_CONNECTING:
 		assert_true(is_dialled && is_down);
 		break;
-	case DPS_PEER_GREETED:
-		assert_true(is_dialled ? before == DPS_PEER_DIALLING : is_down);
+	case DPS_PEER_EVENT_CONNECTED:
+		assert_true(is_dialled ? before == DPS_PEER_EVENT_CONNECTING : is_down);
 		break;
-	case DPS_PEER_DIAL_FAILED:
-		assert_true(is_dialled ? before == DPS_PEER_DIALLING : is_down);
+	case DPS_PEER_EVENT_CONNECT_FAILED:
+		assert_true(is_dialled ? before == DPS_PEER_EVENT_CONNECTING : is_down);
 		break;
-	case DPS_PEER_LOST:
-		assert_int_equal(before, DPS_PEER_GREETED);
+	case DPS_PEER_EVENT_LOST:
+		assert_int_equal(before, DPS_PEER_EVENT_CONNECTED);
 		break;
-	case DPS_PEER_RETRY:
-		assert_true(before == DPS_PEER_LOST || before == DPS_PEER_DIAL_FAILED);
+	case DPS_PEER_EVENT_RETRY:
+		assert_true(before == DPS_PEER_EVENT_LOST ||
+			    before == DPS_PEER_EVENT_CONNECT_FAILED);
 		break;
 	default: /* over: once, unless it began anew and nothing was heard of that */
-		assert_true(before != DPS_PEER_OVER || event->epoch != program->over_epoch);
+		assert_true(before != DPS_PEER_EVENT_CLOSED || event->epoch != program->over_epoch);
 		program->over_epoch = event->epoch;
 		break;
 	}
 	program->life = event->kind;
 	/* One side may have been greeted, and have said much, when the other gives up. */
-	if (event->kind == DPS_PEER_LOST || event->kind == DPS_PEER_DIAL_FAILED)
+	if (event->kind == DPS_PEER_EVENT_LOST || event->kind == DPS_PEER_EVENT_CONNECT_FAILED)
 		program->was_cut = program->far->was_cut = true;
 }
 
 static void hear_backlog(struct program *program, const struct dps_peer_event *event)
 {
-	bool is_high = event->kind == DPS_PEER_BACKLOG_HIGH;
+	bool is_high = event->kind == DPS_PEER_EVENT_BACKLOG_HIGH;
 
 	assert_int_not_equal(program->is_high[event->message_class], is_high);
 	program->is_high[event->message_class] = is_high;
@@ -249,25 +251,25 @@ static bool hear(struct program *program)
 	if (!dps_peer_emit_event(program->side->peer, &event, program->pair->now_ns))
 		return false;
 	switch (event.kind) {
-	case DPS_PEER_CALL_OVER:
+	case DPS_PEER_EVENT_CALL_OVER:
 		hear_call(program, &event);
 		break;
-	case DPS_PEER_REQUEST_CAME:
+	case DPS_PEER_EVENT_REQUEST:
 		hear_request(program, &event);
 		break;
-	case DPS_PEER_NOTICE_CAME:
-	case DPS_PEER_STREAM_OPENED:
+	case DPS_PEER_EVENT_NOTICE:
+	case DPS_PEER_EVENT_STREAM_OPENED:
 		hear_notice(program, &event);
 		break;
-	case DPS_PEER_BACKLOG_HIGH:
-	case DPS_PEER_BACKLOG_LOW:
+	case DPS_PEER_EVENT_BACKLOG_HIGH:
+	case DPS_PEER_EVENT_BACKLOG_LOW:
 		hear_backlog(program, &event);
 		break;
-	case DPS_PEER_REQUEST_OVER:
+	case DPS_PEER_EVENT_REQUEST_OVER:
 		break;
 	default:
 		hear_life(program, &event);
-		if (event.kind == DPS_PEER_OVER)
+		if (event.kind == DPS_PEER_EVENT_CLOSED)
 			memset(program->is_high, 0, sizeof(program->is_high));
 		break;
 	}
@@ -344,7 +346,7 @@ static void keep_dialled(struct program *program)
 	    (state != DPS_PEER_IDLE && state != DPS_PEER_CLOSED))
 		return;
 	if (dps_peer_dial(program->side->peer, program->pair->now_ns) == 0)
-		program->life = DPS_PEER_NOTICE_CAME;
+		program->life = DPS_PEER_EVENT_NOTICE;
 }
 
 static void step(struct world *world)
@@ -418,7 +420,7 @@ static void open_world(struct world *world, uint64_t seed)
 		world->programs[2 * i + 1].far = &world->programs[2 * i];
 	}
 	for (unsigned int i = 0; i < SIDES; i++) {
-		world->programs[i].life = DPS_PEER_NOTICE_CAME;
+		world->programs[i].life = DPS_PEER_EVENT_NOTICE;
 		keep_dialled(&world->programs[i]);
 	}
 }

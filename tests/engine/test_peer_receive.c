@@ -18,7 +18,7 @@ static struct dps_peer_snapshot read_side(const struct peer_side *side)
 static void assert_lost(struct peer_pair *pair, enum dps_peer_reason reason)
 {
 	pair_run(pair);
-	assert_int_equal(pair_heard(&pair->b, DPS_PEER_LOST)->event.reason, reason);
+	assert_int_equal(pair_heard(&pair->b, DPS_PEER_EVENT_LOST)->event.reason, reason);
 	assert_int_equal(pair->b.steps[DPS_PEER_STEP_DROP], 1);
 }
 
@@ -46,10 +46,11 @@ static void bytes__fall_anyhow(void **state)
 			pair_do(&pair, &pair.b, PAIR_HEAR);
 		}
 		pair_run(&pair);
-		assert_string_equal(pair_heard(&pair.b, DPS_PEER_NOTICE_CAME)->text, "control");
-		assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "call");
-		assert_int_equal(pair_heard(&pair.b, DPS_PEER_NOTICE_CAME)->event.bytes, 0);
-		assert_string_equal(pair_heard(&pair.b, DPS_PEER_STREAM_OPENED)->text, "stream");
+		assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE)->text, "control");
+		assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "call");
+		assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE)->event.bytes, 0);
+		assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_STREAM_OPENED)->text,
+				    "stream");
 		assert_int_equal(pair.b.heard[3].event.stream, 77);
 		pair_heard_all(&pair.b);
 		pair_close(&pair);
@@ -118,7 +119,7 @@ static void hello__comes_first_and_once(void **state)
 	assert_int_equal(dps_peer_accept(pair.b.peer, &pair.b.epoch, pair.now_ns), 0);
 	pair_inject(&pair, &pair.b, &notice, NULL);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_DIAL_FAILED)->event.reason,
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CONNECT_FAILED)->event.reason,
 			 DPS_PEER_PROTOCOL);
 	pair_close(&pair);
 }
@@ -162,8 +163,8 @@ static void frame__of_a_later_version_is_passed_over(void **state)
 	pair_notify(&pair, &pair.a, DPS_PEER_BULK, "goes on");
 	pair_notify(&pair, &pair.b, DPS_PEER_BULK, "credit only rises");
 	pair_run(&pair);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_NOTICE_CAME)->text, "goes on");
-	assert_string_equal(pair_heard(&pair.a, DPS_PEER_NOTICE_CAME)->text, "credit only rises");
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE)->text, "goes on");
+	assert_string_equal(pair_heard(&pair.a, DPS_PEER_EVENT_NOTICE)->text, "credit only rises");
 	assert_int_equal(read_side(&pair.b).unknown_frames, 1);
 	pair_close(&pair);
 }
@@ -185,11 +186,11 @@ static void notices__beyond_credit_end_the_connection(void **state)
 	assert_int_equal(dps_peer_state(pair.b.peer), DPS_PEER_IDLE);
 	pair.b.is_deaf = false;
 	pair_run(&pair);
-	assert_int_equal(pair_count(&pair.b, DPS_PEER_NOTICE_CAME), 16); /* these came */
+	assert_int_equal(pair_count(&pair.b, DPS_PEER_EVENT_NOTICE), 16); /* these came */
 	assert_int_equal(read_side(&pair.b).ends[DPS_PEER_BEYOND_CREDIT], 1);
 	pair_notify(&other, &other.a, DPS_PEER_BULK, "well");
 	pair_run(&other);
-	pair_heard(&other.b, DPS_PEER_NOTICE_CAME);
+	pair_heard(&other.b, DPS_PEER_EVENT_NOTICE);
 	pair_close(&pair);
 	pair_close(&other);
 }
@@ -211,7 +212,7 @@ static void notices__wait_for_a_program_that_is_slow(void **state)
 		pair_run(&pair);
 	}
 	assert_true(said > 16 && said < 100);
-	assert_int_equal(pair_count(&pair.a, DPS_PEER_BACKLOG_HIGH), 1);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_BACKLOG_HIGH), 1);
 	snapshot = read_side(&pair.b);
 	assert_int_equal(snapshot.in_phase[DPS_PEER_RECEIVED], 16);
 	/* What hangs is bulk alone. */
@@ -222,12 +223,12 @@ static void notices__wait_for_a_program_that_is_slow(void **state)
 	assert_string_equal(pair_answer(&pair.b, 0), "answer");
 	pair.b.is_deaf = false;
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_CALL_OVER);
+	pair_heard(&pair.b, DPS_PEER_EVENT_CALL_OVER);
 	for (unsigned int i = 0; i < said; i++) {
 		snprintf(text, sizeof(text), "%u", i);
-		assert_string_equal(pair_heard(&pair.b, DPS_PEER_NOTICE_CAME)->text, text);
+		assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE)->text, text);
 	}
-	assert_int_equal(pair_count(&pair.a, DPS_PEER_BACKLOG_LOW), 1);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_BACKLOG_LOW), 1);
 	pair_close(&pair);
 }
 
@@ -245,13 +246,13 @@ static void peer__that_stops_reading_is_contained(void **state)
 		said++;
 	assert_int_equal(said, 32 - 3 * 4 - 1);
 	pair_pass(&pair, 60 * SECOND);
-	pair_heard(&pair.a, DPS_PEER_BACKLOG_HIGH);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_CALL_OVER)->event.outcome,
+	pair_heard(&pair.a, DPS_PEER_EVENT_BACKLOG_HIGH);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
 			 DPS_PEER_TIMED_OUT);
 	dps_peer_close(pair.a.peer, 0, SECOND, pair.now_ns);
 	pair_pass(&pair, 3 * SECOND);
 	assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_CLOSED);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_OVER)->event.unsent_messages, said);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED)->event.unsent_messages, said);
 	pair_close(&pair);
 }
 
@@ -296,8 +297,8 @@ static void peer__takes_anything_and_goes_on_elsewhere(void **state)
 		dps_peer_close(pair.b.peer, 0, 0, pair.now_ns);
 		pair_pass(&pair, 2 * SECOND);
 		assert_int_equal(dps_peer_state(pair.b.peer), DPS_PEER_CLOSED);
-		assert_int_equal(pair_count(&pair.b, DPS_PEER_CALL_OVER), 1);
-		assert_int_equal(pair_count(&pair.b, DPS_PEER_OVER), 1);
+		assert_int_equal(pair_count(&pair.b, DPS_PEER_EVENT_CALL_OVER), 1);
+		assert_int_equal(pair_count(&pair.b, DPS_PEER_EVENT_CLOSED), 1);
 		pair_close(&pair);
 	}
 	assert_true(ended > 1000 && ended < 3000);

@@ -40,13 +40,13 @@ static void permit__bp_respect_bp(void **state)
 	pair_call(&pair, &pair.a, "B");
 	pair_call(&pair, &pair.a, "C");
 	pair_run(&pair);
-	first = pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	first = pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	assert_string_equal(first->text, "A");
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "B");
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "B");
 	pair_heard_all(&pair.b);
 	pair_reply(&pair, &pair.b, first, "done");
 	pair_run(&pair);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "C");
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "C");
 	assert_int_equal(permits.taken, 2);
 	pair_close(&pair);
 }
@@ -62,12 +62,12 @@ static void permit__bp_send_does_not_consume_slot(void **state)
 	pair_notify(&pair, &pair.a, DPS_PEER_BULK, "notice");
 	dps_peer_open_stream(pair.a.peer, 5, NULL, 0, pair.now_ns);
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_NOTICE_CAME);
-	pair_heard(&pair.b, DPS_PEER_STREAM_OPENED);
+	pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE);
+	pair_heard(&pair.b, DPS_PEER_EVENT_STREAM_OPENED);
 	assert_int_equal(permits.granted, 0);
 	pair_call(&pair, &pair.a, "call");
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	assert_int_equal(permits.taken, 1);
 	pair_close(&pair);
 }
@@ -87,12 +87,13 @@ static void permit__bp_send_gets_in_when_backed_up(void **state)
 	pair_notify(&pair, &pair.a, DPS_PEER_CONTROL, "urgent");
 	pair_call(&pair, &pair.b, "ours");
 	pair_run(&pair);
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_NOTICE_CAME)->text, "urgent");
-	assert_string_equal(pair_heard(&pair.b, DPS_PEER_REQUEST_CAME)->text, "has it");
-	pair_reply(&pair, &pair.a, pair_heard(&pair.a, DPS_PEER_REQUEST_CAME), "answer");
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE)->text, "urgent");
+	assert_string_equal(pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST)->text, "has it");
+	pair_reply(&pair, &pair.a, pair_heard(&pair.a, DPS_PEER_EVENT_REQUEST), "answer");
 	dps_peer_cancel(pair.a.peer, waits, pair.now_ns);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_CALL_OVER)->event.outcome, DPS_PEER_ANSWERED);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
+			 DPS_PEER_ANSWERED);
 	pair_heard_all(&pair.b);
 	assert_int_equal(read_side(&pair.b).requests_now, 1);
 	assert_int_equal(permits.line.next == &permits.line, 1);
@@ -112,9 +113,9 @@ static void saturated__answers_busy(void **state)
 	for (unsigned int i = 0; i < 4; i++)
 		pair_call(&pair, &pair.a, "call");
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	pair_heard_all(&pair.b);
-	over = pair_heard(&pair.a, DPS_PEER_CALL_OVER);
+	over = pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER);
 	assert_int_equal(over->event.cookie, 3);
 	assert_int_equal(over->event.outcome, DPS_PEER_ANSWERED);
 	assert_int_equal(over->event.code, DPS_PEER_CODE_BUSY);
@@ -145,12 +146,13 @@ static void saturated__of_bytes_answers_busy(void **state)
 		assert_int_equal(dps_peer_call(pair.a.peer, &call, &id, pair.now_ns), 0);
 	}
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.a, DPS_PEER_CALL_OVER)->event.code, DPS_PEER_CODE_BUSY);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER)->event.code,
+			 DPS_PEER_CODE_BUSY);
 	assert_int_equal(pair.a.heard[0].event.cookie, 2);
 	pair_heard_all(&pair.a);
 	pair.b.is_deaf = false;
 	pair_run(&pair);
-	assert_int_equal(pair_count(&pair.b, DPS_PEER_REQUEST_CAME), 2);
+	assert_int_equal(pair_count(&pair.b, DPS_PEER_EVENT_REQUEST), 2);
 	pair_close(&pair);
 }
 
@@ -169,7 +171,7 @@ static void permits__are_shared_over_connections(void **state)
 	pair_call(&one, &one.a, "one 1");
 	pair_call(&one, &one.a, "one 2");
 	pair_run(&one);
-	first = pair_heard(&one.b, DPS_PEER_REQUEST_CAME);
+	first = pair_heard(&one.b, DPS_PEER_EVENT_REQUEST);
 	pair_call(&two, &two.a, "two 1");
 	pair_call(&two, &two.a, "two 2");
 	pair_run(&two);
@@ -180,7 +182,7 @@ static void permits__are_shared_over_connections(void **state)
 	pair_run(&one);
 	pair_reply(&one, &one.b, first, "done");
 	pair_run(&one);
-	first = pair_heard(&one.b, DPS_PEER_REQUEST_CAME);
+	first = pair_heard(&one.b, DPS_PEER_EVENT_REQUEST);
 	assert_string_equal(first->text, "one 2");
 	assert_int_equal(dps_peer_next_deadline_ns(two.b.peer), DPS_NEVER_NS);
 	pair_reply(&one, &one.b, first, "done");
@@ -189,16 +191,16 @@ static void permits__are_shared_over_connections(void **state)
 	/* Its loop is told that there is something to hear, though nothing came of its own. */
 	assert_int_equal(dps_peer_next_deadline_ns(two.b.peer), 0);
 	pair_run(&two);
-	first = pair_heard(&two.b, DPS_PEER_REQUEST_CAME);
+	first = pair_heard(&two.b, DPS_PEER_EVENT_REQUEST);
 	assert_string_equal(first->text, "two 1");
 	/* A connection that is lost gives its turn to the next. */
 	pair_cut(&two);
 	pair_run(&two);
-	pair_heard(&two.b, DPS_PEER_LOST);
-	pair_heard(&two.b, DPS_PEER_REQUEST_OVER);
+	pair_heard(&two.b, DPS_PEER_EVENT_LOST);
+	pair_heard(&two.b, DPS_PEER_EVENT_REQUEST_OVER);
 	assert_int_equal(pair_reply(&two, &two.b, first, "late"), -ECANCELED);
 	pair_run(&one);
-	assert_string_equal(pair_heard(&one.b, DPS_PEER_REQUEST_CAME)->text, "one 3");
+	assert_string_equal(pair_heard(&one.b, DPS_PEER_EVENT_REQUEST)->text, "one 3");
 	assert_int_equal(permits.taken, 1);
 	pair_close(&one);
 	pair_close(&two);
@@ -217,16 +219,16 @@ static void permit__comes_back_when_the_connection_is_lost(void **state)
 	for (unsigned int i = 0; i < 3; i++)
 		pair_call(&pair, &pair.a, "call");
 	pair_run(&pair);
-	taken = pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	taken = pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	pair_reply(&pair, &pair.b, taken, "on its way");
 	pair_cut(&pair);
 	/* The answer's went with it; the other is with a program that has not heard yet. */
 	assert_int_equal(permits.taken, 1);
 	assert_ptr_equal(permits.line.next, &permits.line);
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_LOST);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_OVER);
+	pair_heard(&pair.b, DPS_PEER_EVENT_LOST);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST_OVER);
 	assert_int_equal(permits.taken, 1);
 	assert_int_equal(pair_reply(&pair, &pair.b, &pair.b.heard[1], "late"), -ECANCELED);
 	assert_int_equal(permits.taken, 0);
@@ -253,11 +255,11 @@ static void permit__of_a_cancelled_call_stays_with_its_handler(void **state)
 		dps_peer_cancel(pair.a.peer, id, pair.now_ns);
 		pair_run(&pair);
 	}
-	assert_int_equal(pair_count(&pair.b, DPS_PEER_REQUEST_CAME), 2);
-	assert_int_equal(pair_count(&pair.b, DPS_PEER_REQUEST_OVER), 2);
+	assert_int_equal(pair_count(&pair.b, DPS_PEER_EVENT_REQUEST), 2);
+	assert_int_equal(pair_count(&pair.b, DPS_PEER_EVENT_REQUEST_OVER), 2);
 	assert_int_equal(permits.taken, 2);
 	for (unsigned int i = 0; i < pair.b.heard_count; i++)
-		if (pair.b.heard[i].event.kind == DPS_PEER_REQUEST_OVER)
+		if (pair.b.heard[i].event.kind == DPS_PEER_EVENT_REQUEST_OVER)
 			assert_int_equal(pair_reply(&pair, &pair.b, &pair.b.heard[i], ""),
 					 -ECANCELED);
 	assert_int_equal(permits.taken, 0);
@@ -277,7 +279,7 @@ static void cancel__of_a_call_that_waits_is_silent(void **state)
 	pair_call(&pair, &pair.a, "has it");
 	id = pair_call(&pair, &pair.a, "waits");
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+	pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	dps_peer_cancel(pair.a.peer, id, pair.now_ns);
 	pair_run(&pair);
 	pair_heard_all(&pair.b);
@@ -299,7 +301,7 @@ static void reply__that_finds_no_room_keeps_the_request(void **state)
 		pair_call(&pair, &pair.a, "call");
 	pair_run(&pair);
 	for (unsigned int i = 0; i < 4; i++)
-		requests[i] = pair_heard(&pair.b, DPS_PEER_REQUEST_CAME);
+		requests[i] = pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
 	pair.b.is_stuck = true;
 	while (dps_peer_notify(pair.b.peer, DPS_PEER_CONTROL, body, 1024, pair.now_ns) == 0)
 		given++;
@@ -309,18 +311,18 @@ static void reply__that_finds_no_room_keeps_the_request(void **state)
 		dps_peer_reply(pair.b.peer, requests[0]->event.request, 0, body, 1025, pair.now_ns),
 		-EMSGSIZE);
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_BACKLOG_HIGH);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_BACKLOG_HIGH)->event.message_class,
+	pair_heard(&pair.b, DPS_PEER_EVENT_BACKLOG_HIGH);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_BACKLOG_HIGH)->event.message_class,
 			 DPS_PEER_REPLY);
 	pair_heard_all(&pair.b);
 	pair.b.is_stuck = false;
 	pair_run(&pair);
-	pair_heard(&pair.b, DPS_PEER_BACKLOG_LOW);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_BACKLOG_LOW)->event.message_class,
+	pair_heard(&pair.b, DPS_PEER_EVENT_BACKLOG_LOW);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_BACKLOG_LOW)->event.message_class,
 			 DPS_PEER_REPLY);
 	assert_int_equal(pair_reply(&pair, &pair.b, requests[0], "now"), 0);
 	pair_run(&pair);
-	assert_int_equal(pair_count(&pair.a, DPS_PEER_CALL_OVER), 1);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_CALL_OVER), 1);
 	pair_heard_all(&pair.b);
 	pair_close(&pair);
 }
@@ -339,7 +341,8 @@ static void request__beyond_credit_ends_the_connection(void **state)
 	pair_inject(&pair, &pair.b, &head, NULL);
 	assert_int_equal(dps_peer_state(pair.b.peer), DPS_PEER_IDLE);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_LOST)->event.reason, DPS_PEER_BEYOND_CREDIT);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_LOST)->event.reason,
+			 DPS_PEER_BEYOND_CREDIT);
 	pair_close(&pair);
 }
 
@@ -353,7 +356,7 @@ static void request__with_an_id_twice_ends_the_connection(void **state)
 	pair_inject(&pair, &pair.b, &head, NULL);
 	pair_inject(&pair, &pair.b, &head, NULL);
 	pair_run(&pair);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_LOST)->event.reason, DPS_PEER_PROTOCOL);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_LOST)->event.reason, DPS_PEER_PROTOCOL);
 	pair_close(&pair);
 }
 
@@ -367,9 +370,9 @@ static void credit__follows_what_was_answered(void **state)
 	for (unsigned int i = 0; i < 200; i++) {
 		pair_call(&pair, &pair.a, "call");
 		pair_run(&pair);
-		pair_reply(&pair, &pair.b, pair_heard(&pair.b, DPS_PEER_REQUEST_CAME), "answer");
+		pair_reply(&pair, &pair.b, pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST), "answer");
 		pair_run(&pair);
-		assert_int_equal(pair_heard(&pair.a, DPS_PEER_CALL_OVER)->event.outcome,
+		assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
 				 DPS_PEER_ANSWERED);
 		pair_heard_all(&pair.a);
 	}

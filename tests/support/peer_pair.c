@@ -30,6 +30,7 @@ static void side_open(struct peer_side *side, struct peer_side *other,
 		.other = other,
 		.write_max = SIZE_MAX,
 		.deliver_max = SIZE_MAX,
+		.wire_max = PAIR_WIRE_BYTES,
 	};
 	assert_true(bytes > 0);
 	side->memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
@@ -132,7 +133,7 @@ static bool do_step(struct peer_pair *pair, struct peer_side *side)
 static bool do_write(struct peer_pair *pair, struct peer_side *side)
 {
 	struct dps_peer_slice slices[SLICES];
-	size_t room = side->write_max, sent = 0;
+	size_t room = dps_min_u64(side->write_max, side->wire_max - side->wire_bytes), sent = 0;
 	unsigned int count;
 
 	if (!side->is_up || side->is_stuck)

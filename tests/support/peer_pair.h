@@ -35,7 +35,8 @@ struct peer_side {
 	bool is_stuck;	  /* the socket takes nothing */
 	size_t write_max; /* at once */
 	size_t deliver_max;
-	uint8_t *wire; /* written and not delivered */
+	size_t wire_max; /* what a wire holds: the socket takes no more */
+	uint8_t *wire;	 /* written and not delivered */
 	size_t wire_bytes;
 	unsigned int steps[DPS_PEER_STEP_DROP + 1];
 
