@@ -10,7 +10,10 @@ enum {
 	EIGHTH = BUDGET / 8,
 };
 
-static const uint32_t patience_bytes[DPS_PEER_CLASSES] = { 0, 2000, 4000, 8000 };
+/* The second is short beside a long message: then several classes are late at once. */
+static const uint32_t patiences[2][DPS_PEER_CLASSES] = { { 0, 2000, 4000, 8000 },
+							 { 0, 500, 600, 700 } };
+static const uint32_t *patience_bytes = patiences[0];
 
 struct rig {
 	struct dps_peer_queue queue;
@@ -175,6 +178,29 @@ static void choose__bulk_goes_after_its_patience_whatever_comes(void **state)
 	rig_close(&rig);
 }
 
+/* Long answers and long calls make each other late in turns; bulk is not forgotten for that. */
+static void choose__two_that_are_late_in_turns_do_not_keep_out_the_third(void **state)
+{
+	enum dps_peer_class class;
+	unsigned int passed = 0;
+	struct rig rig;
+	uint64_t id;
+
+	(void)state;
+	patience_bytes = patiences[1];
+	rig_open(&rig);
+	push(&rig, DPS_PEER_BULK, 100, 0);
+	do {
+		push(&rig, DPS_PEER_REPLY, 2048, 0);
+		push(&rig, DPS_PEER_CALL, 2048, 0);
+		class = send_one(&rig, &id);
+		passed++;
+	} while (class != DPS_PEER_BULK && passed < 10);
+	assert_true(passed <= 4);
+	rig_close(&rig);
+	patience_bytes = patiences[0];
+}
+
 /* Without credit there is nothing to wait for, so nothing is gathered while it lasts. */
 static void choose__what_may_not_go_is_not_passed_over(void **state)
 {
@@ -297,6 +323,7 @@ static void queue__is_its_model_and_starves_nobody(void **state)
 		struct rig rig;
 
 		memset(&model, 0, sizeof(model));
+		patience_bytes = patiences[seed % 2];
 		dps_random_init(&random, seed);
 		rig_open(&rig);
 		for (uint64_t step = 0; step < 3000; step++) {
@@ -345,6 +372,7 @@ int main(void)
 		cmocka_unit_test(choose__the_urgent_class_first),
 		cmocka_unit_test(take__keeps_the_order_of_a_class),
 		cmocka_unit_test(choose__bulk_goes_after_its_patience_whatever_comes),
+		cmocka_unit_test(choose__two_that_are_late_in_turns_do_not_keep_out_the_third),
 		cmocka_unit_test(choose__what_may_not_go_is_not_passed_over),
 		cmocka_unit_test(put_back__restores_the_order),
 		cmocka_unit_test(queue__is_its_model_and_starves_nobody),

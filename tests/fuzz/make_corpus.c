@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Make-corpus: writes the seeds of the wire's targets into CORPUS/<target>/ with our own encoder.
  */
+#include "engine/peer_frame.h"
 #include "engine/wire.h"
 #include <errno.h>
 #include <stdio.h>
@@ -126,6 +127,59 @@ static void write_options(void)
 	write_seed("options", "value-past-chain", past_chain, sizeof(past_chain));
 }
 
+/* A script of fuzz_peer's steps, and the next free byte of it. */
+static uint8_t *give(uint8_t *at, const struct dps_peer_head *head, const void *body)
+{
+	*at++ = 0; /* bytes come */
+	*at++ = (uint8_t)(DPS_PEER_HEAD_BYTES + head->body_bytes);
+	dps_peer_head_encode(head, at);
+	memcpy(at + DPS_PEER_HEAD_BYTES, body, head->body_bytes);
+	return at + DPS_PEER_HEAD_BYTES + head->body_bytes;
+}
+
+static uint8_t *give_hello(uint8_t *at)
+{
+	struct dps_peer_head head = { .kind = DPS_PEER_HELLO, .body_bytes = DPS_PEER_HELLO_BYTES };
+	struct dps_peer_hello hello = {
+		.version_min = DPS_PEER_VERSION,
+		.version_max = DPS_PEER_VERSION,
+		.body_bytes_max = 512,
+		.credit.up_to = { 1024, 0, 4, 1024 },
+	};
+	uint8_t body[DPS_PEER_HELLO_BYTES];
+
+	dps_peer_hello_encode(&hello, body);
+	return give(at, &head, body);
+}
+
+static void write_peers(void)
+{
+	static const uint8_t do_all[] = { 5, 3, 2, 0, 3, 2, 5, 3, 4, 1, 5, 3 };
+	static const struct dps_peer_head said[] = {
+		{ .kind = DPS_PEER_REQUEST, .class = DPS_PEER_CALL, .id = 1, .body_bytes = 5 },
+		{ .kind = DPS_PEER_NOTICE, .class = DPS_PEER_BULK, .body_bytes = 100 },
+		{ .kind = DPS_PEER_STREAM, .class = DPS_PEER_BULK, .id = 9, .body_bytes = 1 },
+		{ .kind = DPS_PEER_REQUEST, .class = DPS_PEER_CALL, .id = 2 },
+		{ .kind = DPS_PEER_CANCEL, .id = 2 },
+		{ .kind = DPS_PEER_CREDIT, .body_bytes = DPS_PEER_CREDIT_BYTES },
+		{ .kind = DPS_PEER_ANSWER, .class = DPS_PEER_REPLY, .id = 1, .body_bytes = 20 },
+		{ .kind = DPS_PEER_CLOSING, .code = 3 },
+		{ .kind = DPS_PEER_BYE, .code = 3 },
+	};
+	static const uint8_t body[128];
+	uint8_t script[1024], *at = give_hello(script);
+
+	for (unsigned int i = 0; i < sizeof(said) / sizeof(*said); i++) {
+		memcpy(at, do_all, sizeof(do_all));
+		at = give(at + sizeof(do_all), &said[i], body);
+	}
+	write_seed("peer", "all_kinds", script, (size_t)(at - script));
+	at = give_hello(script);
+	for (unsigned int i = 0; i < 6; i++)
+		at = give(at, &said[0], body);
+	write_seed("peer", "an_id_twice", script, (size_t)(at - script));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -137,5 +191,6 @@ int main(int argc, char **argv)
 	write_acks();
 	write_bodies();
 	write_options();
+	write_peers();
 	return 0;
 }
