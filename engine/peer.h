@@ -197,6 +197,14 @@ bool dps_peer_has_told_all(const struct dps_peer *peer); /* of its life, but its
 bool dps_peer_has_room_to_tell(const struct dps_peer *peer);
 bool dps_peer_has_events(const struct dps_peer *peer);
 
+/* peer_say.c */
+/* The index of a message in the queue. Errors: -EMSGSIZE; -EAGAIN, and its class is high. */
+int dps_peer_enqueue(struct dps_peer *peer, const struct dps_peer_message *message,
+		     const void *body, uint32_t *queued);
+/* The same for what begins something: not when the peer closes, or has no slot for it. */
+int dps_peer_say(struct dps_peer *peer, const struct dps_peer_message *message, const void *body,
+		 bool has_slot, uint32_t *queued);
+
 /* peer_calls.c: calls of ours */
 void dps_peer_calls_init(struct dps_peer *peer);
 uint32_t dps_peer_call_index(const struct dps_peer *peer, uint64_t id);

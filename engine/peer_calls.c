@@ -74,18 +74,6 @@ static uint32_t find(const struct dps_peer *peer, uint64_t id)
 										: DPS_PEER_NONE;
 }
 
-static bool takes_messages(const struct dps_peer *peer)
-{
-	return peer->state <= DPS_PEER_CONNECTED;
-}
-
-static int refuse(struct dps_peer *peer, enum dps_peer_class class)
-{
-	peer->high |= 1u << class;
-	peer->figures.refused++;
-	return -EAGAIN;
-}
-
 int dps_peer_call(struct dps_peer *peer, const struct dps_peer_call *call, uint64_t *call_id,
 		  uint64_t now_ns)
 {
@@ -95,80 +83,30 @@ int dps_peer_call(struct dps_peer *peer, const struct dps_peer_call *call, uint6
 		.kind = DPS_PEER_REQUEST,
 		.class = DPS_PEER_CALL,
 	};
-	uint64_t timeout_ns =
-		call->timeout_ns != 0 ? call->timeout_ns : peer->config.call_timeout_ns;
-	struct dps_peer_call_slot *slot;
-	uint32_t index = peer->calls_free.first;
+	uint64_t wait_ns = call->timeout_ns != 0 ? call->timeout_ns : peer->config.call_timeout_ns;
+	uint32_t index = peer->calls_free.first, queued;
+	int error;
 
-	if (!takes_messages(peer))
-		return -ESHUTDOWN;
-	if (call->bytes > peer->config.body_bytes_max)
-		return -EMSGSIZE;
-	if (index == DPS_PEER_NONE) {
-		peer->figures.refused++;
-		return -EAGAIN;
-	}
-	slot = &peer->calls[index];
-	message.owner = index;
-	message.id = next_id(peer, index);
-	message.owner = dps_peer_queue_push(&peer->queue, &message, call->body);
-	if (message.owner == DPS_BLOCK_NONE)
-		return refuse(peer, DPS_PEER_CALL);
+	if (index != DPS_PEER_NONE)
+		message.id = next_id(peer, index);
+	error = dps_peer_say(peer, &message, call->body, index != DPS_PEER_NONE, &queued);
+	if (error != 0)
+		return error;
 	take(peer, &peer->calls_free);
-	*slot = (struct dps_peer_call_slot){
+	peer->calls[index] = (struct dps_peer_call_slot){
 		.id = message.id,
 		.cookie = call->cookie,
 		.made_at_ns = now_ns,
 		.answer = call->answer,
 		.answer_room = call->answer_room,
-		.message = message.owner,
+		.message = queued,
 		.state = DPS_PEER_CALL_QUEUED,
 	};
 	peer->calls_now++;
 	dps_timers_set(&peer->timers, index,
-		       timeout_ns < DPS_NEVER_NS - now_ns ? now_ns + timeout_ns : DPS_NEVER_NS);
-	*call_id = slot->id;
+		       wait_ns < DPS_NEVER_NS - now_ns ? now_ns + wait_ns : DPS_NEVER_NS);
+	*call_id = message.id;
 	return 0;
-}
-
-static int say(struct dps_peer *peer, const struct dps_peer_message *message, const void *body)
-{
-	if (!takes_messages(peer))
-		return -ESHUTDOWN;
-	if (message->bytes > peer->config.body_bytes_max)
-		return -EMSGSIZE;
-	if (dps_peer_queue_push(&peer->queue, message, body) == DPS_BLOCK_NONE)
-		return refuse(peer, (enum dps_peer_class)message->class);
-	return 0;
-}
-
-int dps_peer_notify(struct dps_peer *peer, enum dps_peer_class message_class, const void *body,
-		    uint32_t bytes, uint64_t now_ns)
-{
-	struct dps_peer_message message = {
-		.queued_at_ns = now_ns,
-		.bytes = bytes,
-		.kind = DPS_PEER_NOTICE,
-		.class = (uint8_t)message_class,
-	};
-
-	if (message_class != DPS_PEER_CONTROL && message_class != DPS_PEER_BULK)
-		return -EINVAL;
-	return say(peer, &message, body);
-}
-
-int dps_peer_open_stream(struct dps_peer *peer, uint64_t stream, const void *body, uint32_t bytes,
-			 uint64_t now_ns)
-{
-	struct dps_peer_message message = {
-		.id = stream,
-		.queued_at_ns = now_ns,
-		.bytes = bytes,
-		.kind = DPS_PEER_STREAM,
-		.class = DPS_PEER_BULK,
-	};
-
-	return say(peer, &message, body);
 }
 
 /* The slot is free when the program has heard of its end, and the far side if it has to. */

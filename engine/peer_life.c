@@ -175,6 +175,16 @@ static void end(struct dps_peer *peer, enum dps_peer_reason reason, int error, u
 	enter(peer, DPS_PEER_CLOSED);
 }
 
+/* Both have said all, or enough: the driver ends what is left of the connection. */
+static void end_connection(struct dps_peer *peer, uint64_t now_ns)
+{
+	peer->drop_epoch = peer->epoch;
+	if (peer->over.reason == DPS_PEER_REASON_NONE)
+		peer->over.reason = DPS_PEER_ASKED;
+	peer->figures.ends[peer->over.reason]++;
+	end(peer, peer->over.reason, 0, now_ns);
+}
+
 static void lose(struct dps_peer *peer, enum dps_peer_reason reason, int error, uint64_t now_ns)
 {
 	struct dps_peer_event event = {
@@ -185,6 +195,11 @@ static void lose(struct dps_peer *peer, enum dps_peer_reason reason, int error, 
 		.epoch = peer->epoch,
 	};
 
+	/* Both have said goodbye: how the rest of the connection ends is nobody's concern. */
+	if (peer->state == DPS_PEER_FINISHING && peer->is_bye_sent && peer->has_bye) {
+		end_connection(peer, now_ns);
+		return;
+	}
 	peer->figures.ends[reason]++;
 	if (peer->state > DPS_PEER_CONNECTED) {
 		end(peer, reason, error, now_ns);
@@ -217,14 +232,6 @@ void dps_peer_on_lost(struct dps_peer *peer, uint64_t epoch, int error, uint64_t
 	if (is_of_epoch(peer, epoch, is_dial || dps_peer_has_connection(peer)))
 		lose(peer, is_dial ? DPS_PEER_UNREACHABLE : DPS_PEER_CONNECTION_FAILED, error,
 		     now_ns);
-}
-
-/* Both have said all, or enough: the driver ends what is left of the connection. */
-static void end_connection(struct dps_peer *peer, uint64_t now_ns)
-{
-	peer->drop_epoch = peer->epoch;
-	peer->figures.ends[DPS_PEER_ASKED]++;
-	end(peer, DPS_PEER_ASKED, 0, now_ns);
 }
 
 void dps_peer_on_end(struct dps_peer *peer, uint64_t epoch, uint64_t now_ns)
@@ -285,7 +292,6 @@ void dps_peer_on_said(struct dps_peer *peer, uint64_t now_ns)
 static void on_grace_over(struct dps_peer *peer, uint64_t now_ns)
 {
 	peer->over.reason = DPS_PEER_GRACE_OVER;
-	peer->figures.ends[DPS_PEER_GRACE_OVER]++;
 	dps_peer_queue_purge(peer, now_ns);
 	dps_peer_calls_end_sent(peer, DPS_PEER_CANCELLED, now_ns);
 	dps_peer_calls_forget_cancels(peer); /* the goodbye says it of all of them */

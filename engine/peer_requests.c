@@ -277,24 +277,6 @@ static struct dps_peer_request_slot *taken(struct dps_peer *peer, struct dps_han
 		       : NULL;
 }
 
-static int answer(struct dps_peer *peer, uint32_t index, struct dps_peer_message *message,
-		  const void *body)
-{
-	struct dps_peer_request_slot *slot = &peer->requests[index];
-
-	if (message->bytes > peer->config.body_bytes_max)
-		return -EMSGSIZE;
-	if (dps_peer_queue_push(&peer->queue, message, body) == DPS_BLOCK_NONE) {
-		peer->high |= 1u << DPS_PEER_REPLY;
-		peer->figures.refused++;
-		return -EAGAIN;
-	}
-	dps_peer_histogram_add(&peer->figures.phases[DPS_PEER_HANDLED], slot->at_ns,
-			       message->queued_at_ns);
-	move(peer, index, DPS_PEER_REQUEST_ANSWERED);
-	return 0;
-}
-
 int dps_peer_reply(struct dps_peer *peer, struct dps_handle request, uint16_t code,
 		   const void *body, uint32_t bytes, uint64_t now_ns)
 {
@@ -307,6 +289,8 @@ int dps_peer_reply(struct dps_peer *peer, struct dps_handle request, uint16_t co
 		.kind = DPS_PEER_ANSWER,
 		.class = DPS_PEER_REPLY,
 	};
+	uint32_t queued;
+	int error;
 
 	if (slot == NULL)
 		return -ENOENT;
@@ -318,7 +302,12 @@ int dps_peer_reply(struct dps_peer *peer, struct dps_handle request, uint16_t co
 		return -ECANCELED;
 	}
 	message.id = slot->id;
-	return answer(peer, request.index, &message, body);
+	error = dps_peer_enqueue(peer, &message, body, &queued);
+	if (error != 0)
+		return error;
+	dps_peer_histogram_add(&peer->figures.phases[DPS_PEER_HANDLED], slot->at_ns, now_ns);
+	move(peer, request.index, DPS_PEER_REQUEST_ANSWERED);
+	return 0;
 }
 
 bool dps_peer_requests_emit_over(struct dps_peer *peer, struct dps_peer_event *event)

@@ -233,7 +233,7 @@ enum dps_peer_event_kind {
 	DPS_PEER_EVENT_CONNECTING,     /* epoch */
 	DPS_PEER_EVENT_CONNECTED,      /* epoch: both sides have greeted */
 	DPS_PEER_EVENT_CONNECT_FAILED, /* epoch, reason, error: it did not come to that */
-	DPS_PEER_EVENT_LOST,	       /* epoch, reason, error */
+	DPS_PEER_EVENT_LOST,	       /* epoch, reason, error; of one that closes CLOSED says it */
 	DPS_PEER_EVENT_RETRY,	       /* wait_ns */
 	DPS_PEER_EVENT_CLOSED, /* is_ours, reason, code, unsent_…: the last, unless it begins anew
 				*/

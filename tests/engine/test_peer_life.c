@@ -524,6 +524,28 @@ static void lost__while_draining_is_the_end(void **state)
 	pair_close(&pair);
 }
 
+/* Both said goodbye, and then the far side's kernel is rude. */
+static void lost__behind_both_goodbyes_is_no_loss(void **state)
+{
+	struct peer_pair pair;
+
+	(void)state;
+	pair_open_connected(&pair);
+	dps_peer_close(pair.a.peer, 0, SECOND, pair.now_ns);
+	while (pair_do(&pair, &pair.a, PAIR_WRITE) || pair_do(&pair, &pair.a, PAIR_DELIVER) ||
+	       pair_do(&pair, &pair.b, PAIR_WRITE) || pair_do(&pair, &pair.b, PAIR_DELIVER))
+		;
+	assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_FINISHING);
+	assert_int_equal(dps_peer_state(pair.b.peer), DPS_PEER_FINISHING);
+	pair_cut(&pair);
+	pair_run(&pair);
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CLOSED)->event.reason, DPS_PEER_ASKED);
+	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CLOSED)->event.reason, DPS_PEER_ASKED);
+	assert_int_equal(ends(&pair.a, DPS_PEER_ASKED), 1);
+	assert_int_equal(ends(&pair.a, DPS_PEER_CONNECTION_FAILED), 0);
+	pair_close(&pair);
+}
+
 static void dial__begins_anew_after_the_end_was_heard(void **state)
 {
 	struct peer_pair pair;
@@ -606,6 +628,7 @@ int main(void)
 		cmocka_unit_test(bye__leaves_our_half_to_say_what_is_queued),
 		cmocka_unit_test(finish__does_not_wait_for_ever),
 		cmocka_unit_test(lost__while_draining_is_the_end),
+		cmocka_unit_test(lost__behind_both_goodbyes_is_no_loss),
 		cmocka_unit_test(dial__begins_anew_after_the_end_was_heard),
 		cmocka_unit_test(hello__of_what_does_not_fit_is_refused),
 		cmocka_unit_test(hello__of_another_version_is_refused),

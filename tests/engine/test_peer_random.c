@@ -14,7 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEDS = 1500, STEPS = 600, PAIRS = 2, SIDES = 2 * PAIRS, CALLS = 512, REQUESTS = 64 };
+enum {
+	SEEDS = 1000,
+	SEEDS_FULL = 10000,
+	STEPS = 1000,
+	PAIRS = 2,
+	SIDES = 2 * PAIRS,
+	CALLS = 512,
+	REQUESTS = 64
+};
 
 struct call {
 	uint64_t id;
@@ -510,9 +518,12 @@ static void peers__each_call_ends_once_and_no_permit_is_lost(void **state)
 	static struct world world;
 	const char *only = getenv("DPS_SEED");
 	uint64_t first = only == NULL ? 1 : strtoull(only, NULL, 10);
-	uint64_t count = only == NULL ? SEEDS : 1;
+	const char *full = getenv("DPS_FULL");
+	uint64_t count = full != NULL && full[0] != '\0' ? SEEDS_FULL : SEEDS;
 
 	(void)state;
+	if (only != NULL)
+		count = 1;
 	for (running_seed = first; running_seed < first + count; running_seed++)
 		run(&world, running_seed);
 	running_seed = 0;

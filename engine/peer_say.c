@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a program says: into the queue, or an answer why not. Calls and answers have files of
+ * theirs. */
+#include "engine/peer.h"
+#include <errno.h>
+
+int dps_peer_enqueue(struct dps_peer *peer, const struct dps_peer_message *message,
+		     const void *body, uint32_t *queued)
+{
+	if (message->bytes > peer->config.body_bytes_max)
+		return -EMSGSIZE;
+	*queued = dps_peer_queue_push(&peer->queue, message, body);
+	if (*queued != DPS_BLOCK_NONE)
+		return 0;
+	peer->high |= 1u << message->class;
+	peer->figures.refused++;
+	return -EAGAIN;
+}
+
+int dps_peer_say(struct dps_peer *peer, const struct dps_peer_message *message, const void *body,
+		 bool has_slot, uint32_t *queued)
+{
+	if (peer->state > DPS_PEER_CONNECTED)
+		return -ESHUTDOWN;
+	if (message->bytes <= peer->config.body_bytes_max && !has_slot) {
+		peer->figures.refused++;
+		return -EAGAIN;
+	}
+	return dps_peer_enqueue(peer, message, body, queued);
+}
+
+int dps_peer_notify(struct dps_peer *peer, enum dps_peer_class message_class, const void *body,
+		    uint32_t bytes, uint64_t now_ns)
+{
+	struct dps_peer_message message = {
+		.queued_at_ns = now_ns,
+		.bytes = bytes,
+		.kind = DPS_PEER_NOTICE,
+		.class = (uint8_t)message_class,
+	};
+	uint32_t queued;
+
+	if (message_class != DPS_PEER_CONTROL && message_class != DPS_PEER_BULK)
+		return -EINVAL;
+	return dps_peer_say(peer, &message, body, true, &queued);
+}
+
+int dps_peer_open_stream(struct dps_peer *peer, uint64_t stream, const void *body, uint32_t bytes,
+			 uint64_t now_ns)
+{
+	struct dps_peer_message message = {
+		.id = stream,
+		.queued_at_ns = now_ns,
+		.bytes = bytes,
+		.kind = DPS_PEER_STREAM,
+		.class = DPS_PEER_BULK,
+	};
+	uint32_t queued;
+
+	return dps_peer_say(peer, &message, body, true, &queued);
+}
