@@ -14,7 +14,13 @@ done
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/dps-shape.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 
-"$bench" --only loss-5e-2-rtt-50ms-fixed,loss-5e-2-rtt-50ms-fair,memif-8192-sealed \
+# A build folder in which there is nothing but the simulated rows.
+build=$(realpath "${DPS_BUILD:-$(dirname "$bench")/../build}")
+mkdir -p "$scratch/build/tests/bench"
+ln -s "$build/tests/bench/bench_loss" "$scratch/build/tests/bench/"
+export DPS_BUILD=$scratch/build
+
+"$bench" --only loss-5e-2-rtt-50ms-fixed,loss-5e-2-rtt-50ms-fair,ceiling-8192-sealed \
 	--json "$scratch/result" >"$scratch/out"
 
 # check WHAT FILTER
