@@ -64,7 +64,7 @@ struct dps_channel {
 	uint32_t next_hungry;
 	uint32_t next_sendable;
 	bool is_sendable; /* in the path's queue of channels with something to send */
-	bool is_bulk;	  /* used up a short turn since it last had nothing to send */
+	bool is_brief;	  /* when it got there, it had less to send than a turn */
 	bool is_hungry;
 	bool is_starved;
 	bool is_fed; /* a slot is kept for it until it is served */

@@ -25,7 +25,9 @@ void dps_channel_sendable(struct dps_engine *engine, struct dps_channel *channel
 	if (channel->is_sendable || !channel->is_sender)
 		return;
 	channel->is_sendable = true;
-	path->brief_count += !channel->is_bulk;
+	channel->is_brief = channel->announced_end - channel->send_offset <
+			    (uint64_t)DPS_ENGINE_QUANTUM_BYTES * channel->stripes;
+	path->brief_count += channel->is_brief;
 	channel->next_sendable = DPS_CHANNEL_NONE;
 	if (path->last_sendable == DPS_CHANNEL_NONE)
 		path->first_sendable = index;
@@ -165,7 +167,7 @@ void dps_channel_close(struct dps_engine *engine, struct dps_channel *channel)
 	dps_channel_forget_hunger(engine, channel);
 	if (channel->is_sendable) {
 		UNLINK(engine, path->first_sendable, path->last_sendable, next_sendable, index);
-		path->brief_count -= !channel->is_bulk;
+		path->brief_count -= channel->is_brief;
 		path->send_quantum = 0;
 	}
 	if (channel->is_dirty)

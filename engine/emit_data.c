@@ -114,10 +114,8 @@ static void end_turn(struct dps_engine *engine, struct dps_path *path, bool has_
 	if (path->first_sendable == DPS_CHANNEL_NONE)
 		path->last_sendable = DPS_CHANNEL_NONE;
 	channel->is_sendable = false;
-	path->brief_count -= !channel->is_bulk;
+	path->brief_count -= channel->is_brief;
 	path->send_quantum = DPS_ENGINE_QUANTUM_BYTES;
-	if (!has_more && path->limit == DPS_LIMIT_SOURCE)
-		channel->is_bulk = false;
 	if (has_more)
 		dps_channel_sendable(engine, channel);
 }
@@ -173,7 +171,7 @@ static void post(struct dps_engine *engine, struct dps_path *path, const struct 
 		path->resend_turn = false;
 		return;
 	}
-	dps_channel_use_turn(path, channel, choice->bytes);
+	path->send_quantum -= (uint32_t)dps_min_u64(path->send_quantum, choice->bytes);
 	path->resend_turn = true;
 	channel->send_offset = end;
 	if (end >= choice->chunk->data_end) {

@@ -118,7 +118,7 @@ unsigned int dps_emit_run(struct dps_engine *engine, struct dps_path *path,
 	path->resend_turn = true;
 	bytes = (uint64_t)count * choice->bytes;
 	channel->send_offset = choice->offset + bytes;
-	dps_channel_use_turn(path, channel, bytes);
+	path->send_quantum -= (uint32_t)dps_min_u64(path->send_quantum, bytes);
 	engine->counters.data_packets += count;
 	engine->counters.data_bytes += bytes;
 	return count;

@@ -111,7 +111,7 @@ struct dps_path {
 	uint32_t first_sendable; /* senders with something to send; the first has its turn */
 	uint32_t last_sendable;
 	uint32_t send_quantum;	  /* bytes left of its turn: dps_path_turn_bytes */
-	uint32_t brief_count;	  /* those among them that are not bulk */
+	uint32_t brief_count;	  /* of those: how many are brief */
 	uint32_t unasked_packets; /* data packets since one asked for an ACK at once */
 	uint64_t told_rtt_ns;	  /* what the peer knows of the round trip */
 	uint32_t first_dirty;	  /* channels to report in the next ACK */

@@ -28,7 +28,7 @@ enum {
 	DPS_ENGINE_EVENTS_SPARE = 1024,
 	DPS_ENGINE_READ_AHEAD_CHUNKS_MIN = 3,	   /* by a sender */
 	DPS_ENGINE_QUANTUM_BYTES = 256 << 10,	   /* a channel's turn on its path ... */
-	DPS_ENGINE_SHORT_QUANTUM_BYTES = 64 << 10, /* ... while one waits that may have little */
+	DPS_ENGINE_SHORT_QUANTUM_BYTES = 64 << 10, /* ... while one waits that has less than that */
 	DPS_ENGINE_UNSTORED_BYTES_MAX = 128 << 20,
 };
 
@@ -118,18 +118,6 @@ static inline uint32_t dps_path_turn_bytes(const struct dps_path *path)
 	if (path->brief_count == 0)
 		return path->send_quantum;
 	return path->send_quantum > beyond ? path->send_quantum - beyond : 0;
-}
-/* The channel whose turn it is sent so much that it had not sent before. */
-static inline void dps_channel_use_turn(struct dps_path *path, struct dps_channel *channel,
-					uint64_t bytes)
-{
-	const uint32_t beyond = DPS_ENGINE_QUANTUM_BYTES - DPS_ENGINE_SHORT_QUANTUM_BYTES;
-
-	path->send_quantum -= (uint32_t)dps_min_u64(path->send_quantum, bytes);
-	if (path->send_quantum <= beyond && !channel->is_bulk) {
-		channel->is_bulk = true;
-		path->brief_count--;
-	}
 }
 /* The peer should hear of the channel's offsets in the next ACK. */
 void dps_channel_report(struct dps_engine *engine, struct dps_channel *channel);

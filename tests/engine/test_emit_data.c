@@ -207,7 +207,7 @@ static bool is_read(const struct pair *pair, const struct pair_transfer *transfe
 	return index != DPS_CHUNK_NONE && engine->chunks.items[index].state == DPS_CHUNK_READY;
 }
 
-static void turns__of_bulk_are_long_until_one_waits_that_may_have_little(void **state)
+static void turns__are_long_until_one_waits_that_has_little(void **state)
 {
 	struct pair_transfer *bulk[2], *brief;
 	struct pair_options options;
@@ -262,7 +262,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(trickle__neither_halves_nor_grows_the_window),
 		cmocka_unit_test(cut__is_not_a_pause),
 		cmocka_unit_test(pause__leaves_a_fixed_rate_alone),
-		cmocka_unit_test(turns__of_bulk_are_long_until_one_waits_that_may_have_little),
+		cmocka_unit_test(turns__are_long_until_one_waits_that_has_little),
 	};
 
 	pair_seeds_from(argc, argv);

@@ -77,7 +77,7 @@ static const char *check_path(const struct dps_engine *engine, const struct dps_
 	HOLDS(path->sent.next_number - path->sent.floor_number <= path->sent.capacity);
 	for (uint32_t i = path->first_sendable; i != DPS_CHANNEL_NONE;
 	     i = engine->channels[i].next_sendable)
-		brief += !engine->channels[i].is_bulk;
+		brief += engine->channels[i].is_brief;
 	HOLDS(brief == path->brief_count);
 	HOLDS(received->count <= DPS_PATH_RANGES);
 	if (path->ack.has_any)
