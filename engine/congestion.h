@@ -80,6 +80,12 @@ struct dps_congestion_ops {
 			uint64_t newest_sent_at_ns, uint64_t in_flight_bytes, uint64_t now_ns);
 	/* Nothing came through for long (RFC 9002 section 7.6). */
 	void (*on_persistent)(struct dps_congestion *congestion, uint64_t now_ns);
+	/*
+	 * Every packet that was taken for lost since then has come: what that cost is given back,
+	 * and the rest stays as it is.
+	 */
+	void (*on_spurious)(struct dps_congestion *congestion, const struct dps_congestion *then,
+			    uint64_t now_ns);
 	/* The window was not used for more than a probe timeout: do not burst it out again. */
 	void (*on_idle)(struct dps_congestion *congestion, uint64_t now_ns);
 	uint64_t (*pacing_rate_bytes_per_s)(const struct dps_congestion *congestion,

@@ -305,6 +305,23 @@ static void fair_on_persistent(struct dps_congestion *congestion, uint64_t now_n
 }
 
 /*
+ * RFC 9438 section 4.9.2: packets that overtook each other were no congestion. The curve goes on
+ * from where it stood; what grew meanwhile stays.
+ */
+static void fair_on_spurious(struct dps_congestion *congestion, const struct dps_congestion *then,
+			     uint64_t now_ns)
+{
+	struct dps_congestion_cubic *cubic = &congestion->cubic;
+
+	if (congestion->window_bytes > then->window_bytes)
+		return;
+	congestion->window_bytes = then->window_bytes;
+	congestion->recovery_until_ns = then->recovery_until_ns;
+	*cubic = then->cubic;
+	skip_time(cubic, account_time(cubic, now_ns));
+}
+
+/*
  * As RFC 2861: after a pause half of the window is offered and slow start finds the rest, up to
  * what was there before. The epoch goes on from where it stood.
  */
@@ -345,6 +362,7 @@ const struct dps_congestion_ops dps_congestion_fair_ops = {
 	.on_acked = fair_on_acked,
 	.on_lost = fair_on_lost,
 	.on_persistent = fair_on_persistent,
+	.on_spurious = fair_on_spurious,
 	.on_idle = fair_on_idle,
 	.pacing_rate_bytes_per_s = fair_pacing_rate,
 	.is_broken = fair_is_broken,

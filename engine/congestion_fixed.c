@@ -73,6 +73,13 @@ static void fixed_on_persistent(struct dps_congestion *congestion, uint64_t now_
 	congestion->events_count++;
 }
 
+/* The rate was not cut. */
+static void fixed_on_spurious(struct dps_congestion *congestion, const struct dps_congestion *then,
+			      uint64_t now_ns)
+{
+	(void)congestion, (void)then, (void)now_ns;
+}
+
 static void fixed_on_idle(struct dps_congestion *congestion, uint64_t now_ns)
 {
 	close_interval(&congestion->fixed, now_ns);
@@ -100,6 +107,7 @@ const struct dps_congestion_ops dps_congestion_fixed_ops = {
 	.on_acked = fixed_on_acked,
 	.on_lost = fixed_on_lost,
 	.on_persistent = fixed_on_persistent,
+	.on_spurious = fixed_on_spurious,
 	.on_idle = fixed_on_idle,
 	.pacing_rate_bytes_per_s = fixed_pacing_rate,
 	.is_broken = fixed_is_broken,

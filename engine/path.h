@@ -55,6 +55,16 @@ struct dps_path_ack {
 	bool has_any;
 };
 
+/*
+ * Congestion control as it was before packets were taken for lost of which each may yet come; one
+ * that was missed since then makes it worthless.
+ */
+struct dps_path_undo {
+	struct dps_congestion then;
+	uint64_t packets_missed;
+	bool is_there;
+};
+
 /* Owner: the lane. */
 struct dps_path {
 	uint8_t state; /* enum dps_path_state_name */
@@ -86,6 +96,7 @@ struct dps_path {
 	struct dps_rtt rtt;
 	struct dps_pacer pacer;
 	struct dps_congestion congestion;
+	struct dps_path_undo undo;
 	struct dps_path_ack ack;
 
 	/* What the last ACK named: of that, nothing is in flight or remembered as lost any more. */

@@ -114,6 +114,7 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 		.packet_bytes = path->data_bytes_max + DPS_ENVELOPE_BYTES,
 	};
 	dps_congestion_init(&path->congestion, &congestion, now_ns);
+	path->undo.is_there = false;
 	init_ack(&path->ack);
 	path->settled_count = 0;
 	path->probe_at_ns = now_ns;

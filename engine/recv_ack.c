@@ -161,12 +161,14 @@ static void on_spurious(struct dps_engine *engine, struct dps_path *path, uint64
 		const struct dps_sent_packet packet = dps_sent_at(sent, number);
 		struct run run = run_of(&packet, number, 1);
 
-		dps_sent_forget_lost(sent, number);
+		dps_sent_remove_lost(sent, number);
 		engine->counters.spurious_packets++;
 		dps_loss_on_spurious(&path->loss, engine->ack.largest - number);
 		if (packet.flags & DPS_SENT_DATA)
 			on_run_acked(engine, path, &run);
 	}
+	if (sent->packets_lost == 0)
+		dps_repair_undo(path, engine->now_ns);
 }
 
 static void on_range(struct dps_engine *engine, struct dps_path *path, uint64_t first,

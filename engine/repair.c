@@ -84,6 +84,28 @@ static void extend_row(struct row *row, uint64_t number, uint64_t sent_at_ns)
 	row->longest_ns = dps_max_u64(row->longest_ns, sent_at_ns - row->began_at_ns);
 }
 
+/* Congestion control was told of a loss: as it was before is kept until all is known of it. */
+static void keep_undo(struct dps_path *path, const struct dps_congestion *then)
+{
+	struct dps_path_undo *undo = &path->undo;
+
+	if (path->congestion.events_count == then->events_count ||
+	    (undo->is_there && undo->packets_missed == path->sent.packets_missed))
+		return;
+	undo->then = *then;
+	undo->packets_missed = path->sent.packets_missed;
+	undo->is_there = true;
+}
+
+void dps_repair_undo(struct dps_path *path, uint64_t now_ns)
+{
+	struct dps_path_undo *undo = &path->undo;
+
+	if (undo->is_there && undo->packets_missed == path->sent.packets_missed)
+		path->congestion.ops->on_spurious(&path->congestion, &undo->then, now_ns);
+	undo->is_there = false;
+}
+
 void dps_repair_detect(struct dps_engine *engine, struct dps_path *path, uint64_t now_ns)
 {
 	struct row row = { .next_number = UINT64_MAX };
@@ -91,6 +113,7 @@ void dps_repair_detect(struct dps_engine *engine, struct dps_path *path, uint64_
 	uint64_t in_flight = path->sent.bytes_in_flight;
 	uint64_t lost_bytes = 0, newest_ns = 0;
 	uint64_t number = path->sent.floor_number;
+	struct dps_congestion then;
 
 	while ((number = dps_loss_next(&path->loss, &path->sent, &path->rtt, number, now_ns)) !=
 	       UINT64_MAX) {
@@ -112,9 +135,11 @@ void dps_repair_detect(struct dps_engine *engine, struct dps_path *path, uint64_
 		&path->sent, now_ns - dps_min_u64(now_ns, REMEMBER_LOST_TIMEOUTS * timeout_ns));
 	if (lost_bytes == 0)
 		return;
+	then = path->congestion;
 	path->congestion.ops->on_lost(&path->congestion, lost_bytes, newest_ns, in_flight, now_ns);
 	if (dps_rtt_is_measured(&path->rtt) && row.longest_ns > PERSISTENT_TIMEOUTS * timeout_ns)
 		path->congestion.ops->on_persistent(&path->congestion, now_ns);
+	keep_undo(path, &then);
 	dps_path_touch(engine, path);
 }
 

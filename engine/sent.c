@@ -231,7 +231,7 @@ void dps_sent_mark_lost(struct dps_sent *sent, uint64_t number)
 	sent->packets_lost++;
 }
 
-void dps_sent_forget_lost(struct dps_sent *sent, uint64_t number)
+void dps_sent_remove_lost(struct dps_sent *sent, uint64_t number)
 {
 	uint64_t word = index_of(sent, number) / WORD_BITS;
 
@@ -242,6 +242,12 @@ void dps_sent_forget_lost(struct dps_sent *sent, uint64_t number)
 	sent->packets_lost--;
 	if (number == sent->floor_number)
 		dps_sent_raise_floors(sent);
+}
+
+void dps_sent_forget_lost(struct dps_sent *sent, uint64_t number)
+{
+	dps_sent_remove_lost(sent, number);
+	sent->packets_missed++;
 }
 
 void dps_sent_forget_lost_before(struct dps_sent *sent, uint64_t sent_before_ns)

@@ -48,7 +48,8 @@ struct dps_sent {
 	uint64_t live_floor;   /* no number below it is live */
 	uint64_t bytes_in_flight;
 	uint64_t packets_in_flight;
-	uint64_t packets_lost; /* how many are remembered as lost */
+	uint64_t packets_lost;	 /* how many are remembered as lost */
+	uint64_t packets_missed; /* how many were, and nothing was heard of them as long */
 };
 
 /* Bytes of 8-byte aligned memory for a capacity that is a power of two, at least 64. */
@@ -94,7 +95,10 @@ void dps_sent_raise_floors(struct dps_sent *sent);
 /* A live packet is taken for lost: out of flight, remembered. */
 void dps_sent_mark_lost(struct dps_sent *sent, uint64_t number);
 
-/* A lost packet was acknowledged after all, or nobody waits for it any more. */
+/* A lost packet was acknowledged after all. */
+void dps_sent_remove_lost(struct dps_sent *sent, uint64_t number);
+
+/* Nobody waits for a lost packet any more: it counts as missed. */
 void dps_sent_forget_lost(struct dps_sent *sent, uint64_t number);
 
 /* Forgets every lost packet that was sent before a moment. */

@@ -269,6 +269,8 @@ static inline uint32_t dps_repair_count(const struct dps_path *path)
  * What is to be sent again next: its chunk, and the first gap of it that is still missing. Forgets
  * what needs no repair any more; NULL when nothing does.
  */
+/* None of what was taken for lost is missing: nor shall the path be slower for it. */
+void dps_repair_undo(struct dps_path *path, uint64_t now_ns);
 struct dps_resend *dps_repair_next(struct dps_engine *engine, struct dps_path *path,
 				   struct dps_chunk **chunk, struct dps_range *gap);
 /* Whether so many packets more may be in flight that were not before. */

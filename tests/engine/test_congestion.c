@@ -33,6 +33,7 @@ static void init__every_controller_does_everything(void **state)
 		assert_non_null(all[i]->on_acked);
 		assert_non_null(all[i]->on_lost);
 		assert_non_null(all[i]->on_persistent);
+		assert_non_null(all[i]->on_spurious);
 		assert_non_null(all[i]->on_idle);
 		assert_non_null(all[i]->pacing_rate_bytes_per_s);
 		assert_non_null(all[i]->is_broken);

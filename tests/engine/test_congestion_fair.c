@@ -420,6 +420,28 @@ static void on_lost__leaves_two_packets(void **state)
 	assert_true(path.congestion.window_bytes > 2 * PACKET);
 }
 
+static void on_spurious__gives_back_what_was_cut(void **state)
+{
+	struct dps_congestion then;
+	struct path path;
+
+	(void)state;
+	set_up(&path, PACKET, 10 * MS);
+	ack_round(&path, 4);
+	then = path.congestion;
+	lose(&path);
+	assert_true(path.congestion.window_bytes < then.window_bytes);
+	path.congestion.ops->on_spurious(&path.congestion, &then, path.now_ns);
+	assert_int_equal(path.congestion.window_bytes, then.window_bytes);
+	assert_int_equal(path.congestion.cubic.ssthresh_bytes, UINT64_MAX); /* slow start goes on */
+	ack_round(&path, 4);
+	assert_true(path.congestion.window_bytes > then.window_bytes);
+	/* What has grown beyond it meanwhile stays. */
+	then.window_bytes = path.congestion.window_bytes - PACKET;
+	path.congestion.ops->on_spurious(&path.congestion, &then, path.now_ns);
+	assert_int_equal(path.congestion.window_bytes, then.window_bytes + PACKET);
+}
+
 static void on_persistent__starts_again_up_to_the_threshold(void **state)
 {
 	struct path path;
@@ -569,6 +591,7 @@ int main(void)
 		cmocka_unit_test(on_lost__cuts_to_seven_tenths_once_a_round_trip),
 		cmocka_unit_test(on_lost__gives_way_faster_below_the_last_maximum),
 		cmocka_unit_test(on_lost__leaves_two_packets),
+		cmocka_unit_test(on_spurious__gives_back_what_was_cut),
 		cmocka_unit_test(on_persistent__starts_again_up_to_the_threshold),
 		cmocka_unit_test(on_idle__offers_half_and_finds_the_rest_again),
 		cmocka_unit_test(pacing_rate__is_twice_the_window_then_five_fourths),

@@ -260,6 +260,56 @@ static void ack__of_many_ranges_counts_each_packet_once(void **state)
 	close_sender(&sender);
 }
 
+/* Sends so many packets and has the last of them acknowledged, so that the first count as lost. */
+static uint64_t lose_first_of(struct sender *sender, unsigned int packets)
+{
+	uint64_t first = sender->path->sent.next_number;
+
+	say(sender, first - 1, first - 1, 4 * CHUNK, 0, 0);
+	for (unsigned int i = 0; sender->path->sent.packets_in_flight < packets && i < 40; i++) {
+		sender->path->congestion.window_bytes = 100 * 1472;
+		dps_path_touch(sender->engine, sender->path);
+		pair_run_for(&sender->pair, 100 * DPS_NS_PER_US);
+	}
+	assert_true(sender->path->sent.packets_in_flight >= packets);
+	say(sender, first + packets - 5, first + packets - 1, 0, 0, 0);
+	assert_true(sender->path->sent.packets_lost > 2);
+	assert_true(sender->path->congestion.window_bytes < 100 * 1472);
+	return first;
+}
+
+static void ack__of_all_that_counted_as_lost_takes_the_cut_back(void **state)
+{
+	struct sender sender;
+	uint64_t first, cut_bytes;
+
+	(void)state;
+	open_sender(&sender, 10 * CHUNK);
+	first = lose_first_of(&sender, 30);
+	cut_bytes = sender.path->congestion.window_bytes;
+	say(&sender, first + 1, first + 29, 0, 0, 0); /* one is missing yet */
+	assert_true(sender.path->congestion.window_bytes <= cut_bytes);
+	say(&sender, first, first + 29, 0, 0, 0);
+	assert_int_equal(sender.path->sent.packets_lost, 0);
+	assert_true(sender.path->congestion.window_bytes >= 100 * 1472);
+	close_sender(&sender);
+}
+
+static void ack__does_not_take_back_what_a_missed_packet_has_cut(void **state)
+{
+	struct sender sender;
+	uint64_t first;
+
+	(void)state;
+	open_sender(&sender, 10 * CHUNK);
+	first = lose_first_of(&sender, 30);
+	dps_sent_forget_lost(&sender.path->sent, first); /* as after a while */
+	say(&sender, first + 1, first + 29, 0, 0, 0);
+	assert_int_equal(sender.path->sent.packets_lost, 0);
+	assert_true(sender.path->congestion.window_bytes < 100 * 1472);
+	close_sender(&sender);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +322,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ack__that_does_not_parse_is_counted_and_ignored),
 		cmocka_unit_test(ack__contiguous_alone_finishes_chunks),
 		cmocka_unit_test(ack__of_many_ranges_counts_each_packet_once),
+		cmocka_unit_test(ack__of_all_that_counted_as_lost_takes_the_cut_back),
+		cmocka_unit_test(ack__does_not_take_back_what_a_missed_packet_has_cut),
 	};
 
 	pair_seeds_from(argc, argv);
