@@ -117,6 +117,8 @@ static void tap(void *context, unsigned int direction, const uint8_t *bytes, uin
 	path = find_path(check, direction, header.connection_id);
 	if (path == NULL)
 		return;
+	if (path->is_untrusted)
+		return;
 	check_number(sim, path, direction, &header);
 	if (header.type == DPS_PACKET_DATA) {
 		check->data_packets++;
@@ -134,11 +136,14 @@ void dps_sim_check_init(struct dps_sim_check *check, struct dps_sim_link *link)
 }
 
 uint32_t dps_sim_check_add_path(struct dps_sim_check *check, uint64_t from_side_0,
-				uint64_t from_side_1)
+				uint64_t from_side_1, bool is_untrusted)
 {
 	struct dps_sim_check_path *path = &check->paths[check->paths_count % DPS_SIM_CHECK_PATHS];
 
-	*path = (struct dps_sim_check_path){ .connection_ids = { from_side_0, from_side_1 } };
+	*path = (struct dps_sim_check_path){
+		.connection_ids = { from_side_0, from_side_1 },
+		.is_untrusted = is_untrusted,
+	};
 	return check->paths_count++;
 }
 

@@ -5,6 +5,13 @@
 #include <dps/assert.h>
 #include <string.h>
 
+static bool is_taken(const struct dps_sim_way *way, const struct dps_sim_packet *packet)
+{
+	const struct dps_sim_link *link = way->link;
+
+	return link->gate != NULL && link->gate(link->gate_context, way == &link->ways[1], packet);
+}
+
 static void run_way(struct dps_sim_node *node, uint64_t now_ns)
 {
 	struct dps_sim_way *way = (struct dps_sim_way *)(void *)node;
@@ -19,7 +26,10 @@ static void run_way(struct dps_sim_node *node, uint64_t now_ns)
 		}
 		way->counters.delivered++;
 		way->counters.delivered_bytes += packet->length;
-		dps_sim_port_deliver(packet->to, packet);
+		if (is_taken(way, packet))
+			dps_sim_packet_give(&sim->packets, packet);
+		else
+			dps_sim_port_deliver(packet->to, packet);
 	}
 	dps_sim_wake(node, dps_sim_queue_next_at_ns(&way->flying));
 }

@@ -77,6 +77,13 @@ typedef bool dps_sim_filter(void *context, unsigned int direction, uint8_t *byte
 typedef void dps_sim_tap(void *context, unsigned int direction, const uint8_t *bytes,
 			 uint32_t length);
 
+/*
+ * Sees every datagram that is about to arrive, behind all that befalls it on the way; true takes
+ * it away. Borrows it.
+ */
+typedef bool dps_sim_gate(void *context, unsigned int direction,
+			  const struct dps_sim_packet *packet);
+
 /* Ports of side 0 send over ways[0] to ports of side 1, and back over ways[1]. */
 struct dps_sim_link {
 	struct dps_sim *sim;
@@ -87,6 +94,8 @@ struct dps_sim_link {
 	void *filter_context;
 	dps_sim_tap *tap; /* asked first; NULL for none */
 	void *tap_context;
+	dps_sim_gate *gate; /* NULL for none */
+	void *gate_context;
 };
 
 /* Both ways alike; ways[i].config may be changed at any time. Names are static, "to b", "to a". */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/sim/plan.h"
 #include "engine/bits.h"
+#include "tests/sim/attacker.h"
 #include <inttypes.h>
 
 enum {
@@ -335,6 +336,19 @@ static void draw_misfortunes(struct plan *plan, struct rig *rig)
 	}
 }
 
+/* All he can do, or one thing; from now and then to four packets for each honest one. */
+static void draw_attacker(struct plan *plan, struct rig *rig)
+{
+	uint32_t attacks = ATTACKS_ALL, attack = (uint32_t)between(plan, 0, ATTACKS_COUNT - 1);
+	uint32_t packets = (uint32_t)between(plan, 1, 4);
+
+	if (is_one_in(plan, 2))
+		attacks = 1U << attack;
+	if (attacks == 1U << ATTACK_REORDER)
+		packets = 0;
+	attacker_create(rig, attacks, packets, (uint32_t)between(plan, 1, 20));
+}
+
 struct rig *plan_create(uint64_t seed)
 {
 	struct plan plan = { .is_calm = false };
@@ -395,6 +409,8 @@ struct rig *plan_create(uint64_t seed)
 		draw_misfortunes(&plan, rig);
 	/* Drawn last: what a seed means otherwise does not depend on it. */
 	rig->is_sealed = rig->lies_one_in == 0 && !is_one_in(&plan, 3);
+	if (rig->is_sealed && !plan.is_calm && is_one_in(&plan, 2))
+		draw_attacker(&plan, rig);
 	return rig;
 }
 
@@ -446,6 +462,9 @@ void plan_print(const struct rig *rig, FILE *out)
 			host->port.config.rx_packets_max, host->host.config.stall_ppm,
 			host->disk.config.bytes_per_s);
 	}
+	if (rig->attacker != NULL)
+		fprintf(out, "  attacker: kinds %#x, %u packets for each %u\n",
+			rig->attacker->attacks, rig->attacker->packets, rig->attacker->honest);
 	for (unsigned int i = 0; i < rig->faults_count; i++)
 		fprintf(out, "  %s %u after %" PRIu64 " packets of data, for %" PRIu64 " ms\n",
 			fault_names[rig->faults[i].type], rig->faults[i].index,

@@ -2,6 +2,8 @@
 #include "tests/sim/rig.h"
 #include "drivers/sim/sim_content.h"
 #include "engine/bits.h"
+#include "tests/sim/attacker.h"
+#include "tests/sim/liar.h"
 #include "tests/sim/rig_internal.h"
 #include <dps/assert.h>
 #include <inttypes.h>
@@ -95,6 +97,8 @@ static bool filter(void *context, unsigned int direction, uint8_t *bytes, uint32
 
 	rig_watch_data(rig, direction, bytes, length);
 	rig_strike(rig);
+	if (rig->liar != NULL)
+		liar_see(rig->liar, direction, bytes, length);
 	if (dps_sim_drops_filter(&rig->drops, direction, bytes, length))
 		return true;
 	if (rig->lies_one_in > 0 && direction == 0 && (bytes[0] & 15) == DPS_PACKET_DATA &&
@@ -110,6 +114,7 @@ struct rig *rig_create(const struct rig_config *config)
 
 	DPS_ASSERT(rig != NULL);
 	rig->config = *config;
+	rig_forget_nonces(); /* of a run that did not end well */
 	dps_sim_init(&rig->sim, config->seed, config->start_ns);
 	rig->sim.packets.is_thin = config->is_thin;
 	rig->sim.trace.is_off = config->is_thin;
@@ -244,8 +249,10 @@ void rig_add_file(struct rig *rig, unsigned int index, uint64_t bytes, uint64_t 
 	}
 }
 
-static bool is_transfer_done(const struct rig_transfer *transfer)
+static bool is_transfer_done(const struct rig *rig, const struct rig_transfer *transfer)
 {
+	if (rig->paths[transfer->config.path].is_untrusted)
+		return true;
 	if (transfer->is_cancelled)
 		return transfer->is_closing[0] && transfer->is_closing[1];
 	return transfer->is_over;
@@ -254,7 +261,7 @@ static bool is_transfer_done(const struct rig_transfer *transfer)
 bool rig_is_done(const struct rig *rig)
 {
 	for (unsigned int i = 0; i < rig->transfers_count; i++)
-		if (!is_transfer_done(&rig->transfers[i]))
+		if (!is_transfer_done(rig, &rig->transfers[i]))
 			return false;
 	return true;
 }
@@ -363,7 +370,8 @@ void rig_finish(struct rig *rig)
 	for (unsigned int i = 0; i < rig->hosts_count && !dps_sim_has_failed(sim); i++)
 		check_host(rig, &rig->hosts[i]);
 	for (unsigned int i = 0; i < rig->transfers_count; i++)
-		if (!dps_sim_has_failed(sim))
+		if (!dps_sim_has_failed(sim) &&
+		    !rig->paths[rig->transfers[i].config.path].is_untrusted)
 			check_transfer(rig, &rig->transfers[i]);
 }
 
@@ -372,6 +380,7 @@ void rig_destroy(struct rig *rig)
 	struct rig_message *message;
 
 	rig_forget_nonces();
+	attacker_destroy(rig->attacker);
 	for (unsigned int i = 0; i < rig->hosts_count; i++) {
 		struct rig_host *host = &rig->hosts[i];
 

@@ -75,6 +75,7 @@ struct rig_path {
 	bool is_dialing;
 	uint32_t dials;
 	uint64_t back_at_ns; /* the connection; 0 once data flows */
+	bool is_untrusted;   /* an end of it lies: nothing is asked of its transfers */
 };
 
 struct rig_file {
@@ -265,7 +266,9 @@ struct rig {
 	void *step_context;
 	uint32_t lies_one_in; /* of data from side 0: a wrong byte, well sealed; 0 for none */
 	uint64_t lies_count;
-	bool is_sealed; /* paths have keys (rig_seal.c); then there are no lies */
+	bool is_sealed;		   /* paths have keys (rig_seal.c); then there are no lies */
+	struct attacker *attacker; /* on the way (attacker.h); owned; NULL for none */
+	struct liar *liar;	   /* with keys (liar.h); NULL for none */
 };
 
 /* The world and its link; then hosts, paths, transfers and files are added, and it runs. */
@@ -276,6 +279,9 @@ void rig_add_rooms(struct rig_host *host, struct dps_lane_config *lane);
 /* Of an end of a path, for the connection that it is opened on; NULL in a clear world. */
 struct dps_seal *rig_make_seal(const struct rig *rig, const struct rig_path *path,
 			       unsigned int end);
+/* Seals what an end of a path has sent once more, after it was changed: no honest lane does. */
+void rig_seal_again(const struct rig *rig, const struct rig_path *path, unsigned int end,
+		    uint8_t *bytes, uint32_t length);
 /* How often something was sealed with a key in this run, each time under another nonce. */
 size_t rig_nonces_count(void);
 void rig_forget_nonces(void);

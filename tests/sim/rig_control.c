@@ -140,7 +140,8 @@ static void advance_path(struct rig *rig, struct rig_path *path)
 	if (!path->is_asked && rig_reserve_path(rig, path, 0) && rig_reserve_path(rig, path, 1)) {
 		path->is_asked = true;
 		/* An end's packets carry the id that the other chose. */
-		path->check = dps_sim_check_add_path(&rig->check, path->ids[1], path->ids[0]);
+		path->check = dps_sim_check_add_path(&rig->check, path->ids[1], path->ids[0],
+						     path->is_untrusted);
 		rig_open_path(rig, path, 0);
 		rig_open_path(rig, path, 1);
 	}

@@ -189,6 +189,8 @@ void rig_watch_data(struct rig *rig, unsigned int direction, const uint8_t *byte
 		if (path->back_at_ns != 0 && rig->delays_count < RIG_DELAYS)
 			rig->delays_ns[rig->delays_count++] = rig->sim.now_ns - path->back_at_ns;
 		path->back_at_ns = 0;
+		if (path->is_untrusted)
+			continue;
 		for (unsigned int j = 0; j < rig->transfers_count; j++)
 			if (rig->transfers[j].config.path == i &&
 			    rig->transfers[j].config.sender == direction &&

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Attacker: someone on the way of a world's packets, at its far end. He sees each, keeps some for
+ * as long as the world lasts, and puts as many of his own as he likes ahead of the one he has just
+ * seen, under any address. He has no key. What he takes away he gives back a little later: who cuts
+ * the way needs no craft, and is met by the link's faults.
+ *
+ * Owner: the world.
+ */
+#pragma once
+#include "tests/sim/rig.h"
+
+enum attack {
+	ATTACK_FLIP,	 /* a packet with some bits changed, ahead of it */
+	ATTACK_TRUNCATE, /* one that lost its end, or has more of it */
+	ATTACK_FORGE,	 /* data under the next numbers, well placed, with other bytes */
+	ATTACK_REPLAY,	 /* what was sent before: just now, long ago, in another epoch */
+	ATTACK_REORDER,	 /* holds one in fifty back */
+	ATTACK_SPLICE,	 /* parts of two packets: of other channels, paths, directions, epochs */
+	ATTACK_ACK,	 /* acknowledges what was not sent */
+	ATTACK_CREDIT,	 /* gives credit that nobody gave, and says that all is stored */
+	ATTACK_SPOOF,	 /* a packet as it is, from an address that nobody told */
+	ATTACK_RESET,	 /* closes paths */
+	ATTACK_GARBAGE,	 /* any bytes */
+	ATTACKS_COUNT,
+};
+
+#define ATTACKS_ALL ((1U << ATTACKS_COUNT) - 1)
+
+enum { ATTACKER_KEPT = 128, ATTACKER_HELD = 64 };
+
+struct attacker_packet {
+	uint8_t *bytes;
+	uint32_t length;
+	unsigned int direction;
+	struct dps_address from;
+	struct dps_sim_port *to; /* NULL: this one holds nothing back */
+	struct attacker *attacker;
+};
+
+struct attacker {
+	struct rig *rig;
+	struct dps_random random; /* of his own: the world's luck does not depend on him */
+	uint32_t attacks;	  /* bits by enum attack */
+	uint32_t packets;	  /* so many of his ... */
+	uint32_t honest;	  /* ... for so many honest ones */
+	uint32_t owed;		  /* of his, in parts of `honest` */
+	struct attacker_packet kept[ATTACKER_KEPT];
+	unsigned int kept_count;
+	struct attacker_packet held[ATTACKER_HELD];
+	uint64_t honest_count;
+	uint64_t counts[ATTACKS_COUNT];
+};
+
+/* Attacks the world from now until its end: so many packets of his for so many honest ones. */
+struct attacker *attacker_create(struct rig *rig, uint32_t attacks, uint32_t packets,
+				 uint32_t honest);
+
+/* Nothing for NULL. The rig does it when it is destroyed. */
+void attacker_destroy(struct attacker *attacker);
