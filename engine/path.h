@@ -90,6 +90,7 @@ struct dps_path {
 	uint64_t alone_at_ns; /* while is_alone: since when */
 	uint64_t last_sent_ns;
 	uint64_t last_data_sent_ns; /* DPS_NEVER_NS before the first */
+	uint64_t bad_seals_count;
 
 	struct dps_sent sent;
 	struct dps_loss loss;

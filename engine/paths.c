@@ -102,6 +102,7 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 	set_sizes(path, path->config.datagram_bytes);
 	path->opened_at_ns = path->last_received_ns = path->last_sent_ns = now_ns;
 	path->last_data_sent_ns = DPS_NEVER_NS;
+	path->bad_seals_count = 0;
 	path->is_alone = path->is_alone_until_heard = false;
 	/* lay_out() left the memory here; sent.packets stays at its start. */
 	dps_sent_init(&path->sent, path->sent.packets, engine->limits.sent_packets, 0);
@@ -182,6 +183,16 @@ void dps_path_lose(struct dps_engine *engine, struct dps_path *path, uint32_t re
 					      .path = path->index,
 					      .error = (int32_t)reason,
 				      });
+}
+
+void dps_path_on_bad_seal(struct dps_engine *engine, struct dps_path *path)
+{
+	engine->counters.dropped_seal++;
+	if (!path->config.is_sealed || ++path->bad_seals_count < DPS_BAD_SEALS_MAX)
+		return;
+	if (dps_run_has_more(&engine->run))
+		dps_run_count(engine); /* what was good before it */
+	dps_path_lose(engine, path, DPS_CLOSE_PROTOCOL);
 }
 
 void dps_engine_close_path(struct dps_engine *engine, uint32_t index, uint32_t reason,

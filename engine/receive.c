@@ -192,7 +192,7 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	/* Where one came that is not worth its place, the next is opened before it is given one. */
 	engine->is_wary = !is_good;
 	if (!is_good) {
-		engine->counters.dropped_seal++;
+		dps_path_on_bad_seal(engine, &engine->paths[placement->path]);
 		return;
 	}
 	path = &engine->paths[placement->path];

@@ -98,29 +98,35 @@ unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_in
 	return place(run, incoming, count, placed);
 }
 
+/* So many more packets of the run were good. */
+static void go_on(struct dps_engine *engine, const uint8_t *newest, unsigned int count)
+{
+	struct dps_run *run = &engine->run;
+
+	if (!run->has_slot)
+		dps_chunk_take_slot(engine, &engine->chunks.items[run->chunk]);
+	run->has_slot = true;
+	run->newest_sent_at_us = dps_load_be32(newest + 4);
+	run->newest_floor = dps_load_be32(newest + 32);
+	run->is_asked |= (newest[1] & DPS_PACKET_ACK_NOW) != 0; /* none before it does */
+	run->next_number += count;
+	run->next_offset += (uint64_t)count * run->payload_bytes;
+	run->to += (size_t)count * run->payload_bytes;
+}
+
 /* Until the run is counted, nothing but the run knows of them. */
 void dps_engine_commit_run(struct dps_engine *engine, const struct dps_run_placement *placed,
 			   unsigned int good_count)
 {
 	struct dps_run *run = &engine->run;
 	bool is_all = good_count == placed->count;
-	const uint8_t *newest;
 
 	DPS_ASSERT(good_count <= placed->count && placed->packet_number == run->next_number);
 	engine->counters.received_packets += good_count + !is_all;
-	engine->counters.dropped_seal += !is_all;
-	if (good_count == 0)
-		return;
-	if (!run->has_slot)
-		dps_chunk_take_slot(engine, &engine->chunks.items[run->chunk]);
-	run->has_slot = true;
-	newest = placed->headers[good_count - 1];
-	run->newest_sent_at_us = dps_load_be32(newest + 4);
-	run->newest_floor = dps_load_be32(newest + 32);
-	run->is_asked |= (newest[1] & DPS_PACKET_ACK_NOW) != 0; /* none before it does */
-	run->next_number += good_count;
-	run->next_offset += (uint64_t)good_count * run->payload_bytes;
-	run->to += (size_t)good_count * run->payload_bytes;
+	if (good_count > 0)
+		go_on(engine, placed->headers[good_count - 1], good_count);
+	if (!is_all)
+		dps_path_on_bad_seal(engine, &engine->paths[run->path]);
 }
 
 /* How the header of a packet like this one begins that asks for nothing. */

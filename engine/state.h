@@ -95,6 +95,8 @@ static inline uint64_t dps_chunk_base(const struct dps_engine *engine, uint64_t 
 /* The path has something to emit, or its deadline may have moved. */
 void dps_path_touch(struct dps_engine *engine, struct dps_path *path);
 /* Ends a path from within: an event says why. */
+/* A packet of the path was damaged or forged: one of DPS_BAD_SEALS_MAX. */
+void dps_path_on_bad_seal(struct dps_engine *engine, struct dps_path *path);
 void dps_path_lose(struct dps_engine *engine, struct dps_path *path, uint32_t reason);
 /* A probe of this size was acknowledged: data may flow. */
 void dps_path_validate(struct dps_engine *engine, struct dps_path *path, uint32_t datagram_bytes);

@@ -55,7 +55,7 @@ const char *dps_collect_explain_loss(uint32_t reason)
 	case DPS_CLOSE_LOSS:
 		return "too many packets were lost at the rate that was asked for";
 	case DPS_CLOSE_PROTOCOL:
-		return "the exporter says that packets broke the protocol";
+		return "packets over the data path broke the protocol";
 	case DPS_CLOSE_DONE:
 	case DPS_CLOSE_CANCELLED:
 	case DPS_CLOSE_SHUTDOWN:

@@ -250,6 +250,7 @@ int dps_node_start(struct dps_node **made, const struct dps_options *options,
 	}
 	dps_stripes_init(&node->stripes, &stripes_ops, node, node->chunk_bytes);
 	dps_loop_set_wake(&node->loop, on_wake, node);
+	dps_node_add_alarm(node);
 	*made = node;
 	return 0;
 

@@ -4,6 +4,7 @@
 #include "apps/dpdk-streamd/node.h"
 #include "apps/dpdk-streamd/node_lane.h"
 #include "apps/dpdk-streamd/node_port.h"
+#include "apps/dpdk-streamd/seal_alarm.h"
 #include "apps/dpdk-streamd/statistics.h"
 #include "apps/dpdk-streamd/stripes.h"
 
@@ -23,7 +24,14 @@ struct dps_node {
 	struct dps_statistics_file statistics; /* --stats-file */
 	struct dps_loop_timer statistics_timer;
 	uint64_t statistics_at_ns;
+
+	struct dps_seal_alarm alarm;
+	struct dps_loop_timer alarm_timer;
+	uint64_t alarm_at_ns;
 };
+
+/* From now on the log tells of packets that do not open. */
+void dps_node_add_alarm(struct dps_node *node);
 
 /* To the lane that the command's path or channel is of, striped or not. */
 void dps_node_command_one(struct dps_node *node, const struct dps_lane_command *command);

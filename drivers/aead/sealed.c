@@ -10,8 +10,6 @@ enum {
 	BURST = DPS_EMIT_PACKETS_MAX,
 };
 
-#define FAILURES_MAX (UINT64_C(1) << 36)
-
 struct dps_sealed {
 	struct dps_seal seal;
 	const struct dps_aead *aead;
@@ -146,7 +144,7 @@ static bool open(struct dps_seal *seal, uint64_t packet_number,
 	struct dps_aead_packet packet;
 
 	DPS_ASSERT(to || bytes == 0);
-	if (!key || sealed->failures >= FAILURES_MAX)
+	if (!key || sealed->failures >= DPS_BAD_SEALS_MAX)
 		return false;
 	describe_received(&packet, key, packet_number, header, tag, to, from, (uint32_t)bytes);
 	return open_packets(sealed, key, &packet, 1) == 1;
@@ -163,7 +161,7 @@ static unsigned int open_phase(struct dps_sealed *sealed, const struct dps_run_p
 	uint8_t *to = run->to + (size_t)first * payload_bytes;
 	struct dps_aead_packet packets[DPS_RUN_PACKETS_MAX];
 
-	if (!key || sealed->failures >= FAILURES_MAX)
+	if (!key || sealed->failures >= DPS_BAD_SEALS_MAX)
 		return 0;
 	of_phase = dps_wire_first_of_phase(key->phase + 1) - number;
 	*count = run->count - first < of_phase ? run->count - first : (unsigned int)of_phase;

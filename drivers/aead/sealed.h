@@ -18,8 +18,8 @@ struct dps_sealed_config {
  * number by themselves, in memory that is there from the start; on the way in only packets that
  * were authentic move them, so a forger moves nothing and costs no derivation.
  *
- * After 2^36 forged packets it opens nothing any more: far below what AES-GCM bears, and the path
- * is lost, and a resume has new keys.
+ * After DPS_BAD_SEALS_MAX forged packets it opens nothing any more: far below what AES-GCM bears;
+ * the engine has lost the path by then, and a resume has new keys.
  *
  * Owner: the lane of the path, after it was made.
  */

@@ -40,6 +40,12 @@ struct dps_path_config {
 	uint64_t silence_ns;	   /* nothing arrives for so long: the path is lost */
 };
 
+/*
+ * So many packets of a sealed path that do not open lose it, with DPS_CLOSE_PROTOCOL: far fewer
+ * attempts than a forger needs for a chance that counts (RFC 9001 section 6.6), and new keys.
+ */
+#define DPS_BAD_SEALS_MAX (UINT64_C(1) << 36)
+
 /* A connection id that no open path has; give it to the peer, then open the path with its index. */
 int dps_engine_reserve_path(struct dps_engine *engine, uint64_t *connection_id);
 
@@ -319,14 +325,14 @@ struct dps_engine_counters {
 	uint64_t dropped_version;
 	uint64_t dropped_type;	     /* a type we do not know */
 	uint64_t dropped_connection; /* no path has this connection id */
-	uint64_t dropped_seal;
-	uint64_t dropped_channel; /* a channel that is not open */
-	uint64_t dropped_credit;  /* beyond the credit given */
-	uint64_t dropped_layout;  /* crosses a chunk or a file, or lies in padding */
-	uint64_t dropped_body;	  /* sealed well, but its body does not parse */
-	uint64_t anomalies;	  /* acknowledged what was not sent, offsets past what was posted */
-	uint64_t data_packets;	  /* sent, first time and again */
-	uint64_t data_bytes;	  /* payload of those */
+	uint64_t dropped_seal;	     /* a packet of an open path, damaged or forged */
+	uint64_t dropped_channel;    /* a channel that is not open */
+	uint64_t dropped_credit;     /* beyond the credit given */
+	uint64_t dropped_layout;     /* crosses a chunk or a file, or lies in padding */
+	uint64_t dropped_body;	     /* sealed well, but its body does not parse */
+	uint64_t anomalies;    /* acknowledged what was not sent, offsets past what was posted */
+	uint64_t data_packets; /* sent, first time and again */
+	uint64_t data_bytes;   /* payload of those */
 	uint64_t retransmitted_packets;
 	uint64_t retransmitted_bytes;
 	uint64_t lost_packets;	   /* declared lost */

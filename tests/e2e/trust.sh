@@ -180,6 +180,17 @@ ciphers_are_agreed_on() {
 	says 2 "aes-128-gcm or aes-256-gcm" "$streamd" export --to "$control" --port udp --cipher rot13 x
 }
 
+# What does not open is dropped and comes again, and somebody hears of it.
+forgeries_are_told() {
+	prepare_two
+	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
+	head -c 3000000 /dev/urandom >"$scratch/x.pcap"
+	start_collector --impair corrupt=0.05,seed=1
+	stored
+	wait_for 10 grep -q "warning lane: [0-9]* packets were forged, or damaged" "$scratch/collector.err" ||
+		fail_with "the collector does not tell of packets that did not open"
+}
+
 # tapped OPTION...: what went over the wire while a file was moved, in tap.pcap.
 tapped() {
 	rm -rf "$scratch/tap"
@@ -214,5 +225,6 @@ run_case one_user_needs_nothing
 run_case strangers
 run_case flood
 run_case ciphers_are_agreed_on
+run_case forgeries_are_told
 run_case nothing_is_readable
 finish_cases

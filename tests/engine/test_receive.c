@@ -173,6 +173,28 @@ static void place__after_a_bad_packet_opens_in_scratch(void **state)
 	close_receiver(&receiver);
 }
 
+static void seal__bad_ones_without_end_lose_a_path_that_has_keys(void **state)
+{
+	struct receiver receiver;
+
+	(void)state;
+	for (unsigned int is_sealed = 0; is_sealed < 2; is_sealed++) {
+		open_receiver(&receiver, 3000);
+		receiver.path->config.is_sealed = is_sealed;
+		receiver.path->bad_seals_count = DPS_BAD_SEALS_MAX - 2;
+		give_data(&receiver, 0, 1000, 0, NULL, 0, true);
+		give_data(&receiver, 1000, 1000, 0, NULL, 0, false);
+		pair_run_for(&receiver.pair, DPS_NS_PER_MS);
+		assert_false(receiver.pair.sides[1].is_lost);
+		give_data(&receiver, 1000, 1000, 0, NULL, 0, false);
+		pair_run_for(&receiver.pair, DPS_NS_PER_MS);
+		assert_int_equal(receiver.pair.sides[1].is_lost, is_sealed);
+		if (is_sealed)
+			assert_int_equal(receiver.pair.sides[1].lost_reason, DPS_CLOSE_PROTOCOL);
+		close_receiver(&receiver);
+	}
+}
+
 static void place__refuses_what_breaks_the_layout(void **state)
 {
 	struct receiver receiver;
@@ -300,6 +322,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(fin__is_acknowledged_at_the_end_of_the_burst),
 		cmocka_unit_test(seal__a_bad_packet_leaves_no_trace),
 		cmocka_unit_test(place__after_a_bad_packet_opens_in_scratch),
+		cmocka_unit_test(seal__bad_ones_without_end_lose_a_path_that_has_keys),
 		cmocka_unit_test(place__refuses_what_breaks_the_layout),
 		cmocka_unit_test(place__refuses_numbers_that_came_before),
 		cmocka_unit_test(numbers__of_more_gaps_than_are_kept_the_oldest_go),

@@ -50,6 +50,26 @@ static void burst__counts_no_bad_packet_and_goes_on_behind_it(void **state)
 	close_receiver(&receiver);
 }
 
+static void burst__is_counted_when_a_bad_packet_loses_the_path(void **state)
+{
+	struct receiver receiver;
+
+	(void)state;
+	open_receiver(&receiver, 20000);
+	receiver.path->config.is_sealed = true;
+	receiver.path->bad_seals_count = DPS_BAD_SEALS_MAX - 1;
+	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
+	give_row(&receiver, 0, 3);
+	give_data(&receiver, 3000, 1000, 0, NULL, 0, false);
+	assert_false(give_data(&receiver, 3000, 1000, 0, NULL, 0, true));
+	dps_engine_end_burst(receiver.engine);
+	assert_int_equal(pair_counters(&receiver.pair, 1).data_packets_received, 3);
+	assert_int_equal(pair_counters(&receiver.pair, 1).dropped_connection, 1);
+	pair_run_for(&receiver.pair, DPS_NS_PER_MS);
+	assert_true(receiver.pair.sides[1].is_lost);
+	close_receiver(&receiver);
+}
+
 static void burst__never_writes_where_bytes_were_received(void **state)
 {
 	struct receiver receiver;
@@ -465,6 +485,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(burst__is_counted_at_its_end),
 		cmocka_unit_test(burst__counts_no_bad_packet_and_goes_on_behind_it),
+		cmocka_unit_test(burst__is_counted_when_a_bad_packet_loses_the_path),
 		cmocka_unit_test(burst__never_writes_where_bytes_were_received),
 		cmocka_unit_test(run__goes_on_in_the_next_burst),
 		cmocka_unit_test(run__ends_with_what_happens_to_its_chunk),
