@@ -33,6 +33,8 @@ void dps_emit_finish(struct dps_path *path, struct dps_outgoing *out, struct dps
 	else
 		dps_sent_remove(&path->sent, header->packet_number);
 	path->last_sent_ns = now_ns;
+	if (!path->proof.is_there && header->type != DPS_PACKET_PROBE)
+		path->proof.sent_bytes += sent->wire_bytes;
 	out->packet_number = header->packet_number;
 	out->path = path->index;
 	out->remote = path->config.remote;

@@ -80,6 +80,11 @@ unsigned int dps_emit_ack(struct dps_engine *engine, struct dps_path *path,
 	    path->state < DPS_PATH_PROBING || path->state == DPS_PATH_CLOSING ||
 	    !dps_sent_has_room(&path->sent))
 		return 0;
+	if (!dps_proof_may_send(path, DPS_ENVELOPE_BYTES + DPS_WIRE_ACK_BYTES_MAX)) {
+		owed->is_now = false; /* the next packet asks again */
+		owed->at_ns = DPS_NEVER_NS;
+		return 0;
+	}
 	ack->largest = owed->largest_number;
 	ack->ack_delay_us =
 		(uint32_t)dps_min_u64((now_ns - owed->largest_at_ns) / DPS_NS_PER_US, UINT32_MAX);

@@ -14,7 +14,7 @@ enum {
 static void emit_probe(struct dps_engine *engine, struct dps_path *path, struct dps_outgoing *out,
 		       uint8_t type, uint32_t channel, uint32_t padded_bytes, uint64_t now_ns)
 {
-	struct dps_probe probe = { 0 };
+	struct dps_probe probe = { .answer = path->proof.answer };
 	struct dps_header header = {
 		.type = type,
 		.flags = DPS_PACKET_ACK_NOW,
@@ -26,6 +26,9 @@ static void emit_probe(struct dps_engine *engine, struct dps_path *path, struct 
 	if (path->is_astray_owed)
 		header.flags |= DPS_PACKET_ASTRAY;
 	path->is_astray_owed = false;
+	path->proof.answer = 0;
+	if (path->state == DPS_PATH_PROBING && type == DPS_PACKET_PROBE && !path->proof.is_there)
+		probe.challenge = path->config.challenge;
 	if (dps_rtt_is_measured(&path->rtt))
 		probe.smoothed_rtt_us = (uint32_t)dps_clamp_u64(
 			path->rtt.smoothed_ns / DPS_NS_PER_US, 1, UINT32_MAX);
@@ -77,7 +80,7 @@ static unsigned int emit_path_probe(struct dps_engine *engine, struct dps_path *
 	uint64_t interval_ms;
 	bool is_small;
 
-	if (path->is_validated_small &&
+	if (path->proof.is_there && path->proof.is_base_acked &&
 	    now_ns >= path->opened_at_ns + NARROW_AFTER_MS * DPS_NS_PER_MS) {
 		dps_path_validate(engine, path, DPS_PATH_BASE_DATAGRAM_BYTES);
 		return 0;
@@ -95,6 +98,19 @@ static unsigned int emit_path_probe(struct dps_engine *engine, struct dps_path *
 	return 1;
 }
 
+/* The peer waits for it as we do for its: not with the next probe, nor as large. */
+static unsigned int emit_answer(struct dps_engine *engine, struct dps_path *path,
+				struct dps_outgoing *out, uint64_t now_ns)
+{
+	if (!dps_sent_has_room(&path->sent) ||
+	    !dps_proof_may_send(path, DPS_ENVELOPE_BYTES + DPS_WIRE_PROBE_BYTES)) {
+		path->proof.answer = 0; /* it is asked again */
+		return 0;
+	}
+	emit_probe(engine, path, out, DPS_PACKET_PING, 0, 0, now_ns);
+	return 1;
+}
+
 unsigned int dps_emit_control(struct dps_engine *engine, struct dps_path *path,
 			      struct dps_outgoing *out, unsigned int room, uint64_t now_ns)
 {
@@ -105,6 +121,8 @@ unsigned int dps_emit_control(struct dps_engine *engine, struct dps_path *path,
 		return 0;
 	if (path->state == DPS_PATH_CLOSING)
 		return emit_close(engine, path, out, now_ns);
+	if (path->state == DPS_PATH_PROBING && path->proof.answer != 0)
+		return emit_answer(engine, path, out, now_ns);
 	if (path->state == DPS_PATH_PROBING)
 		return emit_path_probe(engine, path, out, now_ns);
 	if (path->state != DPS_PATH_OPEN || !dps_sent_has_room(&path->sent))
@@ -118,7 +136,7 @@ unsigned int dps_emit_control(struct dps_engine *engine, struct dps_path *path,
 			   now_ns);
 		return 1;
 	}
-	if (path->is_ping_owed) {
+	if (path->is_ping_owed || path->proof.answer != 0) {
 		path->is_ping_owed = false;
 		emit_probe(engine, path, out, DPS_PACKET_PING, 0, 0, now_ns);
 		return 1;

@@ -65,6 +65,17 @@ struct dps_path_undo {
 	bool is_there;
 };
 
+/* What is known of the address that packets go to; see proof.c. */
+struct dps_path_proof {
+	bool is_there;	    /* our challenge was answered, or there is none */
+	bool is_full_acked; /* a probe of full size came through ... */
+	bool is_base_acked; /* ... or at least one of the base size */
+	uint64_t answer;    /* to the peer's challenge, owed; 0 for none */
+	/* Before it is there: what the peer sent, and what was sent to it beside probes. */
+	uint64_t received_bytes;
+	uint64_t sent_bytes;
+};
+
 /* Owner: the lane. */
 struct dps_path {
 	uint8_t state; /* enum dps_path_state_name */
@@ -72,7 +83,6 @@ struct dps_path {
 	bool is_ping_owed;
 	bool is_alone;		   /* the peer's control connection is lost */
 	bool is_alone_until_heard; /* it is back, and nothing came over this path since */
-	bool is_validated_small;   /* the base size came through, the full size has not */
 	bool resend_turn;	   /* alternate between repair and new data */
 	uint32_t index;
 	uint32_t next_touched;
@@ -92,6 +102,7 @@ struct dps_path {
 	uint64_t last_data_sent_ns; /* DPS_NEVER_NS before the first */
 	uint64_t bad_seals_count;
 
+	struct dps_path_proof proof;
 	struct dps_sent sent;
 	struct dps_loss loss;
 	struct dps_rtt rtt;

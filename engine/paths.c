@@ -125,7 +125,8 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 	path->blocked_at_ns = DPS_NEVER_NS;
 	path->grant_at_ns = DPS_NEVER_NS;
 	path->blocked_count = 0;
-	path->is_ping_owed = path->is_validated_small = path->resend_turn = false;
+	path->is_ping_owed = path->resend_turn = false;
+	dps_proof_init(path);
 	path->is_astray_owed = false;
 	path->astray_count = 0;
 	path->astray_at_ns = 0;

@@ -205,6 +205,8 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	     !dps_recv_data(engine, path, placement)))
 		return; /* as if it never came: it will come again */
 	dps_path_hear(path, now_ns);
+	if (!path->proof.is_there)
+		path->proof.received_bytes += DPS_ENVELOPE_BYTES + placement->payload_bytes;
 	note_packet(path, placement, now_ns);
 	dps_path_touch(engine, path);
 	switch (placement->type) {

@@ -78,17 +78,6 @@ static bool continues(const struct dps_engine *engine, const struct run *run,
 	       engine->channels[run->channel].extra_chunk == DPS_CHUNK_NONE;
 }
 
-static void on_probe_acked(struct dps_engine *engine, struct dps_path *path,
-			   const struct dps_sent_packet *packet)
-{
-	if (path->state != DPS_PATH_PROBING)
-		return;
-	if (packet->wire_bytes >= path->config.datagram_bytes)
-		dps_path_validate(engine, path, path->config.datagram_bytes);
-	else
-		path->is_validated_small = true;
-}
-
 /*
  * Takes what an ACK newly names of one word of numbers; a run may go on in the next. Packets that
  * were sent as a run, as most are, are taken as far as they are named without a gap.
@@ -119,7 +108,7 @@ static uint64_t on_word(struct dps_engine *engine, struct dps_path *path, uint64
 		if (packet.flags & DPS_SENT_DATA)
 			*run = run_of(&packet, number, count);
 		else if (packet.flags & DPS_SENT_PROBE)
-			on_probe_acked(engine, path, &packet);
+			dps_proof_on_acked(engine, path, packet.wire_bytes);
 	}
 	dps_sent_remove_bits(&path->sent, from, bits, wire_bytes);
 	return wire_bytes;

@@ -23,6 +23,7 @@ void dps_recv_probe(struct dps_engine *engine, struct dps_path *path,
 						       ACK_DELAY_MAX_US) *
 					 DPS_NS_PER_US;
 	path->ack.is_now = true;
+	dps_proof_on_probe(engine, path, &probe);
 	if (placement->flags & DPS_PACKET_ASTRAY)
 		engine->turn_path = path->index; /* of several one; the others ask again */
 	index = dps_channel_table_find(&engine->table, engine->channels, path->index, false,

@@ -109,6 +109,15 @@ static inline void dps_path_hear(struct dps_path *path, uint64_t now_ns)
 		path->is_alone = path->is_alone_until_heard = false;
 }
 
+/* ---- proof.c ---- */
+void dps_proof_init(struct dps_path *path);
+/* The peer has a probe or ping of ours, of so many bytes. */
+void dps_proof_on_acked(struct dps_engine *engine, struct dps_path *path, uint32_t wire_bytes);
+void dps_proof_on_probe(struct dps_engine *engine, struct dps_path *path,
+			const struct dps_probe *probe);
+/* Whether a packet that is no probe may go where nobody has proved to be: thrice what came. */
+bool dps_proof_may_send(const struct dps_path *path, uint32_t bytes);
+
 /* ---- channels.c ---- */
 /* A sender may have something to send. */
 void dps_channel_sendable(struct dps_engine *engine, struct dps_channel *channel);

@@ -5,7 +5,6 @@
 #include <errno.h>
 
 enum {
-	PROBE_BYTES = 8,
 	CLOSE_BYTES = 4,
 	OPTIONS_HEAD_BYTES = 2, /* length of the chain */
 	OPTION_HEAD_BYTES = 2,	/* type and length of the value */
@@ -64,18 +63,22 @@ uint64_t dps_header_floor(const struct dps_header *header)
 
 size_t dps_probe_encode(const struct dps_probe *probe, uint8_t *bytes, size_t room)
 {
-	DPS_ASSERT(room >= PROBE_BYTES);
+	DPS_ASSERT(room >= DPS_WIRE_PROBE_BYTES);
 	dps_store_be32(bytes, probe->smoothed_rtt_us);
 	dps_store_be32(bytes + 4, probe->flags);
-	return PROBE_BYTES;
+	dps_store_be64(bytes + 8, probe->challenge);
+	dps_store_be64(bytes + 16, probe->answer);
+	return DPS_WIRE_PROBE_BYTES;
 }
 
 int dps_probe_decode(const uint8_t *bytes, size_t length, struct dps_probe *probe)
 {
-	if (length < PROBE_BYTES)
+	if (length < DPS_WIRE_PROBE_BYTES)
 		return -EBADMSG;
 	probe->smoothed_rtt_us = dps_load_be32(bytes);
 	probe->flags = dps_load_be32(bytes + 4);
+	probe->challenge = dps_load_be64(bytes + 8);
+	probe->answer = dps_load_be64(bytes + 16);
 	return 0;
 }
 

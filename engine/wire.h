@@ -12,6 +12,7 @@ enum dps_wire_limits {
 	DPS_WIRE_RANGES_MAX = 64,   /* in one ACK */
 	DPS_WIRE_CHANNELS_MAX = 16, /* in one ACK */
 	DPS_WIRE_ACK_BYTES_MAX = 40 + DPS_WIRE_RANGES_MAX * 8 + DPS_WIRE_CHANNELS_MAX * 32,
+	DPS_WIRE_PROBE_BYTES = 24,
 	DPS_WIRE_BODY_BYTES_MAX =
 		1152, /* of every packet that is not DATA, padding of a probe aside */
 };
@@ -124,9 +125,12 @@ int dps_ack_decode(const uint8_t *bytes, size_t length, struct dps_ack *ack);
 struct dps_probe {
 	uint32_t smoothed_rtt_us; /* the sender's, 0 when not measured: sets the peer's ACK delay */
 	uint32_t flags;		  /* reserved, zero */
+	uint64_t challenge;	  /* to be sent back; 0 for none */
+	uint64_t answer;	  /* the peer's challenge; 0 for none */
 };
 
-/* At least 8 bytes of room. Decoding fails with -EBADMSG on fewer bytes than the body has. */
+/* At least DPS_WIRE_PROBE_BYTES of room. Decoding fails with -EBADMSG on fewer bytes than the body
+ * has. */
 size_t dps_probe_encode(const struct dps_probe *probe, uint8_t *bytes, size_t room);
 int dps_probe_decode(const uint8_t *bytes, size_t length, struct dps_probe *probe);
 

@@ -78,6 +78,8 @@ local field = {
 	contiguous = ProtoField.uint64("dps.ack.contiguous", "Contiguous"),
 	stored = ProtoField.uint64("dps.ack.stored", "Stored"),
 	smoothed_rtt = ProtoField.uint32("dps.probe.smoothed_rtt", "Smoothed RTT (us)"),
+	challenge = ProtoField.uint64("dps.probe.challenge", "Challenge", base.HEX),
+	answer = ProtoField.uint64("dps.probe.answer", "Answer", base.HEX),
 	padding = ProtoField.bytes("dps.padding", "Padding"),
 	reason = ProtoField.uint32("dps.close.reason", "Reason", base.DEC, reasons),
 }
@@ -309,13 +311,15 @@ local function show_ack(tvb, at, stop, tree)
 end
 
 local function show_probe(tvb, at, stop, tree)
-	if stop - at < 8 then
+	if stop - at < 24 then
 		return nil
 	end
 	tree:add(field.smoothed_rtt, tvb(at, 4))
 	tree:add(field.reserved, tvb(at + 4, 4))
-	if stop - at > 8 then
-		tree:add(field.padding, tvb(at + 8, stop - at - 8))
+	tree:add(field.challenge, tvb(at + 8, 8))
+	tree:add(field.answer, tvb(at + 16, 8))
+	if stop - at > 24 then
+		tree:add(field.padding, tvb(at + 24, stop - at - 24))
 	end
 	return ("%u bytes"):format(stop)
 end

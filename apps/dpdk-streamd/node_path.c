@@ -7,6 +7,7 @@
 #include "drivers/udp/sockaddr.h"
 #include <dps/assert.h>
 #include <errno.h>
+#include <sys/random.h>
 
 enum {
 	SHARED_CORE_PROBE_FLOOR_MS = 5,
@@ -174,6 +175,18 @@ static uint64_t silence_ns(const struct dps_options *options)
 	return options->reconnect_timeout_ns < max_ns ? options->reconnect_timeout_ns : max_ns;
 }
 
+/* What a peer has to have received to know it. */
+static uint64_t make_challenge(void)
+{
+	uint64_t challenge = 0;
+
+	/* Of eight bytes it never gives fewer, and waits until there are any. */
+	while (challenge == 0)
+		if (getrandom(&challenge, sizeof(challenge), 0) != sizeof(challenge))
+			challenge = 0;
+	return challenge;
+}
+
 /* One of so many; the rate that was asked for is that of all. */
 static void open_one(struct dps_node *node, uint32_t path, uint32_t paths_count,
 		     const struct dps_message_way *way, const struct dps_message_hello *hello,
@@ -201,6 +214,7 @@ static void open_one(struct dps_node *node, uint32_t path, uint32_t paths_count,
 		.remote_connection_id = way->connection_id,
 		.datagram_bytes = datagram_bytes(port_of(node, path), hello, address->family),
 		.congestion_mode = options->cc == DPS_CC_FIXED,
+		.challenge = make_challenge(),
 		.rate_bytes_per_s = options->rate_bits_per_s
 					    ? options->rate_bits_per_s / 8 / paths_count
 					    : UINT64_MAX,

@@ -35,6 +35,12 @@ struct dps_path_config {
 	uint8_t congestion_mode; /* enum dps_congestion_mode of engine/congestion.h: 0 fair, 1 fixed
 				  */
 	bool is_sealed; /* packets are authenticated: lies close the epoch, not just count */
+	/*
+	 * Not to be guessed by anyone, the peer included: no data goes to the remote before this
+	 * came back from the peer, and beside probes no more than thrice what came from it. 0: the
+	 * remote is known to be the peer.
+	 */
+	uint64_t challenge;
 	uint64_t rate_bytes_per_s; /* ceiling, or the rate of fixed; UINT64_MAX for none */
 	uint64_t probe_floor_ns;   /* least probe timeout: 1 ms on isolated cores, 5 ms on shared */
 	uint64_t silence_ns;	   /* nothing arrives for so long: the path is lost */

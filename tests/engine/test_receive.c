@@ -72,7 +72,7 @@ static void options__are_judged_after_the_seal_and_the_layout_after_them(void **
 
 static void options__stand_in_front_of_small_packets_too(void **state)
 {
-	uint8_t payload[sizeof(options_known) + 8] = { 0 };
+	uint8_t payload[sizeof(options_known) + DPS_WIRE_PROBE_BYTES] = { 0 };
 	struct receiver receiver;
 	struct dps_header header = { .type = DPS_PACKET_PING,
 				     .flags = DPS_PACKET_OPTIONS,

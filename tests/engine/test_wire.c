@@ -234,8 +234,14 @@ static void header_floor__is_zero_when_no_candidate_fits(void **state)
 
 static void probe__has_the_documented_bytes_and_ignores_its_padding(void **state)
 {
-	static const uint8_t golden[] = { 0x00, 0x01, 0x86, 0xa0, 0x0a, 0x0b, 0x0c, 0x0d };
-	struct dps_probe probe = { .smoothed_rtt_us = 100000, .flags = 0x0a0b0c0d };
+	static const uint8_t golden[] = {
+		0x00, 0x01, 0x86, 0xa0, 0x0a, 0x0b, 0x0c, 0x0d, 0x11, 0x22, 0x33, 0x44,
+		0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x01,
+	};
+	struct dps_probe probe = { .smoothed_rtt_us = 100000,
+				   .flags = 0x0a0b0c0d,
+				   .challenge = 0x1122334455667788,
+				   .answer = 0x99aabbccddeeff01 };
 	struct dps_probe decoded;
 	uint8_t bytes[64];
 

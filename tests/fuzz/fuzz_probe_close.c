@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint8_t again[16];
+	uint8_t again[DPS_WIRE_PROBE_BYTES];
 	struct dps_probe probe;
 	struct dps_close close;
 	size_t length;

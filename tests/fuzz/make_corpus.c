@@ -104,7 +104,9 @@ static void write_acks(void)
 
 static void write_bodies(void)
 {
-	const struct dps_probe probe = { .smoothed_rtt_us = 100000 };
+	const struct dps_probe probe = { .smoothed_rtt_us = 100000,
+					 .challenge = 0x1122334455667788,
+					 .answer = 0x99aabbccddeeff01 };
 	const struct dps_close close = { .reason = DPS_CLOSE_SUPERSEDED };
 	uint8_t bytes[64] = { 0 };
 

@@ -76,6 +76,7 @@ struct rig_path {
 	uint32_t dials;
 	uint64_t back_at_ns; /* the connection; 0 once data flows */
 	bool is_untrusted;   /* an end of it lies: nothing is asked of its transfers */
+	const struct dps_address *claims[2]; /* what an end says its address is; NULL: the truth */
 };
 
 struct rig_file {

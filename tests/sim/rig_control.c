@@ -118,11 +118,13 @@ void rig_open_path(struct rig *rig, struct rig_path *path, unsigned int end)
 									ports[1]->mtu) -
 						  DATAGRAM_OVERHEAD,
 				.congestion_mode = rig->config.congestion_mode,
+				.challenge = ~path->ids[end] ^ rig->config.seed,
 				.rate_bytes_per_s = rig->config.rate_bytes_per_s,
 				.probe_floor_ns = rig->config.probe_floor_ns,
 				.silence_ns = rig->config.silence_ns,
 			},
-			.address = ports[!end]->local,
+			.address = path->claims[!end] != NULL ? *path->claims[!end]
+							      : ports[!end]->local,
 			.seal = rig_make_seal(rig, path, end),
 		},
 	};

@@ -108,6 +108,7 @@ void pair_open(struct pair *pair, const struct pair_options *options)
 			.remote = i,
 			.datagram_bytes = options->datagram_bytes,
 			.congestion_mode = options->congestion_mode,
+			.challenge = ~pair->sides[i].connection_id,
 			.rate_bytes_per_s = options->rate_bytes_per_s,
 			.probe_floor_ns = 5 * DPS_NS_PER_MS,
 			.silence_ns = options->silence_ns,

@@ -98,11 +98,12 @@ fields "$scratch/all.pcap" dps.ack.largest dps.ack.ect0 dps.ack.ect1 dps.ack.ce 
 	echo
 } | expect 'longest acknowledgement'
 
-fields "$scratch/all.pcap" dps.probe.smoothed_rtt dps.close.reason | sed -n 5,7p >"$scratch/got"
+fields "$scratch/all.pcap" dps.probe.smoothed_rtt dps.probe.challenge dps.probe.answer dps.close.reason |
+	sed -n 5,7p >"$scratch/got"
 expect 'probe, ping, close' <<'END'
-250|
-0|
-|7
+250|0x1122334455667788|0x0000000000000000|
+0|0x0000000000000000|0x1122334455667788|
+|||7
 END
 
 # The verdicts of the dissector, in the engine's words.

@@ -206,7 +206,7 @@ static size_t make_longest_ack(uint8_t *packet)
 static size_t make_probe(uint8_t *packet)
 {
 	struct dps_header header = { .type = DPS_PACKET_PROBE, .packet_number = 9, .channel = 3 };
-	const struct dps_probe probe = { .smoothed_rtt_us = 250 };
+	const struct dps_probe probe = { .smoothed_rtt_us = 250, .challenge = 0x1122334455667788 };
 	const size_t payload_bytes = 1172 - DPS_ENVELOPE_BYTES;
 
 	memset(packet + DPS_ENVELOPE_BYTES, 0, payload_bytes);
@@ -217,9 +217,10 @@ static size_t make_probe(uint8_t *packet)
 static size_t make_ping(uint8_t *packet)
 {
 	struct dps_header header = { .type = DPS_PACKET_PING, .packet_number = 10 };
-	const struct dps_probe probe = { .smoothed_rtt_us = 0 };
+	const struct dps_probe probe = { .answer = 0x1122334455667788 };
 
-	return finish(&header, packet, dps_probe_encode(&probe, packet + DPS_ENVELOPE_BYTES, 8));
+	return finish(&header, packet,
+		      dps_probe_encode(&probe, packet + DPS_ENVELOPE_BYTES, DPS_WIRE_PROBE_BYTES));
 }
 
 static size_t make_close(uint8_t *packet)
