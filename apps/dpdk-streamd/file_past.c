@@ -15,7 +15,7 @@ struct dps_piece_digests *dps_file_past_make_pieces(struct dps_manifest_file *fi
 {
 	struct dps_file_past *past = dps_file_past_of(file);
 	struct dps_piece_digests *pieces =
-		past ? aligned_alloc(alignof(*pieces), sizeof(*pieces)) : NULL;
+		past ? aligned_alloc(alignof(struct dps_piece_digests), sizeof(*pieces)) : NULL;
 
 	if (!pieces)
 		return NULL;

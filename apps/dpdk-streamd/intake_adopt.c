@@ -274,7 +274,8 @@ void dps_intake_drop_asked(struct dps_intake *intake)
 
 static struct dps_piece_digests *make_pieces(const struct dps_intake *intake, uint32_t index)
 {
-	struct dps_piece_digests *pieces = aligned_alloc(alignof(*pieces), sizeof(*pieces));
+	struct dps_piece_digests *pieces =
+		aligned_alloc(alignof(struct dps_piece_digests), sizeof(*pieces));
 
 	if (!pieces)
 		abort(); /* out of memory */

@@ -19,7 +19,8 @@ enum {
 static struct dps_intake_open *create_open(struct dps_intake *intake, uint32_t index)
 {
 	struct dps_manifest_file *file = &intake->manifest.files[index];
-	struct dps_intake_open *open = aligned_alloc(alignof(*open), sizeof(*open));
+	struct dps_intake_open *open =
+		aligned_alloc(alignof(struct dps_intake_open), sizeof(*open));
 
 	if (!open)
 		abort(); /* out of memory */
