@@ -117,8 +117,6 @@ static void tap(void *context, unsigned int direction, const uint8_t *bytes, uin
 	path = find_path(check, direction, header.connection_id);
 	if (path == NULL)
 		return;
-	if (path->is_untrusted)
-		return;
 	check_number(sim, path, direction, &header);
 	if (header.type == DPS_PACKET_DATA) {
 		check->data_packets++;
@@ -136,14 +134,11 @@ void dps_sim_check_init(struct dps_sim_check *check, struct dps_sim_link *link)
 }
 
 uint32_t dps_sim_check_add_path(struct dps_sim_check *check, uint64_t from_side_0,
-				uint64_t from_side_1, bool is_untrusted)
+				uint64_t from_side_1)
 {
 	struct dps_sim_check_path *path = &check->paths[check->paths_count % DPS_SIM_CHECK_PATHS];
 
-	*path = (struct dps_sim_check_path){
-		.connection_ids = { from_side_0, from_side_1 },
-		.is_untrusted = is_untrusted,
-	};
+	*path = (struct dps_sim_check_path){ .connection_ids = { from_side_0, from_side_1 } };
 	return check->paths_count++;
 }
 
@@ -152,6 +147,8 @@ void dps_sim_check_add_channel(struct dps_sim_check *check, uint32_t path, uint3
 {
 	struct dps_sim_check_path *at = &check->paths[path % DPS_SIM_CHECK_PATHS];
 
+	if (path == DPS_SIM_CHECK_NONE)
+		return;
 	DPS_ASSERT(path < check->paths_count && path + DPS_SIM_CHECK_PATHS >= check->paths_count &&
 		   at->channels_count < DPS_SIM_CHECK_CHANNELS);
 	at->channels[at->channels_count++] = (struct dps_sim_check_channel){
@@ -167,6 +164,8 @@ void dps_sim_check_mark_stored(struct dps_sim_check *check, uint32_t path, uint3
 	struct dps_sim_check_channel *channel =
 		find_channel(&check->paths[path % DPS_SIM_CHECK_PATHS], number, sender);
 
+	if (path == DPS_SIM_CHECK_NONE)
+		return;
 	DPS_ASSERT(channel != NULL);
 	channel->stored_max = dps_max_u64(channel->stored_max, offset);
 }

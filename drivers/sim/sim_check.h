@@ -11,6 +11,9 @@ enum dps_sim_check_limits {
 	DPS_SIM_CHECK_CHANNELS = 64,
 };
 
+/* For a path that is not watched, as an end of it lies on purpose: nothing is asked of it. */
+#define DPS_SIM_CHECK_NONE UINT32_MAX
+
 struct dps_sim_check_channel {
 	uint32_t number;
 	unsigned int sender; /* side of the link */
@@ -25,8 +28,6 @@ struct dps_sim_check_path {
 	uint64_t connection_ids[2]; /* that packets of each side carry */
 	uint64_t next_numbers[2];
 	bool has_sent[2];
-	bool is_untrusted; /* what one side says is changed behind the tap: nothing is asked of it
-			    */
 	struct dps_sim_check_channel channels[DPS_SIM_CHECK_CHANNELS];
 	uint32_t channels_count;
 };
@@ -52,7 +53,7 @@ void dps_sim_check_init(struct dps_sim_check *check, struct dps_sim_link *link);
 
 /* A path is opened; the ids that packets of side 0 and of side 1 carry. Returns its index. */
 uint32_t dps_sim_check_add_path(struct dps_sim_check *check, uint64_t from_side_0,
-				uint64_t from_side_1, bool is_untrusted);
+				uint64_t from_side_1);
 
 /* A channel is opened on a path by a sender of that side, with credit that it has from elsewhere.
  */

@@ -132,6 +132,13 @@ void rig_open_path(struct rig *rig, struct rig_path *path, unsigned int end)
 	rig_command(&rig->hosts[path->hosts[end]], &open);
 }
 
+void rig_check_path(struct rig *rig, struct rig_path *path)
+{
+	path->check = path->is_untrusted
+			      ? DPS_SIM_CHECK_NONE
+			      : dps_sim_check_add_path(&rig->check, path->ids[1], path->ids[0]);
+}
+
 static void advance_path(struct rig *rig, struct rig_path *path)
 {
 	if (path->connections > 1 || path->connection == 0)
@@ -142,8 +149,7 @@ static void advance_path(struct rig *rig, struct rig_path *path)
 	if (!path->is_asked && rig_reserve_path(rig, path, 0) && rig_reserve_path(rig, path, 1)) {
 		path->is_asked = true;
 		/* An end's packets carry the id that the other chose. */
-		path->check = dps_sim_check_add_path(&rig->check, path->ids[1], path->ids[0],
-						     path->is_untrusted);
+		rig_check_path(rig, path);
 		rig_open_path(rig, path, 0);
 		rig_open_path(rig, path, 1);
 	}

@@ -55,6 +55,8 @@ void rig_close(struct rig *rig, struct rig_transfer *transfer, unsigned int end)
 void rig_open_channel(struct rig *rig, struct rig_transfer *transfer, unsigned int end);
 /* Opens what an end has reserved, to the id that the other end has told. */
 void rig_open_path(struct rig *rig, struct rig_path *path, unsigned int end);
+/* Has the new path watched by what must hold of every run. */
+void rig_check_path(struct rig *rig, struct rig_path *path);
 bool rig_reserve_path(struct rig *rig, struct rig_path *path, unsigned int end);
 /* Stops every lane; what they say of lost paths from now on is no failure. */
 void rig_stop(struct rig *rig);

@@ -196,8 +196,7 @@ void rig_advance_link(struct rig *rig, struct rig_path *path)
 		}
 		path->is_hello_due[end] = false;
 		if (end == 1) {
-			path->check = dps_sim_check_add_path(&rig->check, path->ids[1],
-							     path->ids[0], path->is_untrusted);
+			rig_check_path(rig, path);
 			rig_open_path(rig, path, 1);
 			path->epochs[1] = path->links[1];
 		}

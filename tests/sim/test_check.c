@@ -21,7 +21,7 @@ static struct check_world *new_world(void)
 	assert_non_null(world);
 	world->link = link_world_new(1, &no_limits, &dps_sim_port_plain);
 	dps_sim_check_init(&world->check, &world->link->link);
-	world->path = dps_sim_check_add_path(&world->check, FROM_A, FROM_B, false);
+	world->path = dps_sim_check_add_path(&world->check, FROM_A, FROM_B);
 	dps_sim_check_add_channel(&world->check, world->path, CHANNEL, 0, 1000);
 	world->to_a = (uint32_t)world->link->b.port.ops->add_remote(&world->link->b.port,
 								    &world->link->a.port.local);
