@@ -15,11 +15,6 @@
 
 struct dps_registry;
 
-struct dps_handle {
-	uint32_t index;
-	uint32_t generation; /* 0: no handle */
-};
-
 /* Bytes of 64-byte aligned memory for dps_registry_init: for so many entries at once, not zero. */
 size_t dps_registry_bytes(uint32_t entries);
 

@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stream: an ordered sequence of bytes that a program sends to a peer, one way or both ways, with
- * an end that the other side can tell from a failure.
+ * an end that the other side can tell from a failure. All streams between two peers, as a pure
+ * function: calls of the program and what the peer says go in, slices to send, messages, events
+ * and the next deadline come out. Nothing here waits, allocates, or reads a clock.
  *
  * Each way is a half, with a life of its own:
  *
- *   none ─▶ waiting ─▶ opening ─▶ open ─▶ ending ─▶ finished
- *                 │          │       │         │
- *                 └──────────┴───────┴─────────┴──▶ aborted, stopped, lost,
- *                                                   refused, cancelled, timed out
+ *   none -> waiting -> opening -> open -> ending -> finished
+ *                 \          \       \         \
+ *                  ------------------------------> aborted, stopped, lost,
+ *                                                  refused, cancelled, timed out
  *
- * The states of the right-hand side are ends. What ended a half first stays what ended it, and
- * what says so says it with its code or reason for as long as the stream has a handle.
+ * Finished and those below are ends. What ended a half first stays what ended it: a call that
+ * comes later is told that, with its code or reason, until the stream is closed. Before an end, a
+ * sender that said finish is told `finished`; what then aborts, stops or loses the half counts
+ * more than that, so that nobody takes for delivered what was not.
+ *
+ * Owner: one thread, the lane's; no other calls anything here. A handle is valid until
+ * dps_stream_close; whatever is called with another one answers -DPS_ERROR_CLOSED.
+ *
+ * After the send stream of msquic-async and the streaming calls of Cap'n Proto, with what their
+ * users met put right: docs/architecture.md, "Streams".
  */
 #pragma once
+#include <dps/error.h>
+#include <dps/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dps_streams;
 
 /* Of one half of a stream. */
 enum dps_stream_state {
@@ -31,3 +48,194 @@ enum dps_stream_state {
 	DPS_STREAM_TIMED_OUT, /* not answered in time */
 	DPS_STREAM_STATES_COUNT,
 };
+
+struct dps_streams_config {
+	uint64_t epoch;	       /* of the connection it starts on, not 0; later ones are greater */
+	uint64_t seed;	       /* of hashes, so that a peer cannot choose its places */
+	uint64_t window_bytes; /* sender: most that is posted and not acknowledged */
+	uint64_t receive_window_bytes; /* receiver: most that is granted and not read */
+	uint32_t streams;	       /* at once, the peer's among them */
+	uint32_t peer_streams;	       /* ... that the peer may have opened */
+	uint32_t segments;	       /* pieces of memory that wait to be sent or acknowledged */
+	uint32_t send_blocks;	       /* for copies of them */
+	uint32_t receive_blocks;       /* for what arrives; at least one for each stream */
+	uint32_t block_bytes; /* the same on both sides: a power of two, 64 B to 1 MiB. No slice
+				 crosses a multiple of it */
+	bool is_dialer;	      /* this side made the connection: its streams have even numbers */
+	bool is_asking;	      /* the program accepts or refuses each stream that arrives */
+	bool is_adaptive; /* the receive window follows what the way can hold, up to its bytes */
+};
+
+/* 1024 streams, half of them the peer's, 64 KiB blocks, windows of 64 MiB. Epoch is 1. */
+void dps_streams_config_init(struct dps_streams_config *config, bool is_dialer);
+
+/* Bytes of 64-byte aligned memory for dps_streams_init; 0 when the configuration is not valid. */
+size_t dps_streams_bytes(const struct dps_streams_config *config);
+
+/*
+ * blocks: (send_blocks + receive_blocks) * block_bytes of memory that the port knows; it and memory
+ * are borrowed until the streams are not used any more. Errors: -EINVAL.
+ */
+int dps_streams_init(void *memory, const struct dps_streams_config *config, uint8_t *blocks,
+		     struct dps_streams **streams);
+
+/* ---- Opening and closing. ---- */
+
+enum dps_stream_flags {
+	DPS_STREAM_BOTH_WAYS = 1, /* the far side sends, too */
+	DPS_STREAM_NO_WAIT = 2,	  /* when the peer allows no more: fail instead of waiting */
+};
+
+struct dps_stream_options {
+	uint64_t tag;		   /* what for: the far side is told */
+	uint64_t window_bytes;	   /* 0: as configured */
+	uint64_t open_deadline_ns; /* to be answered by; DPS_NEVER_NS */
+	uint32_t flags;		   /* enum dps_stream_flags */
+};
+
+/*
+ * Opens a stream; data may be sent at once and leave when the far side has accepted, which an
+ * event tells. Errors: -DPS_ERROR_LIMIT (with NO_WAIT), -DPS_ERROR_NO_ROOM, -EINVAL (flags),
+ * -DPS_ERROR_LOST the connection is gone for good.
+ */
+int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options *options,
+		    struct dps_handle *handle);
+
+/*
+ * Takes a stream that arrived, where the program is asked. Errors: what ended it meanwhile;
+ * -DPS_ERROR_ALREADY.
+ */
+int dps_stream_accept(struct dps_streams *streams, struct dps_handle handle);
+
+/* Does not, and closes it. Errors as above. code: at most DPS_CODE_MAX, here and everywhere. */
+int dps_stream_refuse(struct dps_streams *streams, struct dps_handle handle, uint64_t code);
+
+enum dps_stream_close {
+	DPS_STREAM_LINGER, /* what was sent still arrives; then the end, if it was said, or an abort
+			      with DPS_CODE_DROPPED: half a stream is never taken for a whole one */
+	DPS_STREAM_DROP,   /* abort with DPS_CODE_DROPPED, at once, but what arrived already */
+};
+
+/*
+ * Lets go of a stream in whatever state. What is still to be received is stopped with
+ * DPS_CODE_DROPPED, and what was lent by dps_stream_read is given back. Sends that are not done
+ * have their outcome told; no other event follows.
+ */
+int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
+		     enum dps_stream_close how);
+
+/* ---- Looking. ---- */
+
+struct dps_stream_half_state {
+	uint8_t state;		/* enum dps_stream_state */
+	struct dps_error cause; /* how it ended; error 0: not, or well */
+};
+
+struct dps_stream_snapshot {
+	struct dps_stream_half_state send;
+	struct dps_stream_half_state receive;
+	uint64_t tag;
+	uint32_t number; /* on the wire; UINT32_MAX before its turn */
+	bool is_ours;	 /* opened here */
+
+	uint64_t window_bytes;
+	uint64_t posted;       /* offset: so much was sent by the program */
+	uint64_t sent;	       /* offset: handed to the port once in this epoch */
+	uint64_t acknowledged; /* offset: below it everything is at the far side */
+	uint64_t credit;       /* offset: so much the far side takes */
+
+	uint64_t arrived;  /* offset: below it everything is here */
+	uint64_t read;	   /* offset: so much was lent to the program */
+	uint64_t released; /* offset: ... and given back */
+	uint64_t granted;  /* offset: the far side may send so much */
+};
+
+int dps_stream_look(const struct dps_streams *streams, struct dps_handle handle,
+		    struct dps_stream_snapshot *snapshot);
+
+/* ---- The connection. ---- */
+
+/* It is gone and may come back; nothing comes out until then. Errors: -ESTALE another epoch. */
+int dps_streams_park(struct dps_streams *streams, uint64_t epoch);
+
+/*
+ * A new connection to the same peer's same streams: what was not acknowledged is sent again, and
+ * what the peer may not have heard is said again. Errors: -ESTALE the epoch is not greater.
+ */
+int dps_streams_resume(struct dps_streams *streams, uint64_t epoch);
+
+/* It is gone for good: every stream that has not ended is lost. */
+void dps_streams_lose(struct dps_streams *streams, uint32_t reason);
+
+/*
+ * What one side says to the other and must not get lost: carried in order, within an epoch
+ * reliably, by the control connection.
+ */
+enum dps_stream_message_type {
+	DPS_STREAM_SAYS_LIMIT = 1, /* value: so many streams the receiver may open in all */
+	DPS_STREAM_SAYS_OPEN = 2,  /* value: tag */
+	DPS_STREAM_SAYS_ACCEPT = 3,
+	DPS_STREAM_SAYS_REFUSE = 4,  /* value: code */
+	DPS_STREAM_SAYS_ABORT = 5,   /* value: code; of what its sender sends */
+	DPS_STREAM_SAYS_STOP = 6,    /* value: code; of what its receiver sends */
+	DPS_STREAM_SAYS_DONE = 7,    /* nothing of it comes any more: forget it */
+	DPS_STREAM_SAYS_UNKNOWN = 8, /* it is not, or not any more, known here */
+};
+
+struct dps_stream_message {
+	uint8_t type;  /* enum dps_stream_message_type */
+	uint8_t flags; /* OPEN: DPS_STREAM_BOTH_WAYS */
+	uint32_t number;
+	uint64_t value;
+};
+
+/* What makes no sense is counted and changes nothing; of another epoch, likewise. */
+void dps_streams_on_message(struct dps_streams *streams, uint64_t epoch,
+			    const struct dps_stream_message *message);
+
+/* What to say next, at most room messages; returns how many. None while parked. */
+unsigned int dps_streams_emit_messages(struct dps_streams *streams, uint64_t epoch,
+				       struct dps_stream_message *messages, unsigned int room);
+
+/* Of opening; DPS_NEVER_NS. */
+uint64_t dps_streams_next_deadline_ns(const struct dps_streams *streams);
+void dps_streams_on_deadline(struct dps_streams *streams, uint64_t now_ns);
+
+/* ---- Events. ---- */
+
+enum dps_stream_event_type {
+	DPS_STREAM_EVENT_ARRIVED = 1,  /* the peer opened it; value: tag */
+	DPS_STREAM_EVENT_OPENED,       /* the far side accepted it */
+	DPS_STREAM_EVENT_SEND_OVER,    /* the sending half has ended; cause */
+	DPS_STREAM_EVENT_RECEIVE_OVER, /* the receiving half has, otherwise than by being read to
+					  its end; cause */
+};
+
+struct dps_stream_event {
+	uint8_t type; /* enum dps_stream_event_type */
+	struct dps_handle handle;
+	struct dps_error cause;
+	uint64_t value;
+};
+
+/*
+ * What happened, at most room events; returns how many. Each is told once. Nothing is lost by
+ * leaving them there.
+ */
+unsigned int dps_streams_emit_events(struct dps_streams *streams, struct dps_stream_event *events,
+				     unsigned int room);
+
+struct dps_streams_counters {
+	uint64_t opened;	 /* here */
+	uint64_t arrived;	 /* opened by the peer, and taken in */
+	uint64_t refused_limit;	 /* opened by the peer, more than it was allowed */
+	uint64_t dropped_epoch;	 /* of a connection that is over */
+	uint64_t dropped_number; /* of a stream that is not known */
+	uint64_t anomalies;	 /* what a peer that keeps to the protocol does not say */
+};
+
+void dps_streams_read_counters(const struct dps_streams *streams,
+			       struct dps_streams_counters *counters);
+
+/* Records in use: 0 when every stream was closed and nothing of any is under way. */
+uint32_t dps_streams_count(const struct dps_streams *streams);

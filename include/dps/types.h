@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Values that cross the layers: digests, ids, addresses, close reasons. */
+/* Values that cross the layers: digests, ids, handles, addresses, close reasons. */
 #pragma once
 #include <stdint.h>
 
@@ -26,6 +26,12 @@ struct dps_digest {
 /* Names a transfer across reconnects and restarts. */
 struct dps_transfer_id {
 	uint8_t bytes[16];
+};
+
+/* Leads to what it was given out for, and to nothing once that is gone. */
+struct dps_handle {
+	uint32_t index;
+	uint32_t generation; /* 0: no handle */
 };
 
 enum dps_address_family {

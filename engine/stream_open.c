@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening, accepting, refusing and closing streams. */
+#include "engine/stream.h"
+#include <errno.h>
+
+static void ask(struct dps_streams *streams, struct dps_stream *stream)
+{
+	dps_stream_enter_both(streams, stream, DPS_INPUT_ASK, 0);
+	dps_stream_number(streams, stream,
+			  2 * streams->opened++ + (streams->config.is_dialer ? 0 : 1));
+	dps_stream_say(streams, stream, DPS_STREAM_SAYS_OPEN);
+}
+
+static bool is_waiting(const struct dps_stream *stream)
+{
+	return stream->halves[DPS_HALF_SEND].state == DPS_STREAM_WAITING ||
+	       stream->halves[DPS_HALF_RECEIVE].state == DPS_STREAM_WAITING;
+}
+
+void dps_streams_take_turns(struct dps_streams *streams)
+{
+	while (streams->opened < streams->opened_max && !streams->is_lost) {
+		struct dps_stream *stream = dps_stream_dequeue(streams, DPS_QUEUE_TURN);
+
+		if (stream == NULL)
+			return;
+		if (stream->is_used && is_waiting(stream))
+			ask(streams, stream);
+	}
+}
+
+/* A turn is there, and nobody waits for it who came before. */
+static bool has_turn(const struct dps_streams *streams)
+{
+	return streams->opened < streams->opened_max &&
+	       streams->first[DPS_QUEUE_TURN] == DPS_STREAM_INDEX_NONE;
+}
+
+int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options *options,
+		    struct dps_handle *handle)
+{
+	const uint32_t known = DPS_STREAM_BOTH_WAYS | DPS_STREAM_NO_WAIT;
+	uint32_t room = streams->config.streams - streams->config.peer_streams;
+	struct dps_stream *stream;
+
+	if (options->flags & ~known)
+		return -DPS_ERROR_INVALID;
+	if (streams->is_lost)
+		return -DPS_ERROR_LOST;
+	if (streams->ours_count == room)
+		return -DPS_ERROR_NO_ROOM;
+	if ((options->flags & DPS_STREAM_NO_WAIT) && !has_turn(streams))
+		return -DPS_ERROR_LIMIT;
+	stream = dps_stream_make(streams, true, options->tag);
+	dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_OPEN, 0);
+	stream->is_both_ways = (options->flags & DPS_STREAM_BOTH_WAYS) != 0;
+	if (stream->is_both_ways)
+		dps_stream_enter(streams, stream, DPS_HALF_RECEIVE, DPS_INPUT_OPEN, 0);
+	dps_timers_set(&streams->timers, dps_stream_index(streams, stream),
+		       options->open_deadline_ns);
+	dps_stream_enqueue(streams, stream, DPS_QUEUE_TURN);
+	dps_streams_take_turns(streams);
+	*handle = dps_stream_handle(streams, stream);
+	return 0;
+}
+
+void dps_stream_on_accepted(struct dps_streams *streams, struct dps_stream *stream)
+{
+	struct dps_stream_side *send = &stream->halves[DPS_HALF_SEND];
+
+	if (!dps_stream_enter_both(streams, stream, DPS_INPUT_ACCEPT, 0))
+		return;
+	dps_timers_set(&streams->timers, dps_stream_index(streams, stream), DPS_NEVER_NS);
+	if (stream->is_ours)
+		dps_stream_tell(streams, stream, DPS_STREAM_EVENT_OPENED);
+	if (send->state == DPS_STREAM_OPEN && stream->is_end_said)
+		dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_END, 0);
+}
+
+/* Whether the program may answer; its receiving half is the one that every arrival has. */
+static int may_answer(const struct dps_stream *stream)
+{
+	const struct dps_stream_side *receive, *send;
+
+	if (stream == NULL)
+		return -DPS_ERROR_CLOSED;
+	receive = &stream->halves[DPS_HALF_RECEIVE];
+	send = &stream->halves[DPS_HALF_SEND];
+	if (stream->is_ours)
+		return -DPS_ERROR_INVALID;
+	if (receive->state == DPS_STREAM_OPENING || send->state == DPS_STREAM_OPENING)
+		return 0;
+	return receive->cause.error != 0 ? receive->cause.error : -DPS_ERROR_ALREADY;
+}
+
+int dps_stream_accept(struct dps_streams *streams, struct dps_handle handle)
+{
+	struct dps_stream *stream = dps_stream_of(streams, handle);
+	int error = may_answer(stream);
+
+	if (error != 0)
+		return error;
+	dps_stream_say(streams, stream, DPS_STREAM_SAYS_ACCEPT);
+	dps_stream_on_accepted(streams, stream);
+	return 0;
+}
+
+static void refuse(struct dps_streams *streams, struct dps_stream *stream, uint64_t code)
+{
+	stream->is_held = false;
+	dps_stream_enter_both(streams, stream, DPS_INPUT_REFUSE, code);
+	dps_stream_say(streams, stream, DPS_STREAM_SAYS_REFUSE);
+	stream->tell = 0;
+	stream->is_peer_done = true;
+	dps_stream_settle(streams, stream);
+}
+
+int dps_stream_refuse(struct dps_streams *streams, struct dps_handle handle, uint64_t code)
+{
+	struct dps_stream *stream = dps_stream_of(streams, handle);
+	int error = may_answer(stream);
+
+	if (error != 0)
+		return error;
+	if (code > DPS_CODE_MAX)
+		return -DPS_ERROR_INVALID;
+	refuse(streams, stream, code);
+	return 0;
+}
+
+/* Before the answer nothing was sent, so there is nothing to linger for. */
+static void close_early(struct dps_streams *streams, struct dps_stream *stream)
+{
+	if (stream->number == DPS_STREAM_NUMBER_NONE)
+		stream->is_peer_done = true;
+	dps_stream_enter_both(streams, stream, DPS_INPUT_CANCEL, DPS_CODE_DROPPED);
+}
+
+static void close_half(struct dps_streams *streams, struct dps_stream *stream,
+		       enum dps_stream_half half)
+{
+	enum dps_stream_input input = half == DPS_HALF_SEND ? DPS_INPUT_ABORT : DPS_INPUT_STOP;
+
+	if (!dps_stream_is_half_over(stream, half))
+		dps_stream_enter(streams, stream, half, input, DPS_CODE_DROPPED);
+}
+
+int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
+		     enum dps_stream_close how)
+{
+	struct dps_stream *stream = dps_stream_of(streams, handle);
+
+	if (stream == NULL)
+		return -DPS_ERROR_CLOSED;
+	(void)how;
+	if (!stream->is_ours && may_answer(stream) == 0) {
+		refuse(streams, stream, DPS_CODE_DROPPED);
+		return 0;
+	}
+	stream->is_held = false;
+	stream->tell = 0;
+	close_early(streams, stream);
+	close_half(streams, stream, DPS_HALF_RECEIVE);
+	close_half(streams, stream, DPS_HALF_SEND);
+	dps_stream_settle(streams, stream);
+	return 0;
+}
+
+uint64_t dps_streams_next_deadline_ns(const struct dps_streams *streams)
+{
+	return dps_timers_next_at_ns(&streams->timers);
+}
+
+void dps_streams_on_deadline(struct dps_streams *streams, uint64_t now_ns)
+{
+	for (;;) {
+		uint32_t index = dps_timers_take_due(&streams->timers, now_ns);
+		struct dps_stream *stream;
+
+		if (index == UINT32_MAX)
+			return;
+		stream = &streams->records[index];
+		if (stream->number == DPS_STREAM_NUMBER_NONE)
+			stream->is_peer_done = true;
+		dps_stream_enter_both(streams, stream, DPS_INPUT_EXPIRE, DPS_CODE_TIMEOUT);
+		dps_stream_settle(streams, stream);
+	}
+}

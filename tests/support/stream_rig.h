@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Stream rig: the streams of two peers with a control connection between them, for tests. */
+#pragma once
+#include "engine/stream.h"
+#include "tests/support/cmocka.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RIG_EVENTS = 256, RIG_MESSAGES = 1024 };
+
+struct rig_side {
+	struct dps_streams_config config;
+	struct dps_streams *streams;
+	void *memory;
+	uint8_t *blocks;
+	struct dps_stream_event events[RIG_EVENTS];
+	unsigned int events_count;
+};
+
+struct stream_rig {
+	struct rig_side near; /* dials */
+	struct rig_side far;
+	uint64_t epoch;
+};
+
+static inline struct dps_streams_config rig_stream_config(bool is_dialer)
+{
+	struct dps_streams_config config;
+
+	dps_streams_config_init(&config, is_dialer);
+	config.seed = 7;
+	config.streams = 16;
+	config.peer_streams = 8;
+	config.segments = 64;
+	config.send_blocks = 32;
+	config.receive_blocks = 64;
+	config.block_bytes = 256;
+	config.window_bytes = 1024;
+	config.receive_window_bytes = 1024;
+	config.is_adaptive = false;
+	return config;
+}
+
+static inline void rig_side_open(struct rig_side *side, const struct dps_streams_config *config)
+{
+	size_t bytes = dps_streams_bytes(config);
+
+	memset(side, 0, sizeof(*side));
+	assert_true(bytes > 0);
+	side->config = *config;
+	side->memory = aligned_alloc(64, bytes);
+	side->blocks = malloc(((size_t)config->send_blocks + config->receive_blocks) *
+			      config->block_bytes);
+	assert_non_null(side->memory);
+	assert_non_null(side->blocks);
+	assert_int_equal(dps_streams_init(side->memory, config, side->blocks, &side->streams), 0);
+}
+
+static inline void rig_open_with(struct stream_rig *rig, const struct dps_streams_config *near,
+				 const struct dps_streams_config *far)
+{
+	rig_side_open(&rig->near, near);
+	rig_side_open(&rig->far, far);
+	rig->epoch = near->epoch;
+}
+
+/* Messages of both sides, until neither has any. */
+static inline void rig_talk(struct stream_rig *rig)
+{
+	unsigned int count;
+
+	do {
+		struct dps_stream_message messages[3];
+
+		count = dps_streams_emit_messages(rig->near.streams, rig->epoch, messages, 3);
+		for (unsigned int i = 0; i < count; i++)
+			dps_streams_on_message(rig->far.streams, rig->epoch, &messages[i]);
+		if (count > 0)
+			continue;
+		count = dps_streams_emit_messages(rig->far.streams, rig->epoch, messages, 3);
+		for (unsigned int i = 0; i < count; i++)
+			dps_streams_on_message(rig->near.streams, rig->epoch, &messages[i]);
+	} while (count > 0);
+}
+
+/* Two peers that know each other's limits already. */
+static inline void rig_open_streams(struct stream_rig *rig)
+{
+	struct dps_streams_config near = rig_stream_config(true), far = rig_stream_config(false);
+
+	rig_open_with(rig, &near, &far);
+	rig_talk(rig);
+}
+
+static inline void rig_open_asking(struct stream_rig *rig)
+{
+	struct dps_streams_config near = rig_stream_config(true), far = rig_stream_config(false);
+
+	far.is_asking = true;
+	rig_open_with(rig, &near, &far);
+	rig_talk(rig);
+}
+
+static inline void rig_side_close(struct rig_side *side)
+{
+	free(side->memory);
+	free(side->blocks);
+}
+
+static inline void rig_close_streams(struct stream_rig *rig)
+{
+	rig_side_close(&rig->near);
+	rig_side_close(&rig->far);
+}
+
+/* A stream of this side; flags as of dps_stream_open. */
+static inline struct dps_handle rig_stream(struct rig_side *side, uint32_t flags)
+{
+	const struct dps_stream_options options = {
+		.tag = 77,
+		.open_deadline_ns = DPS_NEVER_NS,
+		.flags = flags,
+	};
+	struct dps_handle handle;
+
+	assert_int_equal(dps_stream_open(side->streams, &options, &handle), 0);
+	return handle;
+}
+
+/* All events there are. */
+static inline unsigned int rig_events(struct rig_side *side)
+{
+	side->events_count = dps_streams_emit_events(side->streams, side->events, RIG_EVENTS);
+	return side->events_count;
+}
+
+/* Takes the events; exactly one of them is of this type. */
+static inline struct dps_stream_event rig_event(struct rig_side *side,
+						enum dps_stream_event_type type)
+{
+	struct dps_stream_event found = { 0 };
+	unsigned int count = 0;
+
+	rig_events(side);
+	for (unsigned int i = 0; i < side->events_count; i++) {
+		if (side->events[i].type != type)
+			continue;
+		found = side->events[i];
+		count++;
+	}
+	assert_int_equal(count, 1);
+	return found;
+}
+
+static inline struct dps_stream_snapshot rig_look(const struct rig_side *side,
+						  struct dps_handle handle)
+{
+	struct dps_stream_snapshot snapshot;
+
+	assert_int_equal(dps_stream_look(side->streams, handle, &snapshot), 0);
+	return snapshot;
+}
+
+/* A stream of near's that far has accepted, and far's handle of it. */
+static inline struct dps_handle rig_opened(struct stream_rig *rig, uint32_t flags,
+					   struct dps_handle *far)
+{
+	struct dps_handle handle = rig_stream(&rig->near, flags);
+
+	rig_talk(rig);
+	*far = rig_event(&rig->far, DPS_STREAM_EVENT_ARRIVED).handle;
+	rig_event(&rig->near, DPS_STREAM_EVENT_OPENED);
+	return handle;
+}
+
+static inline void rig_say(struct stream_rig *rig, struct rig_side *to, uint8_t type,
+			   uint32_t number, uint64_t value)
+{
+	const struct dps_stream_message message = { .type = type,
+						    .number = number,
+						    .value = value };
+
+	dps_streams_on_message(to->streams, rig->epoch, &message);
+}
+
+/* The connection breaks and another comes; what was on its way is gone. */
+static inline void rig_reconnect(struct stream_rig *rig)
+{
+	assert_int_equal(dps_streams_park(rig->near.streams, rig->epoch), 0);
+	assert_int_equal(dps_streams_park(rig->far.streams, rig->epoch), 0);
+	rig->epoch++;
+	assert_int_equal(dps_streams_resume(rig->near.streams, rig->epoch), 0);
+	assert_int_equal(dps_streams_resume(rig->far.streams, rig->epoch), 0);
+}
