@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Streams' state, and what their files ask of each other. Contract: <dps/stream.h>. Behaviour is
- * split by what happens: stream_open, stream_message, stream_event, stream_end; they meet here.
+ * split by what happens: stream_open, stream_send, stream_emit, stream_ack ...; they meet here.
  *
  * Owner: the lane.
  */
 #pragma once
 #include "engine/bits.h"
+#include "engine/slots.h"
 #include "engine/stream_state.h"
 #include "engine/timers.h"
 #include <dps/assert.h>
@@ -24,6 +25,8 @@ enum dps_stream_queue {
 	DPS_QUEUE_TURN, /* for the peer to allow one more stream */
 	DPS_QUEUE_SAY,	/* messages */
 	DPS_QUEUE_TELL, /* events */
+	DPS_QUEUE_SEND, /* slices */
+	DPS_QUEUE_ROOM, /* for segments or blocks to send from */
 	DPS_QUEUES_COUNT,
 };
 
@@ -33,7 +36,63 @@ struct dps_stream_side {
 	uint8_t state; /* enum dps_stream_state */
 };
 
+enum dps_segment_flags {
+	DPS_SEGMENT_LAST = 1,	  /* of a send whose outcome is told */
+	DPS_SEGMENT_POSTED = 2,	  /* ... and that it was posted */
+	DPS_SEGMENT_IN_TOLD = 4,  /* in the queue of what is to be told */
+	DPS_SEGMENT_IS_OUT = 8,	  /* was posted, not told yet */
+	DPS_SEGMENT_IS_DONE = 16, /* has its outcome, and is no stream's any more */
+};
+
+/* A run of a stream's bytes in one piece of memory. */
+struct dps_segment {
+	const uint8_t *memory;
+	uint64_t offset;
+	uint64_t cookie;	  /* LAST: of its send */
+	uint64_t send_bytes;	  /* LAST: of all of its send */
+	uint64_t posted_bytes;	  /* of the send, once it has its outcome */
+	uint64_t delivered_bytes; /* likewise */
+	struct dps_error cause;
+	struct dps_handle handle;
+	uint32_t bytes;
+	uint32_t block;	     /* DPS_SLOT_NONE: the program's memory */
+	uint32_t references; /* slices that the port holds */
+	uint32_t next;	     /* in its stream; or the next free one */
+	uint32_t next_told;
+	uint8_t flags;
+};
+
+/*
+ * The bytes that are not acknowledged yet, as segments in order.
+ * Invariant: acknowledged <= sent <= sent_max <= posted.
+ */
+struct dps_stream_sender {
+	uint64_t window_bytes;
+	uint64_t posted;
+	uint64_t sent;	   /* in this epoch */
+	uint64_t sent_max; /* in any */
+	uint64_t acknowledged;
+	uint64_t credit;
+	uint64_t missing_start; /* to be sent again; below sent */
+	uint64_t missing_end;
+	uint32_t first; /* segments */
+	uint32_t last;
+	uint32_t cursor;	  /* where sent is, or before */
+	uint32_t fill_block;	  /* that a copy may be added to, DPS_SLOT_NONE */
+	uint32_t fill_bytes;	  /* of it, used */
+	uint32_t wanted_segments; /* of the send that was told FULL */
+	uint32_t wanted_blocks;
+	uint64_t wanted_bytes;
+	bool is_wanting;
+	bool is_end_sent;     /* in this epoch */
+	bool is_end_sent_max; /* in any */
+	bool is_end_missing;
+	bool is_lingering; /* aborted when everything is acknowledged */
+	bool is_over_told;
+};
+
 struct dps_stream {
+	struct dps_stream_sender send;
 	struct dps_stream_side halves[DPS_HALVES_COUNT];
 	uint64_t tag;
 	uint32_t generation;
@@ -80,6 +139,13 @@ struct dps_streams {
 	uint32_t opened_max;  /* ... that the peer allows */
 	uint32_t arrived;     /* numbers the peer has used */
 	uint64_t arrived_max; /* ... that it may */
+
+	struct dps_slots send_blocks;
+	struct dps_segment *segments;
+	uint32_t first_free_segment;
+	uint32_t free_segments;
+	uint32_t first_told; /* segments with something to tell */
+	uint32_t last_told;
 
 	struct dps_stream_stray *strays; /* a ring */
 	uint32_t strays_head;
@@ -132,6 +198,48 @@ void dps_streams_take_turns(struct dps_streams *streams);
 /* ---- stream_message.c ---- */
 void dps_stream_say(struct dps_streams *streams, struct dps_stream *stream,
 		    enum dps_stream_message_type type);
+
+/* ---- stream_segment.c ---- */
+void dps_segments_init(struct dps_streams *streams);
+/* Puts a segment behind the others; there is a free one. */
+struct dps_segment *dps_segment_append(struct dps_streams *streams, struct dps_stream *stream,
+				       const uint8_t *memory, uint32_t bytes, uint32_t block);
+/* Takes out the segment behind another (NONE: the first); cause: of what is not delivered. */
+void dps_segment_drop(struct dps_streams *streams, struct dps_stream *stream, uint32_t before,
+		      const struct dps_error *cause);
+/* What is acknowledged, or not sent any more, goes, as far as the port has let go of it. */
+void dps_stream_settle_sends(struct dps_streams *streams, struct dps_stream *stream);
+void dps_segment_tell(struct dps_streams *streams, struct dps_segment *segment);
+void dps_segment_free(struct dps_streams *streams, struct dps_segment *segment);
+
+/* ---- stream_room.c ---- */
+/* What one who wants to send is told, 0 when he may. NULL: closed. */
+int dps_stream_send_error(const struct dps_stream *stream);
+
+/* What a send takes of what all streams share. */
+struct dps_send_need {
+	uint64_t bytes;
+	uint64_t segments;
+	uint64_t blocks;
+	uint64_t blocks_alone; /* with nothing of its stream there */
+};
+struct dps_send_need dps_send_need_of_copy(const struct dps_streams *streams,
+					   const struct dps_stream_sender *send, uint64_t bytes);
+/* Bytes left in the block that copies are added to. */
+uint64_t dps_stream_fill_room(const struct dps_streams *streams,
+			      const struct dps_stream_sender *send);
+/* Refuses what never fits, and keeps in mind what does not fit now. */
+int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
+			 const struct dps_send_need *need);
+/* There may be room for what was refused. */
+void dps_stream_wake(struct dps_streams *streams, struct dps_stream *stream);
+void dps_streams_wake_waiting(struct dps_streams *streams);
+
+/* ---- stream_emit.c ---- */
+/* There may be something to send. */
+void dps_stream_sendable(struct dps_streams *streams, struct dps_stream *stream);
+/* What was sent and is not acknowledged is sent again, in a new epoch. */
+void dps_stream_rewind(struct dps_streams *streams, struct dps_stream *stream);
 
 /* ---- stream_event.c ---- */
 void dps_stream_tell(struct dps_streams *streams, struct dps_stream *stream,

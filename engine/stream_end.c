@@ -71,7 +71,7 @@ static void on_over(struct dps_streams *streams, struct dps_stream *stream,
 
 	dps_stream_say_end(streams, stream, half);
 	if (half == DPS_HALF_SEND)
-		dps_stream_tell(streams, stream, DPS_STREAM_EVENT_SEND_OVER);
+		dps_stream_settle_sends(streams, stream);
 	else if (state != DPS_STREAM_FINISHED)
 		dps_stream_tell(streams, stream, DPS_STREAM_EVENT_RECEIVE_OVER);
 }
@@ -124,6 +124,7 @@ static void say_again(struct dps_streams *streams, struct dps_stream *stream)
 
 	if (stream->number == DPS_STREAM_NUMBER_NONE)
 		return;
+	dps_stream_rewind(streams, stream);
 	if (stream->is_ours)
 		dps_stream_say(streams, stream, DPS_STREAM_SAYS_OPEN);
 	else if (!is_asked && !(stream->say & 1u << DPS_STREAM_SAYS_REFUSE))

@@ -28,11 +28,65 @@ static struct dps_stream_event take_event(const struct dps_streams *streams,
 	return event;
 }
 
+static uint8_t outcome_of(const struct dps_segment *segment)
+{
+	switch (segment->cause.error) {
+	case 0:
+		return DPS_STREAM_EVENT_DELIVERED;
+	case -DPS_ERROR_LOST:
+		return DPS_STREAM_EVENT_LOST;
+	default:
+		return DPS_STREAM_EVENT_CANCELLED;
+	}
+}
+
+static struct dps_stream_event event_of(const struct dps_segment *segment)
+{
+	return (struct dps_stream_event){
+		.handle = segment->handle,
+		.value = segment->cookie,
+		.bytes = segment->send_bytes,
+		.posted_bytes = segment->send_bytes,
+	};
+}
+
+/* One event of the first segment that has any; false when none has. */
+static bool take_send_event(struct dps_streams *streams, struct dps_stream_event *event)
+{
+	struct dps_segment *segment;
+
+	if (streams->first_told == DPS_STREAM_INDEX_NONE)
+		return false;
+	segment = &streams->segments[streams->first_told];
+	*event = event_of(segment);
+	if (segment->flags & DPS_SEGMENT_IS_OUT) {
+		segment->flags &= (uint8_t)~DPS_SEGMENT_IS_OUT;
+		event->type = DPS_STREAM_EVENT_POSTED;
+		if (segment->flags & DPS_SEGMENT_IS_DONE)
+			return true;
+	} else {
+		event->type = outcome_of(segment);
+		event->cause = segment->cause;
+		event->posted_bytes = segment->posted_bytes;
+		event->delivered_bytes = segment->delivered_bytes;
+	}
+	streams->first_told = segment->next_told;
+	segment->flags &= (uint8_t)~DPS_SEGMENT_IN_TOLD;
+	if (segment->flags & DPS_SEGMENT_IS_DONE) {
+		dps_segment_free(streams, segment);
+		dps_streams_wake_waiting(streams);
+	}
+	return true;
+}
+
 unsigned int dps_streams_emit_events(struct dps_streams *streams, struct dps_stream_event *events,
 				     unsigned int room)
 {
 	unsigned int count = 0;
 
+	/* First what became of sends: that a half is over is told behind it. */
+	while (count < room && take_send_event(streams, &events[count]))
+		count++;
 	while (count < room) {
 		struct dps_stream *stream = dps_stream_dequeue(streams, DPS_QUEUE_TELL);
 

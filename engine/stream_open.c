@@ -9,6 +9,9 @@ static void ask(struct dps_streams *streams, struct dps_stream *stream)
 	dps_stream_number(streams, stream,
 			  2 * streams->opened++ + (streams->config.is_dialer ? 0 : 1));
 	dps_stream_say(streams, stream, DPS_STREAM_SAYS_OPEN);
+	/* A half may have been given up while it waited. */
+	for (unsigned int half = 0; half < DPS_HALVES_COUNT; half++)
+		dps_stream_say_end(streams, stream, half);
 }
 
 static bool is_waiting(const struct dps_stream *stream)
@@ -52,6 +55,8 @@ int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options
 	if ((options->flags & DPS_STREAM_NO_WAIT) && !has_turn(streams))
 		return -DPS_ERROR_LIMIT;
 	stream = dps_stream_make(streams, true, options->tag);
+	if (options->window_bytes > 0)
+		stream->send.window_bytes = options->window_bytes;
 	dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_OPEN, 0);
 	stream->is_both_ways = (options->flags & DPS_STREAM_BOTH_WAYS) != 0;
 	if (stream->is_both_ways)
@@ -75,6 +80,7 @@ void dps_stream_on_accepted(struct dps_streams *streams, struct dps_stream *stre
 		dps_stream_tell(streams, stream, DPS_STREAM_EVENT_OPENED);
 	if (send->state == DPS_STREAM_OPEN && stream->is_end_said)
 		dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_END, 0);
+	dps_stream_sendable(streams, stream);
 }
 
 /* Whether the program may answer; its receiving half is the one that every arrival has. */
@@ -128,7 +134,7 @@ int dps_stream_refuse(struct dps_streams *streams, struct dps_handle handle, uin
 	return 0;
 }
 
-/* Before the answer nothing was sent, so there is nothing to linger for. */
+/* Before the answer, with nothing to send, there is nothing to linger for. */
 static void close_early(struct dps_streams *streams, struct dps_stream *stream)
 {
 	if (stream->number == DPS_STREAM_NUMBER_NONE)
@@ -136,13 +142,10 @@ static void close_early(struct dps_streams *streams, struct dps_stream *stream)
 	dps_stream_enter_both(streams, stream, DPS_INPUT_CANCEL, DPS_CODE_DROPPED);
 }
 
-static void close_half(struct dps_streams *streams, struct dps_stream *stream,
-		       enum dps_stream_half half)
+static bool has_something_to_linger_for(const struct dps_stream *stream)
 {
-	enum dps_stream_input input = half == DPS_HALF_SEND ? DPS_INPUT_ABORT : DPS_INPUT_STOP;
-
-	if (!dps_stream_is_half_over(stream, half))
-		dps_stream_enter(streams, stream, half, input, DPS_CODE_DROPPED);
+	return !dps_stream_is_half_over(stream, DPS_HALF_SEND) &&
+	       (stream->is_end_said || stream->send.posted > stream->send.acknowledged);
 }
 
 int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
@@ -152,16 +155,20 @@ int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
 
 	if (stream == NULL)
 		return -DPS_ERROR_CLOSED;
-	(void)how;
 	if (!stream->is_ours && may_answer(stream) == 0) {
 		refuse(streams, stream, DPS_CODE_DROPPED);
 		return 0;
 	}
 	stream->is_held = false;
 	stream->tell = 0;
-	close_early(streams, stream);
-	close_half(streams, stream, DPS_HALF_RECEIVE);
-	close_half(streams, stream, DPS_HALF_SEND);
+	stream->send.is_lingering = how == DPS_STREAM_LINGER && has_something_to_linger_for(stream);
+	if (!stream->send.is_lingering)
+		close_early(streams, stream);
+	if (!dps_stream_is_half_over(stream, DPS_HALF_RECEIVE))
+		dps_stream_enter(streams, stream, DPS_HALF_RECEIVE, DPS_INPUT_STOP,
+				 DPS_CODE_DROPPED);
+	if (!dps_stream_is_half_over(stream, DPS_HALF_SEND) && !stream->send.is_lingering)
+		dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_ABORT, DPS_CODE_DROPPED);
 	dps_stream_settle(streams, stream);
 	return 0;
 }

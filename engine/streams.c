@@ -56,6 +56,8 @@ struct plan {
 	size_t buckets;
 	size_t timers;
 	size_t strays;
+	size_t segments;
+	size_t send_blocks;
 	size_t bytes;
 };
 
@@ -76,6 +78,8 @@ static struct plan plan_of(const struct dps_streams_config *config)
 	plan.buckets = add(&plan.bytes, places_for(config->streams) * sizeof(uint32_t));
 	plan.timers = add(&plan.bytes, dps_timers_bytes(config->streams));
 	plan.strays = add(&plan.bytes, config->streams * sizeof(struct dps_stream_stray));
+	plan.segments = add(&plan.bytes, config->segments * sizeof(struct dps_segment));
+	plan.send_blocks = add(&plan.bytes, dps_slots_bytes(config->send_blocks));
 	return plan;
 }
 
@@ -107,7 +111,6 @@ int dps_streams_init(void *memory, const struct dps_streams_config *config, uint
 	struct plan plan;
 
 	DPS_ASSERT((uintptr_t)memory % ALIGNMENT == 0);
-	(void)blocks;
 	if (!is_valid(config))
 		return -EINVAL;
 	plan = plan_of(config);
@@ -119,6 +122,10 @@ int dps_streams_init(void *memory, const struct dps_streams_config *config, uint
 	made->strays = (struct dps_stream_stray *)(void *)(bytes + plan.strays);
 	dps_timers_init(&made->timers, bytes + plan.timers, config->streams);
 	init_records(made);
+	made->segments = (struct dps_segment *)(void *)(bytes + plan.segments);
+	dps_segments_init(made);
+	dps_slots_init(&made->send_blocks, bytes + plan.send_blocks, config->send_blocks, blocks,
+		       config->block_bytes);
 	made->epoch = config->epoch;
 	made->is_attached = true;
 	made->arrived_max = config->peer_streams;
@@ -199,6 +206,13 @@ struct dps_stream *dps_stream_make(struct dps_streams *streams, bool is_ours, ui
 	*stream = (struct dps_stream){
 		.generation = kept.generation,
 		.queued = kept.queued,
+		.send = {
+			.window_bytes = streams->config.window_bytes,
+			.first = DPS_STREAM_INDEX_NONE,
+			.last = DPS_STREAM_INDEX_NONE,
+			.cursor = DPS_STREAM_INDEX_NONE,
+			.fill_block = DPS_SLOT_NONE,
+		},
 		.tag = tag,
 		.number = DPS_STREAM_NUMBER_NONE,
 		.is_used = true,
@@ -235,7 +249,8 @@ void dps_stream_settle(struct dps_streams *streams, struct dps_stream *stream)
 {
 	const struct dps_stream_side *receive = &stream->halves[DPS_HALF_RECEIVE];
 
-	if (!stream->is_used || stream->is_held || stream->say != 0)
+	if (!stream->is_used || stream->is_held || stream->say != 0 ||
+	    stream->send.first != DPS_STREAM_INDEX_NONE)
 		return;
 	for (unsigned int half = 0; half < DPS_HALVES_COUNT; half++)
 		if (!dps_stream_is_half_over(stream, half))
@@ -292,6 +307,11 @@ int dps_stream_look(const struct dps_streams *streams, struct dps_handle handle,
 		.tag = stream->tag,
 		.number = stream->number,
 		.is_ours = stream->is_ours,
+		.window_bytes = stream->send.window_bytes,
+		.posted = stream->send.posted,
+		.sent = stream->send.sent,
+		.acknowledged = stream->send.acknowledged,
+		.credit = stream->send.credit,
 	};
 	return 0;
 }

@@ -124,6 +124,75 @@ enum dps_stream_close {
 int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
 		     enum dps_stream_close how);
 
+/* ---- Sending. ---- */
+
+/* A run of bytes in memory. */
+struct dps_bytes {
+	const uint8_t *memory;
+	size_t bytes;
+};
+
+enum dps_send_flags {
+	DPS_SEND_BORROW = 1, /* no copy: the memory is lent until the send's outcome is told */
+	DPS_SEND_TELL = 2,   /* the outcome of a copy, too; that of lent memory is told always */
+	DPS_SEND_POSTED = 4, /* with an outcome: and before it, when all of it was handed over */
+	DPS_SEND_FINISH = 8, /* and dps_stream_finish: the end leaves with the last byte */
+};
+
+enum { DPS_SEND_PIECES_MAX = 1024 };
+
+/*
+ * Sends the pieces, one behind the other: all of them, or nothing on an error. Nothing waits: it
+ * is sent when the stream is open and the far side takes it. A send whose outcome is told has
+ * exactly one: DELIVERED, CANCELLED or LOST (enum dps_stream_event_type), with its cookie, in the
+ * order of the sends. No bytes: nothing is sent, and that succeeds.
+ * Errors: what ended the half, -DPS_ERROR_FINISHED; -DPS_ERROR_FULL, and WRITABLE is told when it
+ * would fit: the window (what is longer than it passes when nothing is outstanding), or memory
+ * that all streams share; -DPS_ERROR_TOO_LONG it never would, or is beyond 4 GiB; -EINVAL.
+ */
+int dps_stream_send(struct dps_streams *streams, struct dps_handle handle,
+		    const struct dps_bytes *pieces, unsigned int count, uint32_t flags,
+		    uint64_t cookie);
+
+/*
+ * Whether so many bytes may be sent now: whether it is clear to send the next. Errors: as above;
+ * 0 then, even past the deadline; -ETIMEDOUT from the deadline on, and the stream goes on;
+ * -DPS_ERROR_FULL before.
+ */
+int dps_stream_has_room(struct dps_streams *streams, struct dps_handle handle, uint64_t bytes,
+			uint64_t deadline_ns, uint64_t now_ns);
+
+/*
+ * Takes a send back of which nothing has left yet; what was sent behind it moves up. Its outcome
+ * is CANCELLED. Errors: -DPS_ERROR_ALREADY some of it has left; -DPS_ERROR_UNKNOWN no such cookie.
+ */
+int dps_stream_cancel_send(struct dps_streams *streams, struct dps_handle handle, uint64_t cookie);
+
+/* From now on; what is outstanding beyond a smaller one drains. Errors: -EINVAL (0). */
+int dps_stream_set_window(struct dps_streams *streams, struct dps_handle handle,
+			  uint64_t window_bytes);
+
+/*
+ * Nothing follows. Again changes nothing. Errors: what ended the half otherwise, so that an abort
+ * is never taken for a finish.
+ */
+int dps_stream_finish(struct dps_streams *streams, struct dps_handle handle);
+
+/*
+ * Whether everything that was sent and the end are at the far side; says finish if it was not
+ * said. Errors: the first that any send of the stream met, and nothing left after it;
+ * -ETIMEDOUT from the deadline on, and the stream goes on; -DPS_ERROR_FULL before.
+ */
+int dps_stream_end(struct dps_streams *streams, struct dps_handle handle, uint64_t deadline_ns,
+		   uint64_t now_ns);
+
+/*
+ * Gives up what is to be sent, also after finish, unless the end has been acknowledged. Nothing
+ * more leaves; the far side is told the code. The first code stays. Errors:
+ * -DPS_ERROR_FINISHED too late; what ended the half otherwise.
+ */
+int dps_stream_abort(struct dps_streams *streams, struct dps_handle handle, uint64_t code);
+
 /* ---- Looking. ---- */
 
 struct dps_stream_half_state {
@@ -167,6 +236,52 @@ int dps_streams_resume(struct dps_streams *streams, uint64_t epoch);
 /* It is gone for good: every stream that has not ended is lost. */
 void dps_streams_lose(struct dps_streams *streams, uint32_t reason);
 
+/* A run of bytes to be sent; never crosses a multiple of block_bytes. */
+struct dps_stream_slice {
+	const uint8_t *memory;
+	uint64_t offset;
+	uint32_t number;
+	uint32_t bytes; /* 0: only the end */
+	uint32_t token; /* for on_released: memory is lent till then. Of the end alone: NONE */
+	uint8_t flags;	/* enum dps_stream_slice_flags */
+};
+
+#define DPS_STREAM_TOKEN_NONE UINT32_MAX
+
+enum dps_stream_slice_flags {
+	DPS_SLICE_END = 1,     /* the stream ends behind it */
+	DPS_SLICE_BLOCKED = 2, /* uses up the credit, and there is more */
+	DPS_SLICE_RESENT = 4,
+};
+
+/*
+ * What to send next, at most room slices of at most so many bytes, of each stream that has any in
+ * turn; returns how many. None while parked.
+ */
+unsigned int dps_streams_emit_slices(struct dps_streams *streams, uint64_t epoch,
+				     struct dps_stream_slice *slices, unsigned int room,
+				     uint32_t slice_bytes_max);
+
+/* The port is done with a slice, whatever epoch it went out in and whatever became of its stream.
+ */
+void dps_streams_on_released(struct dps_streams *streams, uint32_t token);
+
+/* What the receiver says of a stream; may be lost, repeated or late. All of it only rises. */
+struct dps_stream_ack {
+	uint64_t credit;     /* the sender may send bytes below this offset */
+	uint64_t contiguous; /* every byte below has arrived */
+	uint32_t number;
+	bool has_end; /* and the end */
+};
+
+/* What is wrong with it is counted, never an error. */
+void dps_streams_on_ack(struct dps_streams *streams, uint64_t epoch,
+			const struct dps_stream_ack *ack);
+
+/* A slice is lost: it comes out again. Stretches of a stream are joined with what is between. */
+void dps_streams_on_missing(struct dps_streams *streams, uint64_t epoch,
+			    const struct dps_stream_slice *slice);
+
 /*
  * What one side says to the other and must not get lost: carried in order, within an epoch
  * reliably, by the control connection.
@@ -204,18 +319,31 @@ void dps_streams_on_deadline(struct dps_streams *streams, uint64_t now_ns);
 /* ---- Events. ---- */
 
 enum dps_stream_event_type {
-	DPS_STREAM_EVENT_ARRIVED = 1,  /* the peer opened it; value: tag */
-	DPS_STREAM_EVENT_OPENED,       /* the far side accepted it */
-	DPS_STREAM_EVENT_SEND_OVER,    /* the sending half has ended; cause */
+	DPS_STREAM_EVENT_ARRIVED = 1, /* the peer opened it */
+	DPS_STREAM_EVENT_OPENED,      /* the far side accepted it */
+	DPS_STREAM_EVENT_WRITABLE,    /* what was refused as FULL fits by now */
+	DPS_STREAM_EVENT_SEND_OVER,   /* the sending half has ended, all outcomes are told; cause */
 	DPS_STREAM_EVENT_RECEIVE_OVER, /* the receiving half has, otherwise than by being read to
 					  its end; cause */
+
+	/* Of one send. Behind an outcome its memory is not used any more. */
+	DPS_STREAM_EVENT_POSTED = 16, /* handed to the port, all of it; no outcome yet */
+	DPS_STREAM_EVENT_DELIVERED,   /* all of it is at the far side */
+	DPS_STREAM_EVENT_CANCELLED,   /* taken back, or its half was ended by either side; cause */
+	DPS_STREAM_EVENT_LOST,	      /* the connection was lost before all of it was known to be
+					 at the far side; cause */
 };
 
 struct dps_stream_event {
 	uint8_t type; /* enum dps_stream_event_type */
 	struct dps_handle handle;
 	struct dps_error cause;
-	uint64_t value;
+	uint64_t value; /* ARRIVED: tag; of a send: its cookie */
+
+	/* Of a send. */
+	uint64_t bytes;		  /* in all */
+	uint64_t posted_bytes;	  /* of those, handed to the port at least once */
+	uint64_t delivered_bytes; /* of those, known to be at the far side */
 };
 
 /*

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RIG_EVENTS = 256, RIG_MESSAGES = 1024 };
+enum { RIG_EVENTS = 256, RIG_SLICES = 256 };
 
 struct rig_side {
 	struct dps_streams_config config;
@@ -16,6 +16,8 @@ struct rig_side {
 	uint8_t *blocks;
 	struct dps_stream_event events[RIG_EVENTS];
 	unsigned int events_count;
+	struct dps_stream_slice slices[RIG_SLICES]; /* emitted, and held by the port */
+	unsigned int slices_count;
 };
 
 struct stream_rig {
@@ -192,4 +194,91 @@ static inline void rig_reconnect(struct stream_rig *rig)
 	rig->epoch++;
 	assert_int_equal(dps_streams_resume(rig->near.streams, rig->epoch), 0);
 	assert_int_equal(dps_streams_resume(rig->far.streams, rig->epoch), 0);
+}
+
+/* What stands at an offset of every stream's data. */
+static inline uint8_t rig_stream_byte(uint64_t offset)
+{
+	return (uint8_t)((offset * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
+}
+
+/* Sends the next bytes of a stream from a buffer that is used for something else afterwards. */
+static inline int rig_send(struct rig_side *side, struct dps_handle handle, size_t bytes,
+			   uint32_t flags, uint64_t cookie)
+{
+	uint64_t offset = rig_look(side, handle).posted;
+	uint8_t *memory = malloc(bytes + 1);
+	struct dps_bytes piece = { memory, bytes };
+	int error;
+
+	assert_non_null(memory);
+	assert_true((flags & DPS_SEND_BORROW) == 0);
+	for (size_t i = 0; i < bytes; i++)
+		memory[i] = rig_stream_byte(offset + i);
+	error = dps_stream_send(side->streams, handle, &piece, 1, flags, cookie);
+	free(memory);
+	return error;
+}
+
+/* Emits up to room slices, which the port holds then. Returns how many. */
+static inline unsigned int rig_emit(struct stream_rig *rig, struct rig_side *side,
+				    unsigned int room)
+{
+	unsigned int count;
+
+	assert_true(side->slices_count + room <= RIG_SLICES);
+	count = dps_streams_emit_slices(side->streams, rig->epoch,
+					side->slices + side->slices_count, room, 256);
+	side->slices_count += count;
+	return count;
+}
+
+/* The port lets go of everything. */
+static inline void rig_release(struct rig_side *side)
+{
+	for (unsigned int i = 0; i < side->slices_count; i++)
+		dps_streams_on_released(side->streams, side->slices[i].token);
+	side->slices_count = 0;
+}
+
+/* Emits all there is, checks that it is what was sent, and lets go of it. Returns the bytes. */
+static inline uint64_t rig_flush(struct stream_rig *rig, struct rig_side *side)
+{
+	uint64_t bytes = 0;
+
+	while (rig_emit(rig, side, 32) > 0) {
+		for (unsigned int i = 0; i < side->slices_count; i++) {
+			const struct dps_stream_slice *slice = &side->slices[i];
+
+			for (uint32_t at = 0; at < slice->bytes; at++)
+				assert_int_equal(slice->memory[at],
+						 rig_stream_byte(slice->offset + at));
+			bytes += slice->bytes;
+		}
+		rig_release(side);
+	}
+	return bytes;
+}
+
+static inline void rig_ack(struct stream_rig *rig, struct rig_side *side, struct dps_handle handle,
+			   uint64_t credit, uint64_t contiguous, bool has_end)
+{
+	const struct dps_stream_ack ack = {
+		.credit = credit,
+		.contiguous = contiguous,
+		.number = rig_look(side, handle).number,
+		.has_end = has_end,
+	};
+
+	dps_streams_on_ack(side->streams, rig->epoch, &ack);
+}
+
+/* How many of the events that were taken last are of this type. */
+static inline unsigned int rig_count(const struct rig_side *side, enum dps_stream_event_type type)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < side->events_count; i++)
+		count += side->events[i].type == type;
+	return count;
 }
