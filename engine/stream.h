@@ -7,6 +7,8 @@
  */
 #pragma once
 #include "engine/bits.h"
+#include "engine/credit_window.h"
+#include "engine/ranges.h"
 #include "engine/slots.h"
 #include "engine/stream_state.h"
 #include "engine/timers.h"
@@ -22,11 +24,13 @@
  * taken out of the middle.
  */
 enum dps_stream_queue {
-	DPS_QUEUE_TURN, /* for the peer to allow one more stream */
-	DPS_QUEUE_SAY,	/* messages */
-	DPS_QUEUE_TELL, /* events */
-	DPS_QUEUE_SEND, /* slices */
-	DPS_QUEUE_ROOM, /* for segments or blocks to send from */
+	DPS_QUEUE_TURN,	  /* for the peer to allow one more stream */
+	DPS_QUEUE_SAY,	  /* messages */
+	DPS_QUEUE_TELL,	  /* events */
+	DPS_QUEUE_SEND,	  /* slices */
+	DPS_QUEUE_ROOM,	  /* for segments or blocks to send from */
+	DPS_QUEUE_ACK,	  /* acknowledgements */
+	DPS_QUEUE_CREDIT, /* for blocks to receive into */
 	DPS_QUEUES_COUNT,
 };
 
@@ -91,8 +95,28 @@ struct dps_stream_sender {
 	bool is_over_told;
 };
 
+/*
+ * What arrives. Blocks are numbered by offset; those from first_block on that are not lent, or
+ * lent and not given back, are promised (nothing has come) or stand in the table of blocks.
+ * Invariant: released <= read <= contiguous <= highest <= end.
+ */
+struct dps_stream_receiver {
+	struct dps_credit_window window;
+	uint64_t contiguous;
+	uint64_t read;
+	uint64_t released;
+	uint64_t highest;     /* one past the last byte that has come */
+	uint64_t end;	      /* UINT64_MAX: not known */
+	uint64_t first_block; /* number */
+	uint64_t granted;     /* blocks: one past the last that may be sent */
+	uint64_t told_credit; /* bytes */
+	uint32_t blocks;      /* promised, or used */
+	uint32_t extra;	      /* of those, more than the one that each stream may have */
+};
+
 struct dps_stream {
 	struct dps_stream_sender send;
+	struct dps_stream_receiver receive;
 	struct dps_stream_side halves[DPS_HALVES_COUNT];
 	uint64_t tag;
 	uint32_t generation;
@@ -108,6 +132,17 @@ struct dps_stream {
 	bool is_both_ways;
 	bool is_peer_done; /* nothing more comes of it from the peer */
 	bool is_end_said;  /* finish was called, perhaps before the stream was open */
+};
+
+enum { DPS_STREAM_BLOCK_GAPS_MAX = 8 };
+
+/* A block of receive memory, while something has arrived in it. */
+struct dps_stream_block {
+	uint64_t number;
+	uint32_t stream;
+	uint32_t next_in_bucket;
+	struct dps_ranges arrived; /* offsets */
+	struct dps_range items[DPS_STREAM_BLOCK_GAPS_MAX];
 };
 
 /* A word about a number that has no record. */
@@ -141,6 +176,14 @@ struct dps_streams {
 	uint64_t arrived_max; /* ... that it may */
 
 	struct dps_slots send_blocks;
+	struct dps_slots receive_blocks;
+	struct dps_stream_block *blocks; /* by slot of receive_blocks */
+	uint32_t *block_buckets;	 /* by stream and number */
+	uint32_t block_places;		 /* a power of two */
+	uint32_t block_shift;
+	uint32_t extra_used; /* blocks beyond one for each stream, of extra_max */
+	uint32_t extra_max;
+	uint8_t *scratch; /* of a slice whose place is not known to be free */
 	struct dps_segment *segments;
 	uint32_t first_free_segment;
 	uint32_t free_segments;
@@ -160,6 +203,8 @@ struct dps_stream *dps_stream_of(const struct dps_streams *streams, struct dps_h
 uint32_t dps_stream_index(const struct dps_streams *streams, const struct dps_stream *stream);
 struct dps_handle dps_stream_handle(const struct dps_streams *streams,
 				    const struct dps_stream *stream);
+/* Mixes all of a value with the seed, for tables that a peer must not fill unevenly. */
+uint32_t dps_streams_hash(const struct dps_streams *streams, uint64_t value);
 /* NULL when no stream has the number. */
 struct dps_stream *dps_stream_numbered(const struct dps_streams *streams, uint32_t number);
 /* There is one. Its halves are NONE. */
@@ -240,6 +285,32 @@ void dps_streams_wake_waiting(struct dps_streams *streams);
 void dps_stream_sendable(struct dps_streams *streams, struct dps_stream *stream);
 /* What was sent and is not acknowledged is sent again, in a new epoch. */
 void dps_stream_rewind(struct dps_streams *streams, struct dps_stream *stream);
+
+/* ---- stream_block.c ---- */
+void dps_stream_blocks_init(struct dps_streams *streams);
+/* NULL when nothing has come for it. */
+struct dps_stream_block *dps_stream_block_find(const struct dps_streams *streams, uint32_t stream,
+					       uint64_t number);
+/* A promised block gets its memory. */
+struct dps_stream_block *dps_stream_block_take(struct dps_streams *streams,
+					       struct dps_stream *stream, uint64_t number);
+/* Gives back a promised or used block. */
+void dps_stream_block_free(struct dps_streams *streams, struct dps_stream *stream, uint64_t number);
+uint8_t *dps_stream_block_at(const struct dps_streams *streams,
+			     const struct dps_stream_block *block);
+
+/* ---- stream_grant.c ---- */
+void dps_stream_window_init(struct dps_streams *streams, struct dps_stream *stream);
+/* Promises blocks as far as the window and what others have allow. */
+void dps_stream_grant(struct dps_streams *streams, struct dps_stream *stream);
+/* Gives back the blocks that nobody reads any more, and promises them to who waits. */
+void dps_stream_trim(struct dps_streams *streams, struct dps_stream *stream);
+/* The far side should hear of it. */
+void dps_stream_report(struct dps_streams *streams, struct dps_stream *stream);
+
+/* ---- stream_receive.c ---- */
+/* Everything up to the end has arrived. */
+bool dps_stream_has_all(const struct dps_stream *stream);
 
 /* ---- stream_event.c ---- */
 void dps_stream_tell(struct dps_streams *streams, struct dps_stream *stream,

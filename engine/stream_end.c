@@ -70,9 +70,12 @@ static void on_over(struct dps_streams *streams, struct dps_stream *stream,
 	uint8_t state = stream->halves[half].state;
 
 	dps_stream_say_end(streams, stream, half);
-	if (half == DPS_HALF_SEND)
+	if (half == DPS_HALF_SEND) {
 		dps_stream_settle_sends(streams, stream);
-	else if (state != DPS_STREAM_FINISHED)
+		return;
+	}
+	dps_stream_trim(streams, stream);
+	if (state != DPS_STREAM_FINISHED)
 		dps_stream_tell(streams, stream, DPS_STREAM_EVENT_RECEIVE_OVER);
 }
 
@@ -125,6 +128,7 @@ static void say_again(struct dps_streams *streams, struct dps_stream *stream)
 	if (stream->number == DPS_STREAM_NUMBER_NONE)
 		return;
 	dps_stream_rewind(streams, stream);
+	dps_stream_report(streams, stream);
 	if (stream->is_ours)
 		dps_stream_say(streams, stream, DPS_STREAM_SAYS_OPEN);
 	else if (!is_asked && !(stream->say & 1u << DPS_STREAM_SAYS_REFUSE))

@@ -111,11 +111,12 @@ static void on_end(struct dps_streams *streams, struct dps_stream *stream,
 	dps_stream_enter(streams, stream, half, input, value);
 }
 
-/* It has ended at the peer, who did not say how, or said so when the connection went. */
+/* It has ended at the peer: well, if all of it is here; or that was said when the connection went.
+ */
 static void drop_receive(struct dps_streams *streams, struct dps_stream *stream)
 {
 	stream->is_peer_done = true;
-	if (!dps_stream_is_half_over(stream, DPS_HALF_RECEIVE))
+	if (!dps_stream_is_half_over(stream, DPS_HALF_RECEIVE) && !dps_stream_has_all(stream))
 		dps_stream_enter(streams, stream, DPS_HALF_RECEIVE, DPS_INPUT_ABORT,
 				 DPS_CODE_DROPPED);
 }

@@ -81,6 +81,7 @@ void dps_stream_on_accepted(struct dps_streams *streams, struct dps_stream *stre
 	if (send->state == DPS_STREAM_OPEN && stream->is_end_said)
 		dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_END, 0);
 	dps_stream_sendable(streams, stream);
+	dps_stream_grant(streams, stream);
 }
 
 /* Whether the program may answer; its receiving half is the one that every arrival has. */
@@ -161,12 +162,14 @@ int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
 	}
 	stream->is_held = false;
 	stream->tell = 0;
+	stream->receive.released = stream->receive.read;
 	stream->send.is_lingering = how == DPS_STREAM_LINGER && has_something_to_linger_for(stream);
 	if (!stream->send.is_lingering)
 		close_early(streams, stream);
 	if (!dps_stream_is_half_over(stream, DPS_HALF_RECEIVE))
 		dps_stream_enter(streams, stream, DPS_HALF_RECEIVE, DPS_INPUT_STOP,
 				 DPS_CODE_DROPPED);
+	dps_stream_trim(streams, stream);
 	if (!dps_stream_is_half_over(stream, DPS_HALF_SEND) && !stream->send.is_lingering)
 		dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_ABORT, DPS_CODE_DROPPED);
 	dps_stream_settle(streams, stream);

@@ -58,6 +58,10 @@ struct plan {
 	size_t strays;
 	size_t segments;
 	size_t send_blocks;
+	size_t receive_blocks;
+	size_t blocks;
+	size_t block_buckets;
+	size_t scratch;
 	size_t bytes;
 };
 
@@ -80,6 +84,11 @@ static struct plan plan_of(const struct dps_streams_config *config)
 	plan.strays = add(&plan.bytes, config->streams * sizeof(struct dps_stream_stray));
 	plan.segments = add(&plan.bytes, config->segments * sizeof(struct dps_segment));
 	plan.send_blocks = add(&plan.bytes, dps_slots_bytes(config->send_blocks));
+	plan.receive_blocks = add(&plan.bytes, dps_slots_bytes(config->receive_blocks));
+	plan.blocks = add(&plan.bytes, config->receive_blocks * sizeof(struct dps_stream_block));
+	plan.block_buckets =
+		add(&plan.bytes, places_for(config->receive_blocks) * sizeof(uint32_t));
+	plan.scratch = add(&plan.bytes, config->block_bytes);
 	return plan;
 }
 
@@ -120,12 +129,20 @@ int dps_streams_init(void *memory, const struct dps_streams_config *config, uint
 	made->buckets = (uint32_t *)(void *)(bytes + plan.buckets);
 	made->places = places_for(config->streams);
 	made->strays = (struct dps_stream_stray *)(void *)(bytes + plan.strays);
-	dps_timers_init(&made->timers, bytes + plan.timers, config->streams);
-	init_records(made);
 	made->segments = (struct dps_segment *)(void *)(bytes + plan.segments);
-	dps_segments_init(made);
+	made->blocks = (struct dps_stream_block *)(void *)(bytes + plan.blocks);
+	made->block_buckets = (uint32_t *)(void *)(bytes + plan.block_buckets);
+	made->block_places = places_for(config->receive_blocks);
+	made->scratch = bytes + plan.scratch;
+	dps_timers_init(&made->timers, bytes + plan.timers, config->streams);
 	dps_slots_init(&made->send_blocks, bytes + plan.send_blocks, config->send_blocks, blocks,
 		       config->block_bytes);
+	dps_slots_init(&made->receive_blocks, bytes + plan.receive_blocks, config->receive_blocks,
+		       blocks + (size_t)config->send_blocks * config->block_bytes,
+		       config->block_bytes);
+	init_records(made);
+	dps_segments_init(made);
+	dps_stream_blocks_init(made);
 	made->epoch = config->epoch;
 	made->is_attached = true;
 	made->arrived_max = config->peer_streams;
@@ -155,13 +172,17 @@ struct dps_stream *dps_stream_of(const struct dps_streams *streams, struct dps_h
 }
 
 /* Finalizer of splitmix64 (Steele, Lea, Flood 2014). */
-static uint32_t place_of(const struct dps_streams *streams, uint32_t number)
+uint32_t dps_streams_hash(const struct dps_streams *streams, uint64_t value)
 {
-	uint64_t value = number ^ streams->config.seed;
-
+	value ^= streams->config.seed;
 	value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (uint32_t)(value ^ (value >> 31)) & (streams->places - 1);
+	return (uint32_t)(value ^ (value >> 31));
+}
+
+static uint32_t place_of(const struct dps_streams *streams, uint32_t number)
+{
+	return dps_streams_hash(streams, number) & (streams->places - 1);
 }
 
 struct dps_stream *dps_stream_numbered(const struct dps_streams *streams, uint32_t number)
@@ -213,6 +234,7 @@ struct dps_stream *dps_stream_make(struct dps_streams *streams, bool is_ours, ui
 			.cursor = DPS_STREAM_INDEX_NONE,
 			.fill_block = DPS_SLOT_NONE,
 		},
+		.receive = { .end = UINT64_MAX },
 		.tag = tag,
 		.number = DPS_STREAM_NUMBER_NONE,
 		.is_used = true,
@@ -220,6 +242,7 @@ struct dps_stream *dps_stream_make(struct dps_streams *streams, bool is_ours, ui
 		.is_ours = is_ours,
 	};
 	memcpy(stream->next, kept.next, sizeof(kept.next));
+	dps_stream_window_init(streams, stream);
 	streams->used_count++;
 	streams->ours_count += is_ours;
 	return stream;
@@ -250,7 +273,7 @@ void dps_stream_settle(struct dps_streams *streams, struct dps_stream *stream)
 	const struct dps_stream_side *receive = &stream->halves[DPS_HALF_RECEIVE];
 
 	if (!stream->is_used || stream->is_held || stream->say != 0 ||
-	    stream->send.first != DPS_STREAM_INDEX_NONE)
+	    stream->send.first != DPS_STREAM_INDEX_NONE || stream->receive.blocks > 0)
 		return;
 	for (unsigned int half = 0; half < DPS_HALVES_COUNT; half++)
 		if (!dps_stream_is_half_over(stream, half))
@@ -312,6 +335,10 @@ int dps_stream_look(const struct dps_streams *streams, struct dps_handle handle,
 		.sent = stream->send.sent,
 		.acknowledged = stream->send.acknowledged,
 		.credit = stream->send.credit,
+		.arrived = stream->receive.contiguous,
+		.read = stream->receive.read,
+		.released = stream->receive.released,
+		.granted = stream->receive.granted << streams->block_shift,
 	};
 	return 0;
 }

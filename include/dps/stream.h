@@ -193,6 +193,33 @@ int dps_stream_end(struct dps_streams *streams, struct dps_handle handle, uint64
  */
 int dps_stream_abort(struct dps_streams *streams, struct dps_handle handle, uint64_t code);
 
+/* ---- Receiving. ---- */
+
+/*
+ * Lends what has arrived and was not lent yet, in order, where it lies: at most room runs of bytes,
+ * until they are given back with dps_stream_release. Returns how many; 0 at the end of the stream,
+ * every time. Errors: what ended the half, though bytes before it may have arrived; -DPS_ERROR_FULL
+ * nothing more has arrived, and READABLE is told when it has.
+ */
+int dps_stream_read(struct dps_streams *streams, struct dps_handle handle, struct dps_bytes *runs,
+		    unsigned int room);
+
+/*
+ * Gives back so many bytes of what was lent, the first ones first; the far side may send as many
+ * more. Also behind the end of the half. Errors: -EINVAL more than is lent.
+ */
+int dps_stream_release(struct dps_streams *streams, struct dps_handle handle, uint64_t bytes);
+
+/*
+ * Wants no more of it: the far side is told the code, and what arrived and was not lent is
+ * dropped. The first code stays. Errors: what ended the half otherwise, -DPS_ERROR_FINISHED.
+ */
+int dps_stream_stop(struct dps_streams *streams, struct dps_handle handle, uint64_t code);
+
+/* From now on; what was granted stays granted. Errors: -EINVAL (0). */
+int dps_stream_set_receive_window(struct dps_streams *streams, struct dps_handle handle,
+				  uint64_t window_bytes);
+
 /* ---- Looking. ---- */
 
 struct dps_stream_half_state {
@@ -282,6 +309,39 @@ void dps_streams_on_ack(struct dps_streams *streams, uint64_t epoch,
 void dps_streams_on_missing(struct dps_streams *streams, uint64_t epoch,
 			    const struct dps_stream_slice *slice);
 
+/* Where a slice that came is to be put. Only to is for the caller. */
+struct dps_stream_placement {
+	uint8_t *to; /* room for its bytes: where they stay, or scratch */
+	uint64_t offset;
+	uint32_t stream;
+	uint32_t bytes;
+	uint8_t flags;
+	bool is_scratch;
+};
+
+/*
+ * Judges a slice by what it says of itself (memory and token are not looked at). False: it is
+ * dropped, and counted; nothing of it may be kept. Otherwise copy or open its bytes to
+ * placement->to, which overwrites nothing that has arrived, and commit, before the next is placed.
+ */
+bool dps_streams_place(struct dps_streams *streams, uint64_t epoch,
+		       const struct dps_stream_slice *slice,
+		       struct dps_stream_placement *placement);
+
+/*
+ * is_good: it is authentic and whole; otherwise it leaves no trace but a counter. False when it
+ * was not kept and must come again.
+ */
+bool dps_streams_commit(struct dps_streams *streams, const struct dps_stream_placement *placement,
+			bool is_good, uint64_t now_ns);
+
+/* What to acknowledge, of at most room streams; returns how many. None while parked. */
+unsigned int dps_streams_emit_acks(struct dps_streams *streams, uint64_t epoch,
+				   struct dps_stream_ack *acks, unsigned int room, uint64_t now_ns);
+
+/* The sender asks to be told again: its acknowledgement may have been lost. */
+void dps_streams_on_asked(struct dps_streams *streams, uint64_t epoch, uint32_t number);
+
 /*
  * What one side says to the other and must not get lost: carried in order, within an epoch
  * reliably, by the control connection.
@@ -321,6 +381,7 @@ void dps_streams_on_deadline(struct dps_streams *streams, uint64_t now_ns);
 enum dps_stream_event_type {
 	DPS_STREAM_EVENT_ARRIVED = 1, /* the peer opened it */
 	DPS_STREAM_EVENT_OPENED,      /* the far side accepted it */
+	DPS_STREAM_EVENT_READABLE,    /* there is more to read, or the end */
 	DPS_STREAM_EVENT_WRITABLE,    /* what was refused as FULL fits by now */
 	DPS_STREAM_EVENT_SEND_OVER,   /* the sending half has ended, all outcomes are told; cause */
 	DPS_STREAM_EVENT_RECEIVE_OVER, /* the receiving half has, otherwise than by being read to
@@ -359,6 +420,11 @@ struct dps_streams_counters {
 	uint64_t refused_limit;	 /* opened by the peer, more than it was allowed */
 	uint64_t dropped_epoch;	 /* of a connection that is over */
 	uint64_t dropped_number; /* of a stream that is not known */
+	uint64_t dropped_credit; /* slices beyond what was granted */
+	uint64_t dropped_layout; /* slices across blocks, or behind the end */
+	uint64_t dropped_seal;	 /* slices that were not good */
+	uint64_t dropped_full;	 /* slices among too many gaps */
+	uint64_t duplicates;	 /* slices with nothing new */
 	uint64_t anomalies;	 /* what a peer that keeps to the protocol does not say */
 };
 

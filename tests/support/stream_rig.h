@@ -282,3 +282,92 @@ static inline unsigned int rig_count(const struct rig_side *side, enum dps_strea
 		count += side->events[i].type == type;
 	return count;
 }
+
+/* Gives a slice to the other side, as a port and an open seal would. Returns whether it was kept.
+ */
+static inline bool rig_deliver(struct stream_rig *rig, struct rig_side *to,
+			       const struct dps_stream_slice *slice)
+{
+	struct dps_stream_placement placement;
+
+	if (!dps_streams_place(to->streams, rig->epoch, slice, &placement))
+		return false;
+	if (slice->bytes > 0)
+		memcpy(placement.to, slice->memory, slice->bytes);
+	return dps_streams_commit(to->streams, &placement, true, 0);
+}
+
+/* A slice of a stream's bytes that nobody sent. */
+static inline bool rig_inject(struct stream_rig *rig, struct rig_side *to, uint32_t number,
+			      uint64_t offset, uint32_t bytes, uint8_t flags)
+{
+	uint8_t *memory = malloc(bytes + 1);
+	const struct dps_stream_slice slice = {
+		.memory = memory,
+		.offset = offset,
+		.number = number,
+		.bytes = bytes,
+		.flags = flags,
+	};
+	bool is_kept;
+
+	assert_non_null(memory);
+	for (uint32_t i = 0; i < bytes; i++)
+		memory[i] = rig_stream_byte(offset + i);
+	is_kept = rig_deliver(rig, to, &slice);
+	free(memory);
+	return is_kept;
+}
+
+static inline unsigned int rig_send_acks(struct stream_rig *rig, struct rig_side *from,
+					 struct rig_side *to)
+{
+	struct dps_stream_ack acks[8];
+	unsigned int count, all = 0;
+
+	while ((count = dps_streams_emit_acks(from->streams, rig->epoch, acks, 8, 0)) > 0) {
+		for (unsigned int i = 0; i < count; i++)
+			dps_streams_on_ack(to->streams, rig->epoch, &acks[i]);
+		all += count;
+	}
+	return all;
+}
+
+/* Slices, acknowledgements and messages, both ways, until there are none. */
+static inline void rig_run(struct stream_rig *rig)
+{
+	struct rig_side *sides[] = { &rig->near, &rig->far };
+	unsigned int moved;
+
+	do {
+		moved = 0;
+		rig_talk(rig);
+		for (unsigned int i = 0; i < 2; i++) {
+			struct rig_side *from = sides[i], *to = sides[1 - i];
+
+			moved += rig_send_acks(rig, to, from);
+			moved += rig_emit(rig, from, 16);
+			for (unsigned int s = 0; s < from->slices_count; s++)
+				assert_true(rig_deliver(rig, to, &from->slices[s]));
+			rig_release(from);
+		}
+	} while (moved > 0);
+}
+
+/* Reads all there is, checks it, and gives it back. Returns the bytes; has_end: behind them. */
+static inline uint64_t rig_read(struct rig_side *side, struct dps_handle handle, bool *has_end)
+{
+	uint64_t at = rig_look(side, handle).read, begin = at;
+	struct dps_bytes runs[4];
+	int count;
+
+	while ((count = dps_stream_read(side->streams, handle, runs, 4)) > 0) {
+		for (int i = 0; i < count; i++)
+			for (size_t byte = 0; byte < runs[i].bytes; byte++)
+				assert_int_equal(runs[i].memory[byte], rig_stream_byte(at++));
+	}
+	assert_true(count == 0 || count == -DPS_ERROR_FULL);
+	*has_end = count == 0;
+	assert_int_equal(dps_stream_release(side->streams, handle, at - begin), 0);
+	return at - begin;
+}
