@@ -168,6 +168,7 @@ struct dps_streams {
 	bool is_attached;
 	bool is_lost;
 	bool is_limit_said; /* our limit, as it is now */
+	bool is_used_said;  /* how many numbers we gave out before this epoch */
 	uint32_t lost_reason;
 
 	uint32_t opened;      /* numbers given out here */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How halves of streams change and end, and what the end of the connection does to them. */
 #include "engine/stream.h"
-#include <errno.h>
 
 bool dps_stream_can(const struct dps_stream *stream, enum dps_stream_half half,
 		    enum dps_stream_input input)
@@ -106,48 +105,6 @@ bool dps_stream_enter_both(struct dps_streams *streams, struct dps_stream *strea
 		    dps_stream_can(stream, half, input))
 			has_changed |= dps_stream_enter(streams, stream, half, input, value);
 	return has_changed;
-}
-
-int dps_streams_park(struct dps_streams *streams, uint64_t epoch)
-{
-	if (!streams->is_attached || epoch != streams->epoch)
-		return -ESTALE;
-	streams->is_attached = false;
-	return 0;
-}
-
-/*
- * Whatever was said may not have been heard. Who opened a stream names it again, and so does who
- * accepted it: the other side answers that it does not know it, if it does not.
- */
-static void say_again(struct dps_streams *streams, struct dps_stream *stream)
-{
-	bool is_asked = stream->halves[DPS_HALF_SEND].state == DPS_STREAM_OPENING ||
-			stream->halves[DPS_HALF_RECEIVE].state == DPS_STREAM_OPENING;
-
-	if (stream->number == DPS_STREAM_NUMBER_NONE)
-		return;
-	dps_stream_rewind(streams, stream);
-	dps_stream_report(streams, stream);
-	if (stream->is_ours)
-		dps_stream_say(streams, stream, DPS_STREAM_SAYS_OPEN);
-	else if (!is_asked && !(stream->say & 1u << DPS_STREAM_SAYS_REFUSE))
-		dps_stream_say(streams, stream, DPS_STREAM_SAYS_ACCEPT);
-	for (unsigned int half = 0; half < DPS_HALVES_COUNT; half++)
-		dps_stream_say_end(streams, stream, half);
-}
-
-int dps_streams_resume(struct dps_streams *streams, uint64_t epoch)
-{
-	if (epoch <= streams->epoch || streams->is_lost)
-		return -ESTALE;
-	streams->epoch = epoch;
-	streams->is_attached = true;
-	streams->is_limit_said = false;
-	for (uint32_t i = 0; i < streams->config.streams; i++)
-		if (streams->records[i].is_used)
-			say_again(streams, &streams->records[i]);
-	return 0;
 }
 
 void dps_streams_lose(struct dps_streams *streams, uint32_t reason)

@@ -2,6 +2,9 @@
 /* What the two sides say to each other about streams. */
 #include "engine/stream.h"
 
+/* That one side may give out: every other one that fits. */
+#define NUMBERS_MAX (UINT32_MAX / 2)
+
 void dps_stream_say(struct dps_streams *streams, struct dps_stream *stream,
 		    enum dps_stream_message_type type)
 {
@@ -49,7 +52,23 @@ static void arrive(struct dps_streams *streams, const struct dps_stream_message 
 	dps_stream_on_accepted(streams, stream);
 }
 
-/* A number that was passed over is one of a stream that was given up before we heard of it. */
+/* Numbers that are passed over are of streams that were given up before we heard of them. */
+static void pass_over(struct dps_streams *streams, uint32_t place)
+{
+	if (place <= streams->arrived)
+		return;
+	streams->arrived_max += place - streams->arrived;
+	streams->arrived = place;
+	streams->is_limit_said = false;
+}
+
+static void on_used(struct dps_streams *streams, uint64_t value)
+{
+	uint64_t place = dps_min_u64(value, streams->arrived_max);
+
+	pass_over(streams, (uint32_t)dps_min_u64(place, NUMBERS_MAX));
+}
+
 static void on_new(struct dps_streams *streams, const struct dps_stream_message *message)
 {
 	uint32_t place = message->number / 2;
@@ -59,10 +78,7 @@ static void on_new(struct dps_streams *streams, const struct dps_stream_message 
 		say_stray(streams, DPS_STREAM_SAYS_REFUSE, message->number, DPS_CODE_LIMIT);
 		return;
 	}
-	if (place > streams->arrived) {
-		streams->arrived_max += place - streams->arrived;
-		streams->is_limit_said = false;
-	}
+	pass_over(streams, place);
 	streams->arrived = place + 1;
 	arrive(streams, message);
 }
@@ -92,7 +108,7 @@ static void on_open(struct dps_streams *streams, struct dps_stream *stream,
 
 static void on_limit(struct dps_streams *streams, uint64_t value)
 {
-	uint32_t limit = (uint32_t)dps_min_u64(value, UINT32_MAX / 2);
+	uint32_t limit = (uint32_t)dps_min_u64(value, NUMBERS_MAX);
 
 	if (limit <= streams->opened_max)
 		return;
@@ -198,6 +214,10 @@ void dps_streams_on_message(struct dps_streams *streams, uint64_t epoch,
 		on_limit(streams, message->value);
 		return;
 	}
+	if (message->type == DPS_STREAM_SAYS_USED) {
+		on_used(streams, message->value);
+		return;
+	}
 	stream = message->number == DPS_STREAM_NUMBER_NONE
 			 ? NULL
 			 : dps_stream_numbered(streams, message->number);
@@ -288,6 +308,14 @@ unsigned int dps_streams_emit_messages(struct dps_streams *streams, uint64_t epo
 			dps_stream_enqueue(streams, stream, DPS_QUEUE_SAY);
 		else
 			dps_stream_settle(streams, stream);
+	}
+	/* Behind all that were opened: whatever else was, was given up. */
+	if (count < room && !streams->is_used_said) {
+		streams->is_used_said = true;
+		messages[count++] = (struct dps_stream_message){
+			.type = DPS_STREAM_SAYS_USED,
+			.value = streams->opened,
+		};
 	}
 	return count;
 }

@@ -144,7 +144,7 @@ int dps_streams_init(void *memory, const struct dps_streams_config *config, uint
 	dps_segments_init(made);
 	dps_stream_blocks_init(made);
 	made->epoch = config->epoch;
-	made->is_attached = true;
+	made->is_attached = made->is_used_said = true;
 	made->arrived_max = config->peer_streams;
 	*streams = made;
 	return 0;

@@ -354,6 +354,8 @@ enum dps_stream_message_type {
 	DPS_STREAM_SAYS_ABORT = 5,   /* value: code; of what its sender sends */
 	DPS_STREAM_SAYS_STOP = 6,    /* value: code; of what its receiver sends */
 	DPS_STREAM_SAYS_DONE = 7,    /* nothing of it comes any more: forget it */
+	DPS_STREAM_SAYS_USED = 9,    /* value: so many were opened; of those not named since the
+					resume,    those that are not known have ended */
 	DPS_STREAM_SAYS_UNKNOWN = 8, /* it is not, or not any more, known here */
 };
 

@@ -385,6 +385,48 @@ static void resume__says_again_what_may_not_have_been_heard(void **state)
 	}
 }
 
+/*
+ * Opened, given up, and neither was heard: the place it took is there again. And those that are
+ * named again are named in their order, or the earlier would be taken for given up.
+ */
+static void resume__gives_back_the_places_of_what_was_never_heard_of(void **state)
+{
+	struct dps_stream_message unheard[32];
+	struct dps_handle handles[8], more;
+	struct stream_rig rig;
+
+	(void)state;
+	rig_open_streams(&rig);
+	/* Records are taken last in, first out: these have numbers that fall with the index. */
+	for (unsigned int i = 0; i < 8; i++)
+		handles[i] = rig_stream(&rig.near, 0);
+	rig_talk(&rig);
+	rig_events(&rig.far);
+	for (unsigned int i = 0; i < 8; i++) {
+		dps_stream_close(rig.near.streams, handles[i], DPS_STREAM_DROP);
+		dps_stream_close(rig.far.streams, rig.far.events[i].handle, DPS_STREAM_DROP);
+	}
+	rig_talk(&rig);
+	for (unsigned int i = 0; i < 8; i++)
+		handles[i] = rig_stream(&rig.near, 0);
+	for (unsigned int i = 0; i < 8; i += 2)
+		dps_stream_close(rig.near.streams, handles[i], DPS_STREAM_DROP);
+	dps_stream_close(rig.near.streams, handles[7], DPS_STREAM_DROP);
+	assert_true(dps_streams_emit_messages(rig.near.streams, 1, unheard, 32) > 8);
+	assert_int_equal(dps_streams_count(rig.near.streams), 3);
+	rig_reconnect(&rig);
+	rig_talk(&rig);
+	for (unsigned int i = 1; i < 7; i += 2)
+		assert_int_equal(send_state(&rig.near, handles[i]), DPS_STREAM_OPEN);
+	assert_int_equal(dps_streams_count(rig.far.streams), 3);
+	for (unsigned int i = 0; i < 5; i++) {
+		more = rig_stream(&rig.near, 0);
+		rig_talk(&rig);
+		assert_int_equal(send_state(&rig.near, more), DPS_STREAM_OPEN);
+	}
+	rig_close_streams(&rig);
+}
+
 /* A peer that opens more than it may: refused one by one, and nobody else suffers. */
 static void message__more_opens_than_allowed_are_refused(void **state)
 {
@@ -484,6 +526,7 @@ int main(void)
 		cmocka_unit_test(lose__ends_every_stream_with_its_reason),
 		cmocka_unit_test(message__of_another_epoch_moves_nothing),
 		cmocka_unit_test(resume__says_again_what_may_not_have_been_heard),
+		cmocka_unit_test(resume__gives_back_the_places_of_what_was_never_heard_of),
 		cmocka_unit_test(message__more_opens_than_allowed_are_refused),
 		cmocka_unit_test(message__numbers_that_are_passed_over_count_as_closed),
 		cmocka_unit_test(message__lies_are_counted_and_change_nothing),
