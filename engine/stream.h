@@ -244,6 +244,8 @@ void dps_streams_take_turns(struct dps_streams *streams);
 /* ---- stream_message.c ---- */
 void dps_stream_say(struct dps_streams *streams, struct dps_stream *stream,
 		    enum dps_stream_message_type type);
+/* Of a stream of the peer's: what it was answered, if it was. */
+void dps_stream_say_answer(struct dps_streams *streams, struct dps_stream *stream);
 
 /* ---- stream_segment.c ---- */
 void dps_segments_init(struct dps_streams *streams);

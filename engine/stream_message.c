@@ -14,6 +14,31 @@ void dps_stream_say(struct dps_streams *streams, struct dps_stream *stream,
 	dps_stream_enqueue(streams, stream, DPS_QUEUE_SAY);
 }
 
+static bool is_asked(const struct dps_stream *stream)
+{
+	return stream->halves[DPS_HALF_SEND].state == DPS_STREAM_OPENING ||
+	       stream->halves[DPS_HALF_RECEIVE].state == DPS_STREAM_OPENING;
+}
+
+/* The half that was refused; there is none: HALVES_COUNT. One may have ended before the answer. */
+static unsigned int refused_half(const struct dps_stream *stream)
+{
+	unsigned int half = 0;
+
+	while (half < DPS_HALVES_COUNT && stream->halves[half].state != DPS_STREAM_REFUSED)
+		half++;
+	return half;
+}
+
+void dps_stream_say_answer(struct dps_streams *streams, struct dps_stream *stream)
+{
+	if (is_asked(stream))
+		return;
+	dps_stream_say(streams, stream,
+		       refused_half(stream) < DPS_HALVES_COUNT ? DPS_STREAM_SAYS_REFUSE
+							       : DPS_STREAM_SAYS_ACCEPT);
+}
+
 /* About a number without a record. A peer that makes for more of them than there are records of its
  * own is not answered. */
 static void say_stray(struct dps_streams *streams, uint8_t type, uint32_t number, uint64_t value)
@@ -83,12 +108,6 @@ static void on_new(struct dps_streams *streams, const struct dps_stream_message 
 	arrive(streams, message);
 }
 
-static bool is_asked(const struct dps_stream *stream)
-{
-	return stream->halves[DPS_HALF_SEND].state == DPS_STREAM_OPENING ||
-	       stream->halves[DPS_HALF_RECEIVE].state == DPS_STREAM_OPENING;
-}
-
 static void on_open(struct dps_streams *streams, struct dps_stream *stream,
 		    const struct dps_stream_message *message)
 {
@@ -97,8 +116,7 @@ static void on_open(struct dps_streams *streams, struct dps_stream *stream,
 		streams->counters.anomalies++;
 	} else if (stream != NULL) {
 		/* Said again after a resume: our answer may have been lost. */
-		if (!is_asked(stream) && !(stream->say & 1u << DPS_STREAM_SAYS_REFUSE))
-			dps_stream_say(streams, stream, DPS_STREAM_SAYS_ACCEPT);
+		dps_stream_say_answer(streams, stream);
 	} else if (message->number / 2 < streams->arrived) {
 		say_stray(streams, DPS_STREAM_SAYS_UNKNOWN, message->number, 0);
 	} else {
@@ -242,8 +260,9 @@ static uint64_t value_of(const struct dps_stream *stream, uint8_t type)
 		return stream->tag;
 	case DPS_STREAM_SAYS_ABORT:
 		return stream->halves[DPS_HALF_SEND].cause.code;
-	case DPS_STREAM_SAYS_STOP:
 	case DPS_STREAM_SAYS_REFUSE:
+		return stream->halves[refused_half(stream)].cause.code;
+	case DPS_STREAM_SAYS_STOP:
 		return stream->halves[DPS_HALF_RECEIVE].cause.code;
 	default:
 		return 0;

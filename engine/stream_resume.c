@@ -73,19 +73,14 @@ static uint32_t list_ours(struct dps_streams *streams)
 
 /* ---- Saying again. ---- */
 
-static bool is_asked(const struct dps_stream *stream)
-{
-	return stream->halves[DPS_HALF_SEND].state == DPS_STREAM_OPENING ||
-	       stream->halves[DPS_HALF_RECEIVE].state == DPS_STREAM_OPENING;
-}
-
-static void go_on(struct dps_streams *streams, struct dps_stream *stream,
-		  enum dps_stream_message_type type)
+static void go_on(struct dps_streams *streams, struct dps_stream *stream)
 {
 	dps_stream_rewind(streams, stream);
 	dps_stream_report(streams, stream);
-	if (stream->is_ours || (!is_asked(stream) && !(stream->say & 1u << DPS_STREAM_SAYS_REFUSE)))
-		dps_stream_say(streams, stream, type);
+	if (stream->is_ours)
+		dps_stream_say(streams, stream, DPS_STREAM_SAYS_OPEN);
+	else
+		dps_stream_say_answer(streams, stream);
 	for (unsigned int half = 0; half < DPS_HALVES_COUNT; half++)
 		dps_stream_say_end(streams, stream, half);
 	/* It had something to say already. */
@@ -110,10 +105,10 @@ int dps_streams_resume(struct dps_streams *streams, uint64_t epoch)
 	for (index = sort(streams, list_ours(streams)); index != DPS_STREAM_INDEX_NONE;
 	     index = next) {
 		next = *next_of(streams, index);
-		go_on(streams, &streams->records[index], DPS_STREAM_SAYS_OPEN);
+		go_on(streams, &streams->records[index]);
 	}
 	for (index = 0; index < streams->config.streams; index++)
 		if (streams->records[index].is_used && !streams->records[index].is_ours)
-			go_on(streams, &streams->records[index], DPS_STREAM_SAYS_ACCEPT);
+			go_on(streams, &streams->records[index]);
 	return 0;
 }

@@ -427,6 +427,31 @@ static void resume__gives_back_the_places_of_what_was_never_heard_of(void **stat
 	rig_close_streams(&rig);
 }
 
+/* A half that was stopped before the refusal does not make it an acceptance, heard or not. */
+static void resume__says_a_refusal_again(void **state)
+{
+	struct dps_stream_message unheard[8];
+	struct dps_handle near, far;
+	struct stream_rig rig;
+
+	(void)state;
+	rig_open_asking(&rig);
+	near = rig_stream(&rig.near, DPS_STREAM_BOTH_WAYS);
+	rig_talk(&rig);
+	far = rig_event(&rig.far, DPS_STREAM_EVENT_ARRIVED).handle;
+	assert_int_equal(dps_stream_stop(rig.far.streams, far, 5), 0);
+	assert_int_equal(dps_stream_refuse(rig.far.streams, far, 6), 0);
+	/* The refusal leaves and is not heard; that it was stopped has not left. */
+	assert_int_equal(dps_streams_emit_messages(rig.far.streams, 1, unheard, 1), 1);
+	assert_int_equal(unheard[0].type, DPS_STREAM_SAYS_REFUSE);
+	rig_reconnect(&rig);
+	rig_talk(&rig);
+	assert_int_equal(rig_look(&rig.near, near).send.cause.error, -DPS_ERROR_REFUSED);
+	assert_int_equal(rig_look(&rig.near, near).send.cause.code, 6);
+	assert_int_equal(dps_streams_count(rig.far.streams), 0);
+	rig_close_streams(&rig);
+}
+
 /* A peer that opens more than it may: refused one by one, and nobody else suffers. */
 static void message__more_opens_than_allowed_are_refused(void **state)
 {
@@ -527,6 +552,7 @@ int main(void)
 		cmocka_unit_test(message__of_another_epoch_moves_nothing),
 		cmocka_unit_test(resume__says_again_what_may_not_have_been_heard),
 		cmocka_unit_test(resume__gives_back_the_places_of_what_was_never_heard_of),
+		cmocka_unit_test(resume__says_a_refusal_again),
 		cmocka_unit_test(message__more_opens_than_allowed_are_refused),
 		cmocka_unit_test(message__numbers_that_are_passed_over_count_as_closed),
 		cmocka_unit_test(message__lies_are_counted_and_change_nothing),
