@@ -245,8 +245,9 @@ void dps_streams_on_message(struct dps_streams *streams, uint64_t epoch,
 		on_known(streams, stream, message);
 	} else {
 		streams->counters.dropped_number++;
-		/* It goes on with what has ended here. */
-		if (message->type == DPS_STREAM_SAYS_ACCEPT)
+		/* It goes on with what has ended here, or waits to hear that it has. */
+		if (message->type == DPS_STREAM_SAYS_ACCEPT ||
+		    message->type == DPS_STREAM_SAYS_STOP)
 			say_stray(streams, DPS_STREAM_SAYS_UNKNOWN, message->number, 0);
 	}
 }

@@ -452,6 +452,31 @@ static void resume__says_a_refusal_again(void **state)
 	rig_close_streams(&rig);
 }
 
+/* Opened and given up, of which only the first was heard; and stopped before it was answered. */
+static void resume__tells_who_stopped_it_that_it_has_ended(void **state)
+{
+	struct dps_stream_message unheard[8];
+	struct dps_handle near, far;
+	struct stream_rig rig;
+
+	(void)state;
+	rig_open_asking(&rig);
+	near = rig_stream(&rig.near, 0);
+	rig_talk(&rig);
+	far = rig_event(&rig.far, DPS_STREAM_EVENT_ARRIVED).handle;
+	dps_stream_close(rig.near.streams, near, DPS_STREAM_DROP);
+	assert_int_equal(dps_streams_emit_messages(rig.near.streams, 1, unheard, 8), 1);
+	assert_int_equal(dps_streams_count(rig.near.streams), 0);
+	rig_reconnect(&rig);
+	rig_talk(&rig);
+	assert_int_equal(rig_look(&rig.far, far).receive.state, DPS_STREAM_OPENING);
+	assert_int_equal(dps_stream_stop(rig.far.streams, far, 5), 0);
+	dps_stream_close(rig.far.streams, far, DPS_STREAM_DROP);
+	rig_talk(&rig);
+	assert_int_equal(dps_streams_count(rig.far.streams), 0);
+	rig_close_streams(&rig);
+}
+
 /* A peer that opens more than it may: refused one by one, and nobody else suffers. */
 static void message__more_opens_than_allowed_are_refused(void **state)
 {
@@ -553,6 +578,7 @@ int main(void)
 		cmocka_unit_test(resume__says_again_what_may_not_have_been_heard),
 		cmocka_unit_test(resume__gives_back_the_places_of_what_was_never_heard_of),
 		cmocka_unit_test(resume__says_a_refusal_again),
+		cmocka_unit_test(resume__tells_who_stopped_it_that_it_has_ended),
 		cmocka_unit_test(message__more_opens_than_allowed_are_refused),
 		cmocka_unit_test(message__numbers_that_are_passed_over_count_as_closed),
 		cmocka_unit_test(message__lies_are_counted_and_change_nothing),
