@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the program does with a receiving half: read, give back, stop. */
 #include "engine/stream.h"
+#include <string.h>
 
 /* The run of bytes from an offset that has arrived to the end of its block, or of what has. */
 static struct dps_bytes run_at(const struct dps_streams *streams, const struct dps_stream *stream,
@@ -28,26 +29,59 @@ static int read_end(struct dps_streams *streams, struct dps_stream *stream)
 	return 0;
 }
 
+/* What one who wants to read is told, 0 when he may. NULL: closed. */
+static int error_of(const struct dps_stream *stream)
+{
+	if (stream == NULL)
+		return -DPS_ERROR_CLOSED;
+	return dps_stream_state_error(DPS_HALF_RECEIVE, stream->halves[DPS_HALF_RECEIVE].state);
+}
+
 int dps_stream_read(struct dps_streams *streams, struct dps_handle handle, struct dps_bytes *runs,
 		    unsigned int room)
 {
 	struct dps_stream *stream = dps_stream_of(streams, handle);
 	struct dps_stream_receiver *receive;
-	int count = 0, error;
+	int count = 0, error = error_of(stream);
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
-	if (room == 0 || room > INT32_MAX)
-		return -DPS_ERROR_INVALID;
-	error = dps_stream_state_error(DPS_HALF_RECEIVE, stream->halves[DPS_HALF_RECEIVE].state);
 	if (error != 0)
 		return error;
+	if (room == 0 || room > INT32_MAX)
+		return -DPS_ERROR_INVALID;
 	receive = &stream->receive;
 	for (; count < (int)room && receive->read < receive->contiguous; count++) {
 		runs[count] = run_at(streams, stream, receive->read);
 		receive->read += runs[count].bytes;
 	}
 	return count > 0 ? count : read_end(streams, stream);
+}
+
+int dps_stream_read_copy(struct dps_streams *streams, struct dps_handle handle, uint8_t *memory,
+			 size_t bytes)
+{
+	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream_receiver *receive;
+	size_t copied = 0;
+	int error = error_of(stream);
+
+	if (error != 0)
+		return error;
+	receive = &stream->receive;
+	if (bytes == 0 || bytes > INT32_MAX || receive->read != receive->released)
+		return -DPS_ERROR_INVALID;
+	while (copied < bytes && receive->read < receive->contiguous) {
+		struct dps_bytes run = run_at(streams, stream, receive->read);
+		size_t part = run.bytes < bytes - copied ? run.bytes : bytes - copied;
+
+		memcpy(memory + copied, run.memory, part);
+		copied += part;
+		receive->read += part;
+	}
+	if (copied == 0)
+		return read_end(streams, stream);
+	receive->released = receive->read;
+	dps_stream_trim(streams, stream);
+	return (int)copied;
 }
 
 int dps_stream_release(struct dps_streams *streams, struct dps_handle handle, uint64_t bytes)

@@ -205,6 +205,13 @@ int dps_stream_read(struct dps_streams *streams, struct dps_handle handle, struc
 		    unsigned int room);
 
 /*
+ * Copies what has arrived instead, at most so many bytes, which are given back with it. Returns how
+ * many. Errors: as above; -EINVAL while something is lent, and for more than INT32_MAX.
+ */
+int dps_stream_read_copy(struct dps_streams *streams, struct dps_handle handle, uint8_t *memory,
+			 size_t bytes);
+
+/*
  * Gives back so many bytes of what was lent, the first ones first; the far side may send as many
  * more. Also behind the end of the half. Errors: -EINVAL more than is lent.
  */

@@ -225,6 +225,32 @@ static void read__of_nonsense_changes_nothing(void **state)
 	room_close(&room);
 }
 
+static void read_copy__takes_any_part_and_gives_it_back(void **state)
+{
+	struct dps_bytes run;
+	uint8_t bytes[700];
+	struct room room;
+
+	(void)state;
+	room_open(&room);
+	rig_run(&room.rig);
+	assert_int_equal(rig_send(room.near, room.handle, 1000, DPS_SEND_FINISH, 0), 0);
+	rig_run(&room.rig);
+	assert_int_equal(dps_stream_read_copy(room.far->streams, room.receive, bytes, 0), -EINVAL);
+	assert_int_equal(dps_stream_read_copy(room.far->streams, room.receive, bytes, 10), 10);
+	assert_int_equal(dps_stream_read_copy(room.far->streams, room.receive, bytes, 700), 700);
+	for (unsigned int i = 0; i < 700; i++)
+		assert_int_equal(bytes[i], rig_stream_byte(10 + i));
+	assert_int_equal(rig_look(room.far, room.receive).released, 710);
+	assert_int_equal(dps_stream_read(room.far->streams, room.receive, &run, 1), 1);
+	assert_int_equal(dps_stream_read_copy(room.far->streams, room.receive, bytes, 1), -EINVAL);
+	assert_int_equal(dps_stream_release(room.far->streams, room.receive, run.bytes), 0);
+	assert_int_equal(dps_stream_read_copy(room.far->streams, room.receive, bytes, 700),
+			 1000 - 710 - run.bytes);
+	assert_int_equal(dps_stream_read_copy(room.far->streams, room.receive, bytes, 700), 0);
+	room_close(&room);
+}
+
 /* ---- stop and abort ---- */
 
 /* E35, from the side that stops: its code arrives, what is lent stays until it is given back. */
@@ -582,6 +608,7 @@ int main(void)
 		cmocka_unit_test(read__end_does_not_overtake_data),
 		cmocka_unit_test(read__of_an_empty_stream_is_its_end),
 		cmocka_unit_test(read__of_nonsense_changes_nothing),
+		cmocka_unit_test(read_copy__takes_any_part_and_gives_it_back),
 		cmocka_unit_test(stop__tells_the_sender_and_keeps_what_is_lent),
 		cmocka_unit_test(abort__by_the_sender_is_told_and_drops_what_was_not_read),
 		cmocka_unit_test(done__by_the_sender_does_not_hurry_the_reader),
