@@ -65,6 +65,7 @@ int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options
 		       options->open_deadline_ns);
 	dps_stream_enqueue(streams, stream, DPS_QUEUE_TURN);
 	dps_streams_take_turns(streams);
+	streams->counters.opened++;
 	*handle = dps_stream_handle(streams, stream);
 	return 0;
 }

@@ -113,7 +113,7 @@ int dps_stream_refuse(struct dps_streams *streams, struct dps_handle handle, uin
 enum dps_stream_close {
 	DPS_STREAM_LINGER, /* what was sent still arrives; then the end, if it was said, or an abort
 			      with DPS_CODE_DROPPED: half a stream is never taken for a whole one */
-	DPS_STREAM_DROP,   /* abort with DPS_CODE_DROPPED, at once, but what arrived already */
+	DPS_STREAM_DROP,   /* abort with DPS_CODE_DROPPED; what has not left never does */
 };
 
 /*
@@ -361,9 +361,10 @@ enum dps_stream_message_type {
 	DPS_STREAM_SAYS_ABORT = 5,   /* value: code; of what its sender sends */
 	DPS_STREAM_SAYS_STOP = 6,    /* value: code; of what its receiver sends */
 	DPS_STREAM_SAYS_DONE = 7,    /* nothing of it comes any more: forget it */
-	DPS_STREAM_SAYS_USED = 9,    /* value: so many were opened; of those not named since the
-					resume,    those that are not known have ended */
 	DPS_STREAM_SAYS_UNKNOWN = 8, /* it is not, or not any more, known here */
+	/* After a resume, behind the streams that were named: so many numbers were given out; those
+	   that were neither named nor heard of are of streams that have ended. */
+	DPS_STREAM_SAYS_USED = 9,
 };
 
 struct dps_stream_message {

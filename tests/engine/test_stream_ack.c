@@ -127,6 +127,9 @@ static void resume__sends_again_what_was_not_acknowledged(void **state)
 	assert_int_equal(rig_look(room.near, room.handle).acknowledged, 300);
 	room.rig.epoch = 2;
 	assert_int_equal(dps_streams_resume(room.near->streams, 2), 0);
+	dps_streams_on_ack(room.near->streams, 1,
+			   &(struct dps_stream_ack){ PLENTY, 1000, 0, true });
+	assert_int_equal(rig_look(room.near, room.handle).acknowledged, 300);
 	assert_int_equal(rig_flush(&room.rig, room.near), 700);
 	/* Posted was told: it is not told again. */
 	assert_int_equal(rig_events(room.near), 0);

@@ -170,6 +170,7 @@ static void open__beyond_the_limit_fails_at_once_if_asked(void **state)
 static void open__fails_when_the_table_is_full(void **state)
 {
 	struct dps_stream_options options = options_of(0);
+	struct dps_streams_counters counters;
 	struct dps_handle handle;
 	struct stream_rig rig;
 
@@ -183,6 +184,9 @@ static void open__fails_when_the_table_is_full(void **state)
 		rig_stream(&rig.far, 0);
 	rig_talk(&rig);
 	assert_int_equal(dps_streams_count(rig.near.streams), 16);
+	dps_streams_read_counters(rig.near.streams, &counters);
+	assert_int_equal(counters.opened, 8);
+	assert_int_equal(counters.arrived, 8);
 	rig_close_streams(&rig);
 }
 
