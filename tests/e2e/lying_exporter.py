@@ -324,8 +324,8 @@ def resumes():
 
 
 def crowd():
-    """More connections than are served: those above are told so, not left waiting."""
-    peers = [greeted() for _ in range(48)]
+    """More connections than one key may have: those above are told so, not left waiting."""
+    peers = [greeted() for _ in range(36)]
     late = Peer()
     expect("one too many", late.hear(), "refuse", code="busy")
     late.close()
