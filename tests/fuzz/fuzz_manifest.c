@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Manifest: offers as they arrive, one JSON object a line, of one transfer: decoded, their names
- * checked against each other, taken into the list. What is in it then may be made beneath a folder.
+ * checked against each other, taken into the list. What is in it then stays in the peer's folder.
  */
 #include "apps/dpdk-streamd/offer_check.h"
 #include "drivers/store/name.h"
@@ -14,6 +14,9 @@
 
 enum { NAMES_MAX = 64 };
 
+/* The folder that is the peer's. */
+#define INTO "of/this/peer"
+
 static atomic_bool must_stop;
 
 /* Stays beneath the folder that it is made in, by its parts alone. */
@@ -23,6 +26,7 @@ static void check_name(const struct dps_manifest_file *file)
 
 	DPS_ASSERT(strlen(file->name) == file->name_bytes && file->name_bytes > 0);
 	DPS_ASSERT(!dps_name_refusal(file->name, file->name_bytes));
+	DPS_ASSERT(strncmp(file->name, INTO "/", sizeof(INTO)) == 0);
 	while (part) {
 		const char *end = strchr(part, '/');
 		size_t bytes = end ? (size_t)(end - part) : strlen(part);
@@ -67,7 +71,7 @@ static bool take(struct dps_manifest *manifest, struct dps_name_table *names,
 
 	if (offer->files_count > 0 && offer->first != manifest->count)
 		return false;
-	check.batch = dps_manifest_batch_create(offer, "");
+	check.batch = dps_manifest_batch_create(offer, INTO);
 	DPS_ASSERT(check.batch);
 	dps_offer_check_run(&check.job);
 	is_good = check.refusal.code == DPS_CODE_NONE;
