@@ -155,9 +155,13 @@ static void keep_least(struct held *least, const struct held *held)
 
 static void check_hosts(struct rig *rig)
 {
-	for (unsigned int i = 0; i < rig->hosts_count; i++)
-		if (!rig->hosts[i].is_dead)
-			assert_null(engine_check(rig->hosts[i].lane->engine));
+	for (unsigned int i = 0; i < rig->hosts_count; i++) {
+		const char *wrong =
+			rig->hosts[i].is_dead ? NULL : engine_check(rig->hosts[i].lane->engine);
+
+		if (wrong != NULL)
+			fail_msg("%s: %s", rig->hosts[i].names[0], wrong);
+	}
 	assert_string_equal(rig->sim.failure, "");
 }
 
