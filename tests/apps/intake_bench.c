@@ -527,6 +527,11 @@ void ask_to_load(struct fixture *fixture, uint32_t files)
 
 	fixture->context.intakes = NULL;
 	dps_intake_destroy(fixture->intake);
+	if (fixture->link.is_open) {
+		/* It was refused, and asks over another connection. */
+		dps_peer_link_close(&fixture->link);
+		dps_connection_fini(&fixture->exporter);
+	}
 	wish = make_wish(fixture, files);
 	fixture->intake = dps_intake_load(&fixture->context, &id, &wish, wish.at_ns);
 	fixture->context.intakes = fixture->intake;
