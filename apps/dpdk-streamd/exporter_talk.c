@@ -120,7 +120,7 @@ static void on_hello(struct dps_exporter *exporter, const struct dps_message_hel
 		.payload_bytes = hello->payload_bytes,
 	};
 	char text[DPS_EXPORTER_SENTENCE_BYTES];
-	enum dps_control_code code = judge(exporter, hello, text);
+	enum dps_control_code code;
 
 	if (!dps_peer_trust_stand(exporter->peer->trust, exporter->link.connection.socket,
 				  &exporter->link.standing, text)) {
@@ -128,6 +128,7 @@ static void on_hello(struct dps_exporter *exporter, const struct dps_message_hel
 		dps_exporter_leave(exporter, NULL);
 		return;
 	}
+	code = judge(exporter, hello, text);
 	if (code != DPS_CODE_NONE) {
 		dps_exporter_fail(exporter, DPS_EXIT_REFUSED, "%s", text);
 		dps_exporter_leave_with(exporter, code, text);

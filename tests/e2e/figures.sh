@@ -49,8 +49,9 @@ lanes_say_where_their_time_went() {
 	holds collector 'it receives, and sends no data' '.lanes[0].cycles | .rx > 0 and .tx == 0'
 	holds exporter 'no more packets than there were' '.lanes[0].metered_packets <= .data_packets'
 	holds exporter 'shares of what limits add up' '.limited_by | add - 1 | fabs < 1e-6'
+	# What is sealed lies behind its head in the same buffer; the pool of bodies serves clear ones.
 	holds exporter 'the buffers of packets were used' \
-		'.lanes[0].pools | .head.free_low < .head.count and .body.free_low < .body.count'
+		'.lanes[0].pools | .head.free_low < .head.count'
 	holds collector 'the buffers of packets were used' \
 		'.lanes[0].pools.rx | .free_low < .count'
 }
