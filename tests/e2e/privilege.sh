@@ -245,14 +245,34 @@ wire_has_program() {
 }
 
 # What was put on the interface is taken off at the end, with the rights that are left.
+# The kernel refuses a socket now and then, on a loaded machine, for which the next attempt is as good.
+begin_over_af_xdp() {
+	local attempt
+
+	for attempt in 1 2 3; do
+		programs "${slow[@]}" "$scratch/from/two.pcap"
+		user_folder into
+		start collector "${collector[@]}"
+		start exporter "${exporter[@]}"
+		wait_for 20 moves_or_has_ended || fail_with "the transfer does not begin"
+		! grep -q '"event":"progress"' "$scratch/exporter.out" || return 0
+		stop_process "${process_ids[exporter]}"
+		stop_process "${process_ids[collector]}"
+		grep -q 'DPDK could not' "$scratch/exporter.err" "$scratch/collector.err" ||
+			fail_with "the transfer does not begin"
+		echo "note: attempt $attempt: $(grep -h 'DPDK could not' "$scratch/exporter.err" "$scratch/collector.err")"
+	done
+	skip_case "no af_xdp here: $(grep -h 'DPDK could not' "$scratch/exporter.err" "$scratch/collector.err")"
+}
+
+moves_or_has_ended() {
+	grep -q '"event":"progress"' "$scratch/exporter.out" || ! is_running exporter || ! is_running collector
+}
+
 af_xdp_leaves_nothing_behind() {
 	need_root
 	prepare_slow link_wire_af_xdp
-	"${exporter_in[@]}" timeout 20 "$streamd" export --to "$control" "${exporter_port[@]}" \
-		--connect-timeout 1s "$scratch/from/one.pcap" >/dev/null 2>"$scratch/try.err" || true
-	! grep -q 'DPDK could not' "$scratch/try.err" ||
-		skip_case "no af_xdp here: $(tail -n 1 "$scratch/try.err")"
-	begin_slow "$scratch/from/two.pcap"
+	begin_over_af_xdp
 	is_confined "$(printf %016x $((0x$read_any | 0x$network)))" \
 		"$(printf %016x $((0x$write_any | 0x$network)))"
 	wire_has_program || fail "there is no program on the interface"
