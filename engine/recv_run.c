@@ -214,7 +214,10 @@ void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
 			return;
 		chunk = dps_replay_ring_at(&engine->channels[placement->channel].ring,
 					   dps_chunk_number(engine, next_offset));
-		if (chunk == DPS_CHUNK_NONE)
+		/* There it touches nothing that came before: with no room for one more gap it
+		 * could not be counted. */
+		if (chunk == DPS_CHUNK_NONE ||
+		    engine->chunks.items[chunk].done.count >= DPS_CHUNK_RANGES)
 			return;
 	}
 	begin_at(engine, chunk, next_offset, number + 1);

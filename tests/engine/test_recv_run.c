@@ -295,6 +295,43 @@ static void run__goes_on_in_the_next_chunk_with_a_slot_when_it_is_good(void **st
 	close_receiver(&receiver);
 }
 
+/* The first packet of the next chunk alone; how many of it were placed as a run. */
+static unsigned int give_run(struct receiver *receiver, uint64_t offset)
+{
+	struct datagram datagram = { .is_good = true };
+	struct dps_run_placement run;
+	struct dps_incoming incoming;
+
+	datagram.header = data_header(receiver, offset, 0);
+	datagram.header.payload_bytes = 1000;
+	build(receiver, &datagram, &incoming);
+	if (dps_engine_place_run(receiver->engine, &incoming, 1, &run) == 0)
+		return 0;
+	dps_engine_commit_run(receiver->engine, &run, 1);
+	return 1;
+}
+
+/* One that begins a chunk touches nothing there, so it needs room of its own to be noted. */
+static void run__does_not_begin_in_a_chunk_with_more_gaps_than_are_kept(void **state)
+{
+	struct receiver receiver;
+	const struct dps_chunk *next;
+
+	(void)state;
+	open_receiver(&receiver, 2 * CHUNK + 5000);
+	next = &receiver.engine->chunks.items[dps_replay_ring_at(&receiver.channel->ring, 1)];
+	for (unsigned int i = 0; i < DPS_CHUNK_RANGES; i++)
+		assert_true(give_data(&receiver, CHUNK + 2000 + i * 300, 100, 0, NULL, 0, true));
+	assert_int_equal(next->done.count, DPS_CHUNK_RANGES);
+	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
+	give_row(&receiver, 0, 1);
+	give_rest(&receiver, 1000);
+	assert_int_equal(give_run(&receiver, CHUNK), 0);
+	dps_engine_end_burst(receiver.engine);
+	assert_int_equal(next->done_bytes, DPS_CHUNK_RANGES * 100);
+	close_receiver(&receiver);
+}
+
 static void run__that_asks_is_acknowledged_at_once(void **state)
 {
 	struct dps_run_placement run;
@@ -492,6 +529,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(run__ends_with_its_path),
 		cmocka_unit_test(place_run__takes_what_follows_and_no_more),
 		cmocka_unit_test(run__goes_on_in_the_next_chunk_with_a_slot_when_it_is_good),
+		cmocka_unit_test(run__does_not_begin_in_a_chunk_with_more_gaps_than_are_kept),
 		cmocka_unit_test(run__that_asks_is_acknowledged_at_once),
 		cmocka_unit_test(bursts__do_what_packets_one_by_one_do),
 	};
