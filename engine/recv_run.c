@@ -156,6 +156,7 @@ static void describe(struct dps_run *run, const struct dps_placement *placement)
 static bool was_of_run(const struct dps_run *run, const struct dps_placement *placement)
 {
 	return run->payload_bytes != 0 && run->ecn == placement->ecn &&
+	       run->channel == placement->channel &&
 	       memcmp(&run->connection_id, placement->header + 8, sizeof(run->connection_id)) ==
 		       0 &&
 	       memcmp(&run->channel_number, placement->header + 36, sizeof(run->channel_number)) ==

@@ -332,6 +332,40 @@ static void run__does_not_begin_in_a_chunk_with_more_gaps_than_are_kept(void **s
 	close_receiver(&receiver);
 }
 
+static void run__is_not_of_a_channel_that_had_the_number_before(void **state)
+{
+	struct receiver receiver;
+	struct pair_transfer *first;
+	uint32_t before;
+
+	(void)state;
+	open_receiver(&receiver, 20000);
+	first = receiver.transfer;
+	receiver.pair.is_cut = true;
+	receiver.transfer = pair_add_transfer(&receiver.pair, 0);
+	pair_add_file(&receiver.pair, receiver.transfer, 2 * CHUNK + 5000);
+	pair_open_channel(&receiver.pair, receiver.transfer, 1);
+	pair_run_for(&receiver.pair, 20 * DPS_NS_PER_MS);
+	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
+	give_row(&receiver, 0, 3);
+	dps_engine_end_burst(receiver.engine);
+	before = receiver.transfer->channel[1];
+	pair_close_channel(&receiver.pair, first, 1);
+	pair_close_channel(&receiver.pair, receiver.transfer, 1);
+	first->is_given_up = true;
+	receiver.transfer->announced[1] = 0;
+	pair_open_channel(&receiver.pair, receiver.transfer, 1);
+	pair_run_for(&receiver.pair, 20 * DPS_NS_PER_MS);
+	assert_int_not_equal(receiver.transfer->channel[1], before);
+	receiver.channel = &receiver.engine->channels[receiver.transfer->channel[1]];
+	dps_engine_begin_burst(receiver.engine, receiver.pair.now_ns);
+	give_rest(&receiver, dps_round_down(CHUNK - 1, 1000));
+	(void)give_run(&receiver, CHUNK);
+	dps_engine_end_burst(receiver.engine);
+	assert_false(receiver.engine->channels[before].is_dirty);
+	close_receiver(&receiver);
+}
+
 static void run__that_asks_is_acknowledged_at_once(void **state)
 {
 	struct dps_run_placement run;
@@ -530,6 +564,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(place_run__takes_what_follows_and_no_more),
 		cmocka_unit_test(run__goes_on_in_the_next_chunk_with_a_slot_when_it_is_good),
 		cmocka_unit_test(run__does_not_begin_in_a_chunk_with_more_gaps_than_are_kept),
+		cmocka_unit_test(run__is_not_of_a_channel_that_had_the_number_before),
 		cmocka_unit_test(run__that_asks_is_acknowledged_at_once),
 		cmocka_unit_test(bursts__do_what_packets_one_by_one_do),
 	};
