@@ -22,7 +22,8 @@ struct run {
 	bool has_digest; /* it ends a piece */
 };
 
-static void on_run_acked(struct dps_engine *engine, struct dps_path *path, const struct run *run)
+/* False when there are too many gaps to note it. */
+static bool note_acked(struct dps_engine *engine, const struct run *run)
 {
 	struct dps_channel *channel = &engine->channels[run->channel];
 	uint64_t fill_end = run->end;
@@ -30,26 +31,31 @@ static void on_run_acked(struct dps_engine *engine, struct dps_path *path, const
 	uint32_t index;
 
 	if (!channel->is_open || channel->generation != run->generation)
-		return;
+		return true;
 	index = dps_chunk_find(engine, channel, run->start);
 	if (index == DPS_CHUNK_NONE)
-		return; /* acknowledged before, by another packet */
+		return true; /* acknowledged before, by another packet */
 	chunk = &engine->chunks.items[index];
 	if (chunk->state != DPS_CHUNK_READY || run->number < chunk->first_number)
-		return;
+		return true;
 	if (run->has_digest) {
 		uint32_t extent = dps_extent_find(engine, chunk, run->start);
 
 		fill_end = dps_piece_fill_end(engine, chunk, &engine->extents.items[extent]);
 	}
-	if (dps_chunk_add_done(chunk, run->start, run->end, fill_end) < 0) {
-		/* Too many gaps to note it: send it again when there are fewer. */
-		(void)dps_repair_queue_bytes(path, run->channel, run->generation, run->start,
-					     (uint32_t)(run->end - run->start));
-		return;
-	}
+	if (dps_chunk_add_done(chunk, run->start, run->end, fill_end) < 0)
+		return false;
 	if (chunk->done_bytes == chunk->needed_bytes)
 		dps_chunk_finish(engine, index);
+	return true;
+}
+
+static void on_run_acked(struct dps_engine *engine, struct dps_path *path, const struct run *run)
+{
+	/* What cannot be noted is sent again when there are fewer gaps. */
+	if (!note_acked(engine, run))
+		(void)dps_repair_queue_bytes(path, run->channel, run->generation, run->start,
+					     (uint32_t)(run->end - run->start));
 }
 
 /* So many packets from one on, which were sent as a run. */
@@ -153,8 +159,9 @@ static void on_spurious(struct dps_engine *engine, struct dps_path *path, uint64
 		dps_sent_remove_lost(sent, number);
 		engine->counters.spurious_packets++;
 		dps_loss_on_spurious(&path->loss, engine->ack.largest - number);
+		/* What cannot be noted has been queued, when it was taken for lost. */
 		if (packet.flags & DPS_SENT_DATA)
-			on_run_acked(engine, path, &run);
+			(void)note_acked(engine, &run);
 	}
 	if (sent->packets_lost == 0)
 		dps_repair_undo(path, engine->now_ns);

@@ -310,6 +310,62 @@ static void ack__does_not_take_back_what_a_missed_packet_has_cut(void **state)
 	close_sender(&sender);
 }
 
+/* As many gaps as are kept: what is acknowledged in front of them cannot be noted. */
+static void fill_with_gaps(struct sender *sender)
+{
+	uint32_t index = dps_replay_ring_at(&sender->channel->ring, 0);
+	struct dps_chunk *chunk;
+
+	assert_int_not_equal(index, DPS_CHUNK_NONE);
+	chunk = &sender->engine->chunks.items[index];
+	for (unsigned int i = 0; i < DPS_CHUNK_RANGES; i++) {
+		uint64_t start = CHUNK - 8192 + i * 64;
+
+		assert_int_equal(dps_chunk_add_done(chunk, start, start + 2, 0), 2);
+	}
+}
+
+/* Has all but the newest that is in flight taken for lost, and then acknowledges it after all. */
+static void acknowledge_late(struct sender *sender)
+{
+	struct dps_sent *sent = &sender->path->sent;
+	uint64_t first, last;
+
+	for (unsigned int i = 0; sent->packets_in_flight < 8 && i < 100; i++) {
+		sender->path->congestion.window_bytes = 20 * 1472;
+		dps_path_touch(sender->engine, sender->path);
+		pair_run_for(&sender->pair, 100 * DPS_NS_PER_US);
+	}
+	first = dps_sent_next_live(sent, sent->floor_number, newest(sender));
+	assert_int_not_equal(first, UINT64_MAX);
+	last = newest(sender);
+	sender->path->congestion.window_bytes = 0;
+	say(sender, last, last, 0, 0, 0);
+	say(sender, first, last, 0, 0, 0);
+}
+
+static void ack__late_and_again_queues_no_more_than_there_is_room_for(void **state)
+{
+	struct pair_options options;
+	struct sender sender;
+
+	(void)state;
+	pair_options_init(&options, 1);
+	options.silence_ns = 10000 * DPS_NS_PER_S;
+	options.limits.sent_packets = 2 * DPS_ENGINE_SENT_SPARE;
+	open_sender_with(&sender, &options, CHUNK);
+	say(&sender, newest(&sender), newest(&sender), CHUNK, 0, 0);
+	pair_run_for(&sender.pair, DPS_NS_PER_MS);
+	fill_with_gaps(&sender);
+	while (sender.channel->chunks_count > 0) { /* each time a little is noted in the end */
+		acknowledge_late(&sender);
+		assert_true(sender.path->sent.packets_in_flight + dps_repair_count(sender.path) <
+			    sender.path->sent.capacity);
+	}
+	assert_true(pair_counters(&sender.pair, 0).spurious_packets > 100);
+	close_sender(&sender);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +380,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ack__of_many_ranges_counts_each_packet_once),
 		cmocka_unit_test(ack__of_all_that_counted_as_lost_takes_the_cut_back),
 		cmocka_unit_test(ack__does_not_take_back_what_a_missed_packet_has_cut),
+		cmocka_unit_test(ack__late_and_again_queues_no_more_than_there_is_room_for),
 	};
 
 	pair_seeds_from(argc, argv);
