@@ -248,13 +248,17 @@ static bool may_remember(struct dps_path *path)
 	return true;
 }
 
-/* Whether what is sent again leaves the queue by it; when nothing is in flight, one has to. */
+/*
+ * Whether what is sent again leaves the queue by it. When nothing is in flight, one has to go that
+ * does not, as long as there is a place for it should it be lost.
+ */
 static bool needs_no_room(const struct dps_path *path, const struct dps_choice *choice)
 {
 	const struct dps_resend *resend =
 		&path->resends[path->resends_tail & ((uint32_t)path->sent.capacity - 1)];
 
-	return choice->bytes == resend->bytes || path->sent.packets_in_flight == 0;
+	return choice->bytes == resend->bytes ||
+	       (path->sent.packets_in_flight == 0 && dps_repair_count(path) < path->sent.capacity);
 }
 
 static bool choose(struct dps_engine *engine, struct dps_path *path, struct dps_choice *choice,

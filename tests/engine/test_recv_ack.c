@@ -366,6 +366,65 @@ static void ack__late_and_again_queues_no_more_than_there_is_room_for(void **sta
 	close_sender(&sender);
 }
 
+/* Takes for lost what is in flight, by a later ping that the peer asks for and acknowledges. */
+static void lose_by_ping(struct sender *sender)
+{
+	const struct dps_probe probe = { .challenge = 1 };
+	const struct dps_header header = { .type = DPS_PACKET_PING,
+					   .packet_number = sender->number,
+					   .floor = (uint32_t)sender->number };
+	uint8_t body[DPS_WIRE_PROBE_BYTES];
+
+	sender->number++;
+	dps_probe_encode(&probe, body, sizeof(body));
+	sender->path->congestion.window_bytes = 20 * 1472;
+	dps_path_touch(sender->engine, sender->path);
+	pair_run_for(&sender->pair, 100 * DPS_NS_PER_US);
+	sender->path->congestion.window_bytes = 0;
+	pair_inject(&sender->pair, 0, header, body, sizeof(body), true);
+	pair_run_for(&sender->pair, 100 * DPS_NS_PER_US);
+	give_ack(sender, &(struct dps_ack){ .largest = newest(sender),
+					    .ranges_count = 1,
+					    .ranges = { { newest(sender), newest(sender) } } });
+	sender->path->congestion.window_bytes = 0;
+	pair_run_for(&sender->pair, 20 * DPS_NS_PER_MS);
+}
+
+/* What is left to send again goes in two packets each: one lost takes a place more. */
+static void ack__of_less_than_is_sent_again_finds_the_queue_full_and_no_fuller(void **state)
+{
+	struct pair_options options;
+	struct sender sender;
+	struct dps_path *path;
+	uint32_t capacity;
+
+	(void)state;
+	pair_options_init(&options, 1);
+	options.silence_ns = 10000 * DPS_NS_PER_S;
+	options.limits.sent_packets = 2 * DPS_ENGINE_SENT_SPARE;
+	open_sender_with(&sender, &options, CHUNK);
+	say(&sender, newest(&sender), newest(&sender), CHUNK, 0, 0);
+	pair_run_for(&sender.pair, DPS_NS_PER_MS);
+	fill_with_gaps(&sender);
+	path = sender.path;
+	capacity = (uint32_t)path->sent.capacity;
+	give_ack(&sender, &(struct dps_ack){ .largest = newest(&sender),
+					     .ranges_count = 1,
+					     .ranges = { { 0, newest(&sender) } } });
+	path->congestion.window_bytes = 0;
+	assert_int_equal(path->sent.packets_in_flight, 0);
+	while (dps_repair_count(path) < capacity - 2)
+		assert_true(dps_repair_queue_bytes(
+			path, dps_channel_index(sender.engine, sender.channel),
+			sender.channel->generation, 0, 2 * path->data_bytes_max));
+	for (unsigned int i = 0; i < 6; i++) {
+		lose_by_ping(&sender);
+		assert_true(path->sent.packets_in_flight + dps_repair_count(path) <= capacity);
+	}
+	assert_int_equal(dps_repair_count(path), capacity);
+	close_sender(&sender);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +440,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ack__of_all_that_counted_as_lost_takes_the_cut_back),
 		cmocka_unit_test(ack__does_not_take_back_what_a_missed_packet_has_cut),
 		cmocka_unit_test(ack__late_and_again_queues_no_more_than_there_is_room_for),
+		cmocka_unit_test(
+			ack__of_less_than_is_sent_again_finds_the_queue_full_and_no_fuller),
 	};
 
 	pair_seeds_from(argc, argv);
