@@ -224,6 +224,11 @@ void dps_connection_on_time(struct dps_connection *connection, uint64_t now_ns)
 		end(connection);
 	if (connection->state != DPS_CONNECTION_OPEN || now_ns < connection->frame_until_ns)
 		return;
+	/* It has come, and what came since was too much to see an end of. */
+	if (connection->frame_begun != connection->frames_received) {
+		connection->frame_until_ns = DPS_NEVER_NS;
+		return;
+	}
 	note(connection, "the peer has stopped in the middle of a message", 0);
 	connection->is_broken = true;
 	end(connection);

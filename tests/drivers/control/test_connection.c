@@ -386,6 +386,30 @@ static void watch__gives_each_frame_its_own_time(void **state)
 	disconnect_pair(&pair);
 }
 
+/* Who says so much that nobody gets to its end is not one who stops. */
+static void watch__does_not_hold_a_frame_against_those_after_it(void **state)
+{
+	const uint64_t patience_ns = DPS_CONNECTION_FRAME_SECONDS * DPS_NS_PER_S;
+	const uint8_t *body;
+	struct pair pair;
+	size_t length;
+
+	(void)state;
+	connect_pair(&pair);
+	send_bytes(&pair, "\0\0\0\2o", 5);
+	dps_connection_watch(&pair.collector, 1000);
+	assert_int_equal(send(pair.exporter.socket->fd, "k\0\0", 3, 0), 3);
+	assert_int_equal(await_event(&pair.collector, &body, &length), DPS_CONNECTION_FRAME);
+	dps_connection_on_time(&pair.collector, 1000 + patience_ns);
+	assert_int_equal(pair.collector.state, DPS_CONNECTION_OPEN);
+	assert_true(dps_connection_deadline_ns(&pair.collector) == DPS_NEVER_NS);
+	assert_int_equal(dps_connection_next(&pair.collector, &body, &length), DPS_CONNECTION_IDLE);
+	dps_connection_watch(&pair.collector, 5000 + patience_ns);
+	dps_connection_on_time(&pair.collector, 5000 + 2 * patience_ns);
+	assert_closed(&pair.collector, "in the middle of a message");
+	disconnect_pair(&pair);
+}
+
 static void next__calls_garbage_broken_and_can_still_say_so(void **state)
 {
 	struct pair pair;
@@ -446,6 +470,7 @@ int main(void)
 		cmocka_unit_test(finish__gives_up_at_its_deadline),
 		cmocka_unit_test(watch__ends_who_stops_in_the_middle_of_a_frame),
 		cmocka_unit_test(watch__gives_each_frame_its_own_time),
+		cmocka_unit_test(watch__does_not_hold_a_frame_against_those_after_it),
 		cmocka_unit_test(next__calls_garbage_broken_and_can_still_say_so),
 		cmocka_unit_test(next__names_an_end_inside_a_frame),
 		cmocka_unit_test(next__names_a_reset),
