@@ -2,6 +2,7 @@
 #include "apps/dpdk-streamd/peer_trust.h"
 #include "drivers/aead/aead_choice.h"
 #include "drivers/log/log.h"
+#include <dps/types.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/x509.h>
@@ -104,13 +105,39 @@ bool dps_peer_trust_stand(struct dps_peer_trust *trust, const struct dps_socket 
 
 /* ---- a file that changes ---- */
 
+/* Many editors move the old file away, or remove it, before they write the new one. */
+#define GONE_NS DPS_NS_PER_S
+
+static void tell_changed(struct dps_peer_trust *trust, uint64_t now_ns)
+{
+	trust->gone_until_ns = DPS_NEVER_NS;
+	trust->on_changed(trust->context, now_ns);
+}
+
 static void on_watch(void *context, uint32_t events, uint64_t now_ns)
 {
 	struct dps_peer_trust *trust = context;
 
 	(void)events;
 	if (dps_trust_watch_take(&trust->watch))
-		trust->on_changed(trust->context, now_ns);
+		tell_changed(trust, now_ns);
+	else if (trust->watch.is_gone && trust->gone_until_ns == DPS_NEVER_NS)
+		trust->gone_until_ns = now_ns + GONE_NS;
+}
+
+static uint64_t next_deadline_ns(void *context)
+{
+	const struct dps_peer_trust *trust = context;
+
+	return trust->gone_until_ns;
+}
+
+static void on_due(void *context, uint64_t now_ns)
+{
+	struct dps_peer_trust *trust = context;
+
+	if (now_ns >= trust->gone_until_ns)
+		tell_changed(trust, now_ns);
 }
 
 void dps_peer_trust_watch(struct dps_peer_trust *trust, struct dps_loop *loop,
@@ -121,6 +148,7 @@ void dps_peer_trust_watch(struct dps_peer_trust *trust, struct dps_loop *loop,
 	trust->loop = loop;
 	trust->on_changed = on_changed;
 	trust->context = context;
+	trust->gone_until_ns = DPS_NEVER_NS;
 	trust->watch.fd = -1;
 	if (trust->trust.config.pinned_count > 0)
 		return;
@@ -134,8 +162,15 @@ void dps_peer_trust_watch(struct dps_peer_trust *trust, struct dps_loop *loop,
 		};
 		result = dps_loop_add(loop, &trust->watch_source);
 	}
-	if (result == 0)
+	if (result == 0) {
+		trust->gone_timer = (struct dps_loop_timer){
+			.next_deadline_ns = next_deadline_ns,
+			.on_due = on_due,
+			.context = trust,
+		};
+		dps_loop_add_timer(loop, &trust->gone_timer);
 		return;
+	}
 	dps_trust_watch_close(&trust->watch);
 	dps_log("trust", DPS_LOG_WARNING,
 		"%s/%s cannot be watched (%s): what is changed there holds from the next "
@@ -147,6 +182,7 @@ void dps_peer_trust_unwatch(struct dps_peer_trust *trust)
 {
 	if (trust->watch.fd < 0)
 		return;
+	dps_loop_remove_timer(trust->loop, &trust->gone_timer);
 	dps_loop_remove(trust->loop, &trust->watch_source);
 	dps_trust_watch_close(&trust->watch);
 }

@@ -25,6 +25,8 @@ struct dps_peer_trust {
 	struct dps_trust_watch watch; /* of the file, while somebody wants to know */
 	struct dps_loop *loop;
 	struct dps_loop_source watch_source;
+	struct dps_loop_timer gone_timer;
+	uint64_t gone_until_ns; /* when a file that was taken away counts as none */
 	void (*on_changed)(void *context, uint64_t now_ns);
 	void *context;		     /* of on_changed */
 	const struct dps_aead *aead; /* NULL with --clear */
@@ -55,7 +57,8 @@ bool dps_peer_trust_renew(struct dps_peer_trust *trust, struct dps_peer_standing
 			  char *why);
 
 /*
- * Calls back whenever authorized_peers may be another, from the loop. Where that cannot be, or
+ * Calls back whenever authorized_peers may be another, from the loop; of one that is gone a second
+ * later, if none has come in its place. Where that cannot be, or
  * nobody reads the file, as with --peer-key, nothing is called.
  */
 void dps_peer_trust_watch(struct dps_peer_trust *trust, struct dps_loop *loop,

@@ -14,6 +14,7 @@ int dps_trust_watch_open(struct dps_trust_watch *watch, int folder_fd)
 		IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_ONLYDIR;
 	char path[64];
 
+	watch->is_gone = false;
 	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (watch->fd < 0)
 		return -errno;
@@ -41,6 +42,17 @@ static bool is_about_file(const struct inotify_event *event)
 	       (event->len > 0 && strcmp(event->name, DPS_TRUST_NAME) == 0);
 }
 
+/* Whether there may be another file now. What a new one is given before it is whole is no matter.
+ */
+static bool note(struct dps_trust_watch *watch, const struct inotify_event *event)
+{
+	const bool is_taken_away = event->mask & (IN_MOVED_FROM | IN_DELETE);
+
+	if (is_taken_away || !(event->mask & IN_ATTRIB))
+		watch->is_gone = is_taken_away;
+	return !watch->is_gone;
+}
+
 bool dps_trust_watch_take(struct dps_trust_watch *watch)
 {
 	_Alignas(struct inotify_event) char
@@ -55,7 +67,8 @@ bool dps_trust_watch_take(struct dps_trust_watch *watch)
 			const struct inotify_event *event =
 				(const struct inotify_event *)(events + at);
 
-			is_changed |= is_about_file(event);
+			if (is_about_file(event))
+				is_changed = note(watch, event);
 			at += (ssize_t)sizeof(*event) + event->len;
 		}
 	return is_changed;

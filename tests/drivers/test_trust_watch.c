@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct world {
@@ -47,12 +48,40 @@ static void take__tells_of_each_way_to_change_the_file(void **state)
 	assert_true(dps_trust_watch_take(&world->watch));
 	assert_int_equal(fchmodat(folder, DPS_TRUST_NAME, 0640, 0), 0);
 	assert_true(dps_trust_watch_take(&world->watch));
-	assert_int_equal(renameat(folder, DPS_TRUST_NAME, folder, "old"), 0);
+	assert_false(world->watch.is_gone);
+}
+
+/* Removed or moved away it is gone, whatever is done to the next one until that is whole. */
+static void take__waits_for_what_comes_in_its_place(void **state)
+{
+	struct world *world = *state;
+	int folder = world->scratch.fd, fd;
+
+	scratch_write(&world->scratch, DPS_TRUST_NAME, "a", 1);
 	assert_true(dps_trust_watch_take(&world->watch));
+	assert_int_equal(renameat(folder, DPS_TRUST_NAME, folder, "old"), 0);
+	assert_false(dps_trust_watch_take(&world->watch));
+	assert_true(world->watch.is_gone);
+	fd = openat(folder, DPS_TRUST_NAME, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, 0640), 0);
+	assert_false(dps_trust_watch_take(&world->watch));
+	assert_true(world->watch.is_gone);
+	assert_int_equal(close(fd), 0);
+	assert_true(dps_trust_watch_take(&world->watch));
+	assert_false(world->watch.is_gone);
+	assert_int_equal(unlinkat(folder, DPS_TRUST_NAME, 0), 0);
+	assert_false(dps_trust_watch_take(&world->watch));
+	assert_true(world->watch.is_gone);
 	assert_int_equal(renameat(folder, "old", folder, DPS_TRUST_NAME), 0);
 	assert_true(dps_trust_watch_take(&world->watch));
+	assert_false(world->watch.is_gone);
+	/* The last word counts. */
+	assert_int_equal(renameat(folder, DPS_TRUST_NAME, folder, "old"), 0);
+	assert_int_equal(renameat(folder, "old", folder, DPS_TRUST_NAME), 0);
 	assert_int_equal(unlinkat(folder, DPS_TRUST_NAME, 0), 0);
-	assert_true(dps_trust_watch_take(&world->watch));
+	assert_false(dps_trust_watch_take(&world->watch));
+	assert_true(world->watch.is_gone);
 }
 
 /* An editor that empties the file and writes it anew takes trust from nobody in between. */
@@ -84,6 +113,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(take__tells_of_each_way_to_change_the_file, begin,
 						end),
 		cmocka_unit_test_setup_teardown(take__waits_until_it_is_written, begin, end),
+		cmocka_unit_test_setup_teardown(take__waits_for_what_comes_in_its_place, begin,
+						end),
 		cmocka_unit_test(take__says_nothing_of_a_watch_that_there_is_not),
 	};
 
