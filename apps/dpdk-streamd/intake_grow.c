@@ -111,8 +111,8 @@ const char *dps_intake_on_file_end(struct dps_intake *intake,
 		dps_piece_digests_set_size(file->past->pieces, end->size_bytes);
 	if (wrong)
 		return wrong;
-	/* Of many files only the only one was counted while it grew. */
-	before = intake->manifest.count == 1 ? 0 : intake->charged_bytes;
+	/* Only the only file was counted while it grew; others count from their offer. */
+	before = intake->offered_end == 1 ? 0 : intake->charged_bytes;
 	if (end->size_bytes > UINT64_MAX - before ||
 	    !charge_growth(intake, before + end->size_bytes, now_ns))
 		return end->size_bytes > UINT64_MAX - before ? "a size that no file has" : NULL;

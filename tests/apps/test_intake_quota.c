@@ -142,6 +142,25 @@ static void a_size_told_later_is_counted(void **state)
 	expect_cancelled(fixture, "bytes=");
 }
 
+/* Before what follows it was looked at: its size is not taken for theirs. */
+static void a_size_told_among_others_is_counted(void **state)
+{
+	struct fixture *fixture = *state;
+
+	grant_of(fixture)->bytes = 100;
+	add(fixture, "a", DPS_NUMBER_NONE);
+	begin_accepted(fixture);
+	add(fixture, "b", 60);
+	say_more_files(fixture, 1, 1);
+	assert_int_equal(fixture->intake->manifest.count, 1);
+	say(fixture,
+	    &(struct dps_message){
+		    .type = DPS_MESSAGE_FILE_END,
+		    .file_end = { .channel = fixture->number, .file = 0, .size_bytes = 41 },
+	    });
+	expect_cancelled(fixture, "bytes=");
+}
+
 static void begin_and_put_away(struct fixture *fixture)
 {
 	add(fixture, "a", CHUNK_BYTES + 1);
@@ -359,6 +378,7 @@ int main(void)
 		CASE(files_offered_later_are_counted),
 		CASE(what_grows_is_counted),
 		CASE(a_size_told_later_is_counted),
+		CASE(a_size_told_among_others_is_counted),
 		CASE(what_is_resumed_is_counted),
 		CASE(another_key_resumes_nothing),
 		CASE(another_folder_begins_anew),
