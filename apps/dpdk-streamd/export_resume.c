@@ -164,7 +164,8 @@ bool dps_export_on_resumed(struct dps_export *export, const struct dps_message_r
 	}
 	export->is_live = export->was_live = true;
 	count_bytes(export);
-	if (!export->was_accepted)
+	/* Less than before: what had come is of no use there, and comes in this run. */
+	if (!export->was_accepted || export->bytes_held < export->bytes_before)
 		export->bytes_before = export->bytes_held;
 	export->was_accepted = true;
 	dps_export_mirror_begin(export);

@@ -166,6 +166,33 @@ static void resume__tells_apart_what_an_earlier_run_had_sent(void **state)
 	assert_true(fixture->made_sense);
 }
 
+/* The collector may find that what it had is of no use: all of it comes in this run then. */
+static void resume__counts_as_before_what_is_still_there(void **state)
+{
+	const struct dps_message_hold hold = { .file = 0, .bytes = 2 * CHUNK };
+	struct fixture *fixture = *state;
+
+	make_file(fixture, "a", 3 * CHUNK);
+	begin(fixture);
+	lose(fixture);
+	fixture->export.was_accepted = false; /* as after a restart */
+	ask_to_resume(fixture);
+	say_resumed(fixture, 1, &hold, 1);
+	open_channel(fixture);
+	assert_int_equal(fixture->export.bytes_before, 2 * CHUNK);
+	lose(fixture);
+	ask_to_resume(fixture);
+	say_resumed(fixture, 1, &(struct dps_message_hold){ .file = 0, .bytes = 3 * CHUNK }, 1);
+	open_channel(fixture);
+	assert_int_equal(fixture->export.bytes_before, 2 * CHUNK);
+	lose(fixture);
+	ask_to_resume(fixture);
+	say_resumed(fixture, 1, NULL, 0);
+	open_channel(fixture);
+	assert_int_equal(fixture->export.bytes_before, 0);
+	assert_true(fixture->made_sense);
+}
+
 static void resume__offers_what_was_not_accepted(void **state)
 {
 	struct fixture *fixture = *state;
@@ -357,6 +384,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(resume__hears_what_became_of_files, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(resume__tells_apart_what_an_earlier_run_had_sent,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(resume__counts_as_before_what_is_still_there,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(resume__offers_what_was_not_accepted, set_up,
 						tear_down),
