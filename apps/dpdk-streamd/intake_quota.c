@@ -22,19 +22,22 @@ static bool counts(const struct dps_intake *intake, const struct dps_peer_standi
 	       dps_peer_standing_is_same_peer(&intake->standing, standing);
 }
 
+static void add_intake(struct use *use, const struct dps_intake *intake)
+{
+	use->transfers++;
+	use->files = add(use->files, intake->charged_files);
+	use->bytes = add(use->bytes, intake->charged_bytes);
+	use->names_bytes = add(use->names_bytes, intake->manifest_bytes);
+}
+
 static struct use sum(const struct dps_collect_context *context,
 		      const struct dps_peer_standing *standing)
 {
 	struct use use = { 0 };
 
-	for (const struct dps_intake *intake = context->intakes; intake; intake = intake->next) {
-		if (!counts(intake, standing))
-			continue;
-		use.transfers++;
-		use.files = add(use.files, intake->charged_files);
-		use.bytes = add(use.bytes, intake->charged_bytes);
-		use.names_bytes = add(use.names_bytes, intake->manifest_bytes);
-	}
+	for (const struct dps_intake *intake = context->intakes; intake; intake = intake->next)
+		if (counts(intake, standing))
+			add_intake(&use, intake);
 	return use;
 }
 
@@ -93,6 +96,12 @@ static bool explain(const struct use *use, const struct dps_grant *grant, char *
 
 /* ---- those that wait make room ---- */
 
+/* Its exporter stays away. */
+static bool can_make_room(const struct dps_intake *intake, const struct dps_intake *except)
+{
+	return intake != except && intake->is_parked && !intake->wish.link;
+}
+
 /* The one of a key that has waited longest for its exporter; NULL for none. */
 static struct dps_intake *oldest_parked(const struct dps_collect_context *context,
 					const struct dps_peer_standing *standing,
@@ -101,16 +110,31 @@ static struct dps_intake *oldest_parked(const struct dps_collect_context *contex
 	struct dps_intake *oldest = NULL;
 
 	for (struct dps_intake *intake = context->intakes; intake; intake = intake->next)
-		if (intake != except && counts(intake, standing) && intake->is_parked &&
-		    !intake->wish.link && (!oldest || intake->parked_at_ns < oldest->parked_at_ns))
+		if (counts(intake, standing) && can_make_room(intake, except) &&
+		    (!oldest || intake->parked_at_ns < oldest->parked_at_ns))
 			oldest = intake;
 	return oldest;
+}
+
+/* With all the room that others of its key could make: who is refused takes none of it. */
+static bool could_fit(const struct dps_collect_context *context,
+		      const struct dps_peer_standing *standing, const struct dps_intake *except,
+		      const struct use *more, char *text)
+{
+	struct use use = *more;
+
+	for (const struct dps_intake *intake = context->intakes; intake; intake = intake->next)
+		if (counts(intake, standing) && !can_make_room(intake, except))
+			add_intake(&use, intake);
+	return !explain(&use, &standing->grant, text);
 }
 
 static bool fits(const struct dps_collect_context *context,
 		 const struct dps_peer_standing *standing, const struct dps_intake *except,
 		 const struct use *more, char *text)
 {
+	if (!could_fit(context, standing, except, more, text))
+		return false;
 	for (;;) {
 		struct use use = sum(context, standing);
 		struct dps_intake *parked;

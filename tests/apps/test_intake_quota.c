@@ -276,6 +276,30 @@ static void a_parked_one_makes_room_for_its_own_key(void **state)
 	wait_until_gone(fixture);
 }
 
+/* Nor does it make room for one that would not fit into it. */
+static void a_parked_one_stays_when_another_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_intake other = { .context = &fixture->context, .state = DPS_INTAKE_OFFERED };
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
+
+	grant_of(fixture)->bytes = 100;
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	lose(fixture, true);
+	other.standing = fixture->link.standing;
+	fixture->intake->next = &other;
+	assert_false(dps_quota_charge(&other, 1, 101, text));
+	assert_non_null(strstr(text, "bytes="));
+	assert_false(fixture->intake->makes_room);
+	assert_true(dps_quota_charge(&other, 1, 40, text));
+	assert_false(fixture->intake->makes_room);
+	assert_true(dps_quota_charge(&other, 1, 60, text));
+	assert_true(fixture->intake->makes_room);
+	fixture->intake->next = NULL;
+	wait_until_gone(fixture);
+}
+
 static void what_is_granted_anew_holds_at_once(void **state)
 {
 	struct fixture *fixture = *state;
@@ -386,6 +410,7 @@ int main(void)
 		CASE(nothing_leaves_the_folder_of_the_key),
 		CASE(transfers_are_counted_over_all_connections),
 		CASE(a_parked_one_makes_room_for_its_own_key),
+		CASE(a_parked_one_stays_when_another_is_refused),
 		CASE(what_is_granted_anew_holds_at_once),
 		CASE(another_folder_granted_ends_what_is_under_way),
 		CASE(rate_and_memory_are_held_by_the_lane),
