@@ -45,7 +45,8 @@ what_is_kept_too_long_goes() {
 	prepare
 	make_tree
 	compose_serving "${slow[@]}"
-	collector+=(--reconnect-timeout 500ms --keep-partial 2s)
+	# Less than this, and a data path that is slow to come up counts as dead, too.
+	collector+=(--reconnect-timeout 3s --keep-partial 2s)
 	begin_both
 	wait_midway
 	kill_off exporter
