@@ -12,6 +12,7 @@ enum {
 	LINE_BYTES = 64,
 	PUBLISH_US = 1000,
 	RING_US = 200, /* the reader is woken at most this often: a system call for many events */
+	PIECES_RING_US = 2000, /* ... when they are pieces alone, which are many and can wait */
 };
 
 /* ---- life ---- */
@@ -138,20 +139,33 @@ unsigned int dps_lane_take_events(struct dps_lane *lane, struct dps_lane_event *
 
 /* ---- the lane's side ---- */
 
+/* Somebody may be waiting for it, or for the room that it takes. */
+static bool is_pressing(const struct dps_lane *lane, const struct dps_lane_event *event)
+{
+	return event->type != DPS_LANE_ENGINE || event->engine.type != DPS_EVENT_PIECE ||
+	       dps_mailbox_room(&lane->events) < lane->events.capacity / 2;
+}
+
 void dps_lane_say(struct dps_lane *lane, const struct dps_lane_event *event)
 {
 	bool is_said = dps_mailbox_push(&lane->events, event);
 
 	DPS_ASSERT(is_said);
 	lane->is_ring_due = true;
+	lane->is_ring_pressing |= is_pressing(lane, event);
+}
+
+static uint64_t ring_at_ns(const struct dps_lane *lane)
+{
+	return lane->rung_at_ns +
+	       (lane->is_ring_pressing ? RING_US : PIECES_RING_US) * DPS_NS_PER_US;
 }
 
 static void ring_bell(struct dps_lane *lane)
 {
-	if (!lane->is_ring_due || !lane->ring ||
-	    lane->now_ns < lane->rung_at_ns + RING_US * DPS_NS_PER_US)
+	if (!lane->is_ring_due || !lane->ring || lane->now_ns < ring_at_ns(lane))
 		return;
-	lane->is_ring_due = false;
+	lane->is_ring_due = lane->is_ring_pressing = false;
 	lane->rung_at_ns = lane->now_ns;
 	lane->ring(lane->ring_context);
 }
@@ -467,8 +481,6 @@ uint64_t dps_lane_next_deadline_ns(const struct dps_lane *lane)
 	    lane->requests_first < lane->requests_count || lane->is_stopping)
 		return lane->now_ns;
 	if (lane->is_ring_due && lane->ring)
-		at_ns = at_ns < lane->rung_at_ns + RING_US * DPS_NS_PER_US
-				? at_ns
-				: lane->rung_at_ns + RING_US * DPS_NS_PER_US;
+		at_ns = at_ns < ring_at_ns(lane) ? at_ns : ring_at_ns(lane);
 	return at_ns;
 }

@@ -81,6 +81,7 @@ struct dps_lane {
 	void *ring_context;
 	uint64_t rung_at_ns;
 	bool is_ring_due;
+	bool is_ring_pressing; /* not for pieces alone */
 	bool is_link_up;
 	bool is_stopping;
 
