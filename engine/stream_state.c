@@ -15,66 +15,40 @@
 		ON(FREE) = TO(NONE),                                                               \
 	}
 
-/*
- * The whole life of a half. The two differ in who can give one up that waits for its turn: the
- * other side has not heard of it.
- */
-static const uint8_t after[DPS_HALVES_COUNT][DPS_STREAM_STATES_COUNT][DPS_INPUTS_COUNT] = {
-	[DPS_HALF_SEND] = {
-		[DPS_STREAM_NONE] = { ON(OPEN) = TO(WAITING), ON(ASK) = TO(OPENING) },
-		[DPS_STREAM_WAITING] = {
-			ON(ASK) = TO(OPENING), ON(EXPIRE) = TO(TIMED_OUT),
-			ON(CANCEL) = TO(CANCELLED), ON(ABORT) = TO(ABORTED), ON(LOSE) = TO(LOST),
-		},
-		[DPS_STREAM_OPENING] = {
-			ON(ACCEPT) = TO(OPEN), ON(REFUSE) = TO(REFUSED), ON(EXPIRE) = TO(TIMED_OUT),
-			ON(CANCEL) = TO(CANCELLED), ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED),
-			ON(LOSE) = TO(LOST),
-		},
-		[DPS_STREAM_OPEN] = {
-			ON(END) = TO(ENDING), ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED),
-			ON(LOSE) = TO(LOST),
-		},
-		[DPS_STREAM_ENDING] = {
-			ON(DONE) = TO(FINISHED), ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED),
-			ON(LOSE) = TO(LOST),
-		},
-		[DPS_STREAM_FINISHED] = OVER(FINISHED),
-		[DPS_STREAM_ABORTED] = OVER(ABORTED),
-		[DPS_STREAM_STOPPED] = OVER(STOPPED),
-		[DPS_STREAM_LOST] = OVER(LOST),
-		[DPS_STREAM_REFUSED] = OVER(REFUSED),
-		[DPS_STREAM_CANCELLED] = OVER(CANCELLED),
-		[DPS_STREAM_TIMED_OUT] = OVER(TIMED_OUT),
+/* The whole life of a half. */
+static const uint8_t after[DPS_STREAM_STATES_COUNT][DPS_INPUTS_COUNT] = {
+	[DPS_STREAM_NONE] = { ON(OPEN) = TO(WAITING), ON(ASK) = TO(OPENING) },
+	[DPS_STREAM_WAITING] = {
+		ON(ASK) = TO(OPENING), ON(EXPIRE) = TO(TIMED_OUT), ON(CANCEL) = TO(CANCELLED),
+		ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED), ON(LOSE) = TO(LOST),
 	},
-	[DPS_HALF_RECEIVE] = {
-		[DPS_STREAM_NONE] = { ON(OPEN) = TO(WAITING), ON(ASK) = TO(OPENING) },
-		[DPS_STREAM_WAITING] = {
-			ON(ASK) = TO(OPENING), ON(EXPIRE) = TO(TIMED_OUT),
-			ON(CANCEL) = TO(CANCELLED), ON(STOP) = TO(STOPPED), ON(LOSE) = TO(LOST),
-		},
-		[DPS_STREAM_OPENING] = {
-			ON(ACCEPT) = TO(OPEN), ON(REFUSE) = TO(REFUSED), ON(EXPIRE) = TO(TIMED_OUT),
-			ON(CANCEL) = TO(CANCELLED), ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED),
-			ON(LOSE) = TO(LOST),
-		},
-		[DPS_STREAM_OPEN] = {
-			ON(END) = TO(ENDING), ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED),
-			ON(LOSE) = TO(LOST),
-		},
-		[DPS_STREAM_ENDING] = {
-			ON(DONE) = TO(FINISHED), ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED),
-			ON(LOSE) = TO(LOST),
-		},
-		[DPS_STREAM_FINISHED] = OVER(FINISHED),
-		[DPS_STREAM_ABORTED] = OVER(ABORTED),
-		[DPS_STREAM_STOPPED] = OVER(STOPPED),
-		[DPS_STREAM_LOST] = OVER(LOST),
-		[DPS_STREAM_REFUSED] = OVER(REFUSED),
-		[DPS_STREAM_CANCELLED] = OVER(CANCELLED),
-		[DPS_STREAM_TIMED_OUT] = OVER(TIMED_OUT),
+	[DPS_STREAM_OPENING] = {
+		ON(ACCEPT) = TO(OPEN), ON(REFUSE) = TO(REFUSED), ON(EXPIRE) = TO(TIMED_OUT),
+		ON(CANCEL) = TO(CANCELLED), ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED),
+		ON(LOSE) = TO(LOST),
 	},
+	[DPS_STREAM_OPEN] = {
+		ON(END) = TO(ENDING), ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED),
+		ON(LOSE) = TO(LOST),
+	},
+	[DPS_STREAM_ENDING] = {
+		ON(DONE) = TO(FINISHED), ON(ABORT) = TO(ABORTED), ON(STOP) = TO(STOPPED),
+		ON(LOSE) = TO(LOST),
+	},
+	[DPS_STREAM_FINISHED] = OVER(FINISHED),
+	[DPS_STREAM_ABORTED] = OVER(ABORTED),
+	[DPS_STREAM_STOPPED] = OVER(STOPPED),
+	[DPS_STREAM_LOST] = OVER(LOST),
+	[DPS_STREAM_REFUSED] = OVER(REFUSED),
+	[DPS_STREAM_CANCELLED] = OVER(CANCELLED),
+	[DPS_STREAM_TIMED_OUT] = OVER(TIMED_OUT),
 };
+
+/* The other side has not heard of one that waits for its turn, and cannot give it up. */
+static bool is_of_other_side(enum dps_stream_half half, enum dps_stream_input input)
+{
+	return input == (half == DPS_HALF_SEND ? DPS_INPUT_STOP : DPS_INPUT_ABORT);
+}
 
 enum dps_stream_state dps_stream_state_after(enum dps_stream_half half, enum dps_stream_state state,
 					     enum dps_stream_input input)
@@ -83,7 +57,9 @@ enum dps_stream_state dps_stream_state_after(enum dps_stream_half half, enum dps
 
 	DPS_ASSERT(half < DPS_HALVES_COUNT && state < DPS_STREAM_STATES_COUNT &&
 		   input < DPS_INPUTS_COUNT);
-	next = after[half][state][input];
+	if (state == DPS_STREAM_WAITING && is_of_other_side(half, input))
+		return DPS_STREAM_STATES_COUNT;
+	next = after[state][input];
 	return next == 0 ? DPS_STREAM_STATES_COUNT : (enum dps_stream_state)(next - 1);
 }
 
