@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Several lanes over one net_ring, of which queue n receives what queue n sent. */
-#include "drivers/ethdev/eal.h"
 #include "drivers/ethdev/ethdev_port.h"
 #include "drivers/ethdev/frame.h"
 #include "drivers/ethdev/neighbour.h"
 #include "engine/bits.h"
 #include "engine/steering.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/with_eal.h"
 #include <errno.h>
 #include <rte_ethdev.h>
 #include <stdio.h>
@@ -371,29 +371,6 @@ static void choose_port__is_the_lanes_own_where_nothing_steers(void **state)
 		assert_int_equal(dps_ethdev_choose_port(fixture->ports[i], &remote), 7420 + i);
 }
 
-static int start(void **state)
-{
-	struct dps_eal_config config = {
-		.program = "test_ethdev_queues",
-		.memory_bytes = 256 << 20,
-	};
-	struct dps_eal eal;
-	char why[512];
-
-	(void)state;
-	if (dps_eal_start(&eal, &config, why, sizeof(why)) == 0)
-		return 0;
-	print_error("%s\n", why);
-	return -1;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	dps_eal_stop();
-	return 0;
-}
-
 #define WITH_PORTS(test) cmocka_unit_test_setup_teardown(test, open_ports, close_ports)
 
 int main(void)
@@ -413,5 +390,5 @@ int main(void)
 		cmocka_unit_test(open__refuses_more_lanes_than_it_serves),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, with_eal_start, with_eal_stop);
 }

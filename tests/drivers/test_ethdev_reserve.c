@@ -3,10 +3,10 @@
  * Rooms of a port on net_ring, which gives out what it was given and, like a NIC, keeps the buffers
  * for as long as nobody takes them.
  */
-#include "drivers/ethdev/eal.h"
 #include "drivers/ethdev/ethdev_port.h"
 #include "drivers/ethdev/frame.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/with_eal.h"
 #include <rte_ethdev.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -344,29 +344,6 @@ static void send__takes_those_with_rooms_and_without_in_order(void **state)
 	close_port(fixture);
 }
 
-static int start(void **state)
-{
-	struct dps_eal_config config = {
-		.program = "test_ethdev_reserve",
-		.memory_bytes = 256 << 20,
-	};
-	struct dps_eal eal;
-	char why[512];
-
-	(void)state;
-	if (dps_eal_start(&eal, &config, why, sizeof(why)) == 0)
-		return 0;
-	print_error("%s\n", why);
-	return -1;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	dps_eal_stop();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,5 +356,5 @@ int main(void)
 		cmocka_unit_test(send__takes_those_with_rooms_and_without_in_order),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, with_eal_start, with_eal_stop);
 }

@@ -3,10 +3,10 @@
  * A port on net_ring, which gives out what it was given: like a NIC, and unlike memif and
  * af_packet, it keeps the buffers for as long as nobody takes them.
  */
-#include "drivers/ethdev/eal.h"
 #include "drivers/ethdev/ethdev_port.h"
 #include "drivers/ethdev/frame.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/with_eal.h"
 #include <errno.h>
 #include <rte_ethdev.h>
 #include <stdio.h>
@@ -343,29 +343,6 @@ static void receive__gives_out_datagrams_and_only_those(void **state)
 	rte_mempool_free(pool);
 }
 
-static int start(void **state)
-{
-	struct dps_eal_config config = {
-		.program = "test_ethdev_ring",
-		.memory_bytes = 256 << 20,
-	};
-	struct dps_eal eal;
-	char why[512];
-
-	(void)state;
-	if (dps_eal_start(&eal, &config, why, sizeof(why)) == 0)
-		return 0;
-	print_error("%s\n", why);
-	return -1;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	dps_eal_stop();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,5 +357,5 @@ int main(void)
 		cmocka_unit_test(receive__gives_out_datagrams_and_only_those),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, with_eal_start, with_eal_stop);
 }

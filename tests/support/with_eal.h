@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* EAL in the test's own process, from before the first test of a group until after its last. */
+#pragma once
+
+/* For cmocka_run_group_tests(); with ordinary memory or hugepages, whichever there is. */
+int with_eal_start(void **state);
+int with_eal_stop(void **state);
