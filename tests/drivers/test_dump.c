@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/privilege/dump.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/must.h"
 #include "tests/support/scratch.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -13,17 +14,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { NOBODY = 65534 };
-
-/* In a process that tells by its exit. */
-#define MUST(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #what);                         \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
 
 static void die(bool is_forbidden)
 {

@@ -2,6 +2,7 @@
 /* Each story is a process of its own, for there is no way back; most need root. */
 #include "drivers/privilege/rights.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/must.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,20 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	NOBODY = 65534,
-	RIGHT = 0,
-	SKIPPED = 77,
-};
-
-/* In a process that tells by its exit: the line where it went wrong. */
-#define MUST(what)                                                                                 \
-	do {                                                                                       \
-		if (!(what)) {                                                                     \
-			fprintf(stderr, "line %d: %s\n", __LINE__, #what);                         \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
+enum { RIGHT = 0, SKIPPED = 77 };
 
 static void in_child(void (*story)(void))
 {
