@@ -18,20 +18,6 @@ enum {
 
 #define PHASE (UINT64_C(1) << 22)
 
-static int begin(void **state)
-{
-	(void)state;
-	noting_begin();
-	return 0;
-}
-
-/* Every key was given back. */
-static int end(void **state)
-{
-	(void)state;
-	return noting_keys() == 0 ? 0 : -1;
-}
-
 /* A packet on its way, and what was in it. */
 struct packet {
 	uint64_t number;
@@ -282,18 +268,20 @@ static void make__refuses_a_number_twice(void **state)
 	assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
+#define TEST(function) cmocka_unit_test_setup_teardown(function, noting_begin, noting_end)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(open__gives_back_what_make_was_given, begin, end),
-		cmocka_unit_test_setup_teardown(open__is_of_one_direction, begin, end),
-		cmocka_unit_test_setup_teardown(open__checks_header_number_and_tag, begin, end),
-		cmocka_unit_test_setup_teardown(make__takes_a_packet_without_a_body, begin, end),
-		cmocka_unit_test_setup_teardown(open__reaches_one_phase_to_each_side, begin, end),
-		cmocka_unit_test_setup_teardown(open__is_not_moved_by_a_forger, begin, end),
-		cmocka_unit_test_setup_teardown(make__uses_no_nonce_twice_on_any_way, begin, end),
-		cmocka_unit_test_setup_teardown(make__uses_no_nonce_of_another_path, begin, end),
-		cmocka_unit_test_setup_teardown(make__refuses_a_number_twice, begin, end),
+		TEST(open__gives_back_what_make_was_given),
+		TEST(open__is_of_one_direction),
+		TEST(open__checks_header_number_and_tag),
+		TEST(make__takes_a_packet_without_a_body),
+		TEST(open__reaches_one_phase_to_each_side),
+		TEST(open__is_not_moved_by_a_forger),
+		TEST(make__uses_no_nonce_twice_on_any_way),
+		TEST(make__uses_no_nonce_of_another_path),
+		TEST(make__refuses_a_number_twice),
 	};
 
 	return cmocka_run_group_tests_name("sealed", tests, NULL, NULL);

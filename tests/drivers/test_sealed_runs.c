@@ -23,20 +23,6 @@ struct flight {
 
 static struct flight flight;
 
-static int begin(void **state)
-{
-	(void)state;
-	noting_begin();
-	return 0;
-}
-
-/* Every key was given back. */
-static int end(void **state)
-{
-	(void)state;
-	return noting_keys() == 0 ? 0 : -1;
-}
-
 static void send_run(struct dps_seal *seal, uint64_t number, unsigned int count,
 		     struct dps_random *random)
 {
@@ -262,15 +248,17 @@ static void keys__change_without_memory(void **state)
 	}
 }
 
+#define TEST(function) cmocka_unit_test_setup_teardown(function, noting_begin, noting_end)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(make__of_a_burst_is_making_one_by_one, begin, end),
-		cmocka_unit_test_setup_teardown(make__of_bursts_uses_no_nonce_twice, begin, end),
-		cmocka_unit_test_setup_teardown(open_run__goes_on_into_the_next_phase, begin, end),
-		cmocka_unit_test_setup_teardown(open_run__opens_nothing_of_a_far_phase, begin, end),
-		cmocka_unit_test_setup_teardown(open_run__ends_at_the_first_bad_packet, begin, end),
-		cmocka_unit_test_setup_teardown(keys__change_without_memory, begin, end),
+		TEST(make__of_a_burst_is_making_one_by_one),
+		TEST(make__of_bursts_uses_no_nonce_twice),
+		TEST(open_run__goes_on_into_the_next_phase),
+		TEST(open_run__opens_nothing_of_a_far_phase),
+		TEST(open_run__ends_at_the_first_bad_packet),
+		TEST(keys__change_without_memory),
 	};
 
 	/* Only before OpenSSL has allocated anything. */

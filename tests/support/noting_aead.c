@@ -69,9 +69,17 @@ void noting_assert_no_nonce_twice(void)
 		assert_memory_not_equal(&uses[i - 1], &uses[i], sizeof(uses[0]));
 }
 
-void noting_begin(void)
+int noting_begin(void **state)
 {
+	(void)state;
 	uses_count = keys_count = changes_count = 0;
+	return 0;
+}
+
+int noting_end(void **state)
+{
+	(void)state;
+	return keys_count == 0 ? 0 : -1;
 }
 
 unsigned int noting_uses(void)

@@ -10,8 +10,9 @@ enum { NOTING_USES_MAX = 1 << 16 };
 
 extern const struct dps_aead noting;
 
-/* Forgets all. */
-void noting_begin(void);
+/* Around each test: forgets all; fails unless every key was given back. */
+int noting_begin(void **state);
+int noting_end(void **state);
 
 unsigned int noting_uses(void);
 /* That have memory, and that were made out of a secret. */
