@@ -3,6 +3,7 @@
 #include "drivers/control/connection.h"
 #include "drivers/control/tls.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/tls_turns.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -15,8 +16,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { TURNS_MAX = 10000 };
 
 /* One side: its key, and whom it trusts. */
 struct party {
@@ -145,39 +144,20 @@ static int end(void **state)
 	return 0;
 }
 
-/* Both ends in turn until each is done or has failed. */
-static void shake_hands(struct world *world, int results[2])
+static void meet(struct world *world, int results[2])
 {
-	results[0] = results[1] = -EAGAIN;
-	for (unsigned int i = 0; i < TURNS_MAX && (results[0] == -EAGAIN || results[1] == -EAGAIN);
-	     i++) {
-		if (results[0] == -EAGAIN)
-			results[0] = dps_tls_handshake(world->dialed);
-		if (results[1] == -EAGAIN)
-			results[1] = dps_tls_handshake(world->accepted);
-	}
+	dial(world);
+	accept_it(world);
+	tls_turns_shake_hands(world->dialed, world->accepted, results);
 }
 
 static void connect_both(struct world *world)
 {
 	int results[2];
 
-	dial(world);
-	accept_it(world);
-	shake_hands(world, results);
+	meet(world, results);
 	assert_int_equal(results[0], 0);
 	assert_int_equal(results[1], 0);
-}
-
-/* What a read says when it is not "not yet". */
-static ssize_t read_now(struct dps_socket *socket)
-{
-	uint8_t bytes[64];
-	ssize_t count = -EAGAIN;
-
-	for (unsigned int i = 0; i < TURNS_MAX && count == -EAGAIN; i++)
-		count = socket->ops->read(socket, bytes, sizeof(bytes));
-	return count;
 }
 
 static void assert_trouble(const struct dps_socket *socket, const char *part)
@@ -220,7 +200,7 @@ static void frames__go_both_ways_and_end_cleanly(void **state)
 	memset(body, 'x', sizeof(body));
 	for (unsigned int i = 1; i <= 3; i++)
 		assert_int_equal(dps_connection_send(&exporter, body, sizeof(body) / i), 0);
-	for (unsigned int i = 0; i < TURNS_MAX && frames < 3; i++) {
+	for (unsigned int i = 0; i < TLS_TURNS_MAX && frames < 3; i++) {
 		dps_connection_flush(&exporter);
 		(void)dps_connection_next(&exporter, &got, &length);
 		while (dps_connection_next(&collector, &got, &length) == DPS_CONNECTION_FRAME) {
@@ -230,7 +210,7 @@ static void frames__go_both_ways_and_end_cleanly(void **state)
 	}
 	assert_int_equal(frames, 3);
 	dps_connection_finish(&collector, "bye", 3, UINT64_MAX);
-	for (unsigned int i = 0; i < TURNS_MAX && frames < 5; i++) {
+	for (unsigned int i = 0; i < TLS_TURNS_MAX && frames < 5; i++) {
 		enum dps_connection_event event = dps_connection_next(&exporter, &got, &length);
 
 		dps_connection_flush(&collector);
@@ -238,7 +218,7 @@ static void frames__go_both_ways_and_end_cleanly(void **state)
 	}
 	assert_int_equal(exporter.state, DPS_CONNECTION_ENDED);
 	assert_false(exporter.is_broken);
-	for (unsigned int i = 0; i < TURNS_MAX && collector.state != DPS_CONNECTION_ENDED; i++)
+	for (unsigned int i = 0; i < TLS_TURNS_MAX && collector.state != DPS_CONNECTION_ENDED; i++)
 		(void)dps_connection_next(&collector, &got, &length);
 	assert_int_equal(collector.state, DPS_CONNECTION_ENDED);
 	dps_connection_fini(&exporter);
@@ -253,7 +233,7 @@ static void read__tells_a_cut_from_an_end(void **state)
 
 	connect_both(world);
 	assert_int_equal(shutdown(world->accepted->fd, SHUT_WR), 0);
-	assert_int_equal(read_now(world->dialed), -ECONNRESET);
+	assert_int_equal(tls_turns_read(world->dialed), -ECONNRESET);
 	assert_trouble(world->dialed, "archive closed the connection without a goodbye");
 	assert_false(world->dialed->is_refused);
 }
@@ -264,9 +244,7 @@ static void collector__refuses_a_key_that_it_does_not_know(void **state)
 	int results[2];
 
 	world->collector.trusted = NULL;
-	dial(world);
-	accept_it(world);
-	shake_hands(world, results);
+	meet(world, results);
 	assert_int_equal(results[1], -EACCES);
 	assert_true(world->accepted->is_refused);
 	assert_trouble(world->accepted, "we do not know 10.0.0.7");
@@ -275,7 +253,7 @@ static void collector__refuses_a_key_that_it_does_not_know(void **state)
 	(void)world->dialed->ops->write(world->dialed, "hello", 5);
 	world->accepted->ops->close(world->accepted);
 	world->accepted = NULL;
-	assert_int_equal(read_now(world->dialed), -EACCES);
+	assert_int_equal(tls_turns_read(world->dialed), -EACCES);
 	assert_true(world->dialed->is_refused);
 	assert_trouble(world->dialed,
 		       "archive does not trust our key: add the line `sha256:ee NAME "
@@ -288,9 +266,7 @@ static void exporter__refuses_a_key_that_it_does_not_know(void **state)
 	int results[2];
 
 	world->exporter.trusted = NULL;
-	dial(world);
-	accept_it(world);
-	shake_hands(world, results);
+	meet(world, results);
 	assert_int_equal(results[0], -EACCES);
 	assert_true(world->dialed->is_refused);
 	assert_trouble(world->dialed, "we do not know archive");
@@ -309,9 +285,9 @@ static void write__says_nothing_to_a_stranger(void **state)
 	dial(world);
 	accept_it(world);
 	assert_int_equal(world->dialed->ops->write(world->dialed, "secret", 6), -EAGAIN);
-	shake_hands(world, results);
+	tls_turns_shake_hands(world->dialed, world->accepted, results);
 	assert_int_equal(world->dialed->ops->write(world->dialed, "secret", 6), -EACCES);
-	assert_true(read_now(world->accepted) < 0);
+	assert_true(tls_turns_read(world->accepted) < 0);
 }
 
 static void on_proved__can_still_refuse(void **state)
@@ -320,12 +296,10 @@ static void on_proved__can_still_refuse(void **state)
 	int results[2];
 
 	world->exporter.refuses_late = true;
-	dial(world);
-	accept_it(world);
-	shake_hands(world, results);
+	meet(world, results);
 	assert_int_equal(results[0], -EACCES);
 	assert_trouble(world->dialed, "could not be written down");
-	assert_int_equal(read_now(world->dialed), -EACCES);
+	assert_int_equal(tls_turns_read(world->dialed), -EACCES);
 }
 
 /* ---- peers that are no dpdk-streamd, or not of this release ---- */
@@ -365,7 +339,7 @@ static void collector__refuses_noise(void **state)
 		accept_it(world);
 		assert_int_equal(send(world->fds[0], noises[i], lengths[i], 0), lengths[i]);
 		assert_int_equal(shutdown(world->fds[0], SHUT_WR), 0);
-		assert_true(read_now(world->accepted) < 0);
+		assert_true(tls_turns_read(world->accepted) < 0);
 		assert_non_null(world->accepted->trouble);
 		world->accepted->ops->close(world->accepted);
 		world->accepted = NULL;
@@ -402,7 +376,7 @@ static int shake_with(struct world *world, SSL *ssl)
 	char byte;
 
 	accept_it(world);
-	for (unsigned int i = 0; i < TURNS_MAX && result == -EAGAIN; i++) {
+	for (unsigned int i = 0; i < TLS_TURNS_MAX && result == -EAGAIN; i++) {
 		(void)SSL_read(ssl, &byte, 1);
 		result = dps_tls_handshake(world->accepted);
 	}

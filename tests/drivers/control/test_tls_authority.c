@@ -3,6 +3,7 @@
 #include "drivers/control/tls_authority.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/scratch.h"
+#include "tests/support/tls_turns.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -15,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TURNS_MAX = 10000, PATH_BYTES = 512, DAY_S = 86400 };
+enum { PATH_BYTES = 512, DAY_S = 86400 };
 
 struct authority {
 	EVP_PKEY *key;
@@ -214,7 +215,6 @@ static int end(void **state)
 	return 0;
 }
 
-/* Both ends in turn until each is done or has failed. */
 static void shake_hands(struct world *world, const char *dialed_name, int results[2])
 {
 	static const struct dps_socket_address nowhere = { .storage.ss_family = AF_UNIX,
@@ -227,14 +227,15 @@ static void shake_hands(struct world *world, const char *dialed_name, int result
 	world->accepted =
 		dps_tls_wrap(world->collector.tls, dps_socket_create_tcp(fds[1], &nowhere),
 			     DPS_TLS_ACCEPTED, "10.0.0.7");
-	results[0] = results[1] = -EAGAIN;
-	for (unsigned int i = 0; i < TURNS_MAX && (results[0] == -EAGAIN || results[1] == -EAGAIN);
-	     i++) {
-		if (results[0] == -EAGAIN)
-			results[0] = dps_tls_handshake(world->dialed);
-		if (results[1] == -EAGAIN)
-			results[1] = dps_tls_handshake(world->accepted);
-	}
+	tls_turns_shake_hands(world->dialed, world->accepted, results);
+}
+
+/* Both with a certificate, and ours for their authority. */
+static void meet(struct world *world, const char *dialed_name, int results[2])
+{
+	create(world, &world->exporter, "ours", "exporter");
+	create(world, &world->collector, "ours", "collector");
+	shake_hands(world, dialed_name, results);
 }
 
 static void assert_says(const struct dps_socket *socket, const char *part)
@@ -248,12 +249,7 @@ static void assert_says(const struct dps_socket *socket, const char *part)
 /* The exporter proves itself first done in TLS 1.3: what it is told comes with a read. */
 static void assert_told(struct dps_socket *socket, const char *part)
 {
-	uint8_t bytes[64];
-	ssize_t count = -EAGAIN;
-
-	for (unsigned int i = 0; i < TURNS_MAX && count == -EAGAIN; i++)
-		count = socket->ops->read(socket, bytes, sizeof(bytes));
-	assert_int_equal(count, -EACCES);
+	assert_int_equal(tls_turns_read(socket), -EACCES);
 	assert_says(socket, part);
 }
 
@@ -276,9 +272,7 @@ static void check_exporter(struct world *world, const struct wish *wish, const c
 
 	make_good(world);
 	make_files(world, "exporter", EVP_EC_gen("P-256"), &world->ours, wish);
-	create(world, &world->exporter, "ours", "exporter");
-	create(world, &world->collector, "ours", "collector");
-	shake_hands(world, "archive", results);
+	meet(world, "archive", results);
 	assert_int_equal(results[1], -EACCES);
 	assert_says(world->accepted, says);
 	assert_int_equal(world->collector.judged_count, 0);
@@ -292,9 +286,7 @@ static void check_collector(struct world *world, const struct wish *wish, const 
 
 	make_good(world);
 	make_files(world, "collector", EVP_EC_gen("P-256"), &world->ours, wish);
-	create(world, &world->exporter, "ours", "exporter");
-	create(world, &world->collector, "ours", "collector");
-	shake_hands(world, "archive:7421", results);
+	meet(world, "archive:7421", results);
 	assert_int_equal(results[0], -EACCES);
 	assert_says(world->dialed, says);
 	assert_int_equal(world->exporter.judged_count, 0);
@@ -309,9 +301,7 @@ static void chain__lets_both_in_and_tells_their_names(void **state)
 	int results[2];
 
 	make_good(world);
-	create(world, &world->exporter, "ours", "exporter");
-	create(world, &world->collector, "ours", "collector");
-	shake_hands(world, "archive:7421", results);
+	meet(world, "archive:7421", results);
 	assert_int_equal(results[0], 0);
 	assert_int_equal(results[1], 0);
 	assert_string_equal(world->exporter.certified, "archive");
@@ -324,9 +314,7 @@ static void chain__is_held_to_an_address_that_was_dialled(void **state)
 	int results[2];
 
 	make_good(world);
-	create(world, &world->exporter, "ours", "exporter");
-	create(world, &world->collector, "ours", "collector");
-	shake_hands(world, "192.0.2.1", results);
+	meet(world, "192.0.2.1", results);
 	assert_int_equal(results[0], 0);
 	assert_int_equal(results[1], 0);
 }
@@ -402,9 +390,7 @@ static void chain__refuses_another_authority(void **state)
 
 	make_good(world);
 	make_files(world, "exporter", EVP_EC_gen("P-256"), &world->others, &good_exporter);
-	create(world, &world->exporter, "ours", "exporter");
-	create(world, &world->collector, "ours", "collector");
-	shake_hands(world, "archive", results);
+	meet(world, "archive", results);
 	assert_int_equal(results[1], -EACCES);
 	assert_says(world->accepted, "is of no authority that --ca names");
 	assert_told(world->dialed, "does not trust our certificate");
@@ -420,9 +406,7 @@ static void chain__is_not_taken_in_by_a_name(void **state)
 	make_good(world);
 	make_authority(&forged, "our authority");
 	make_files(world, "exporter", EVP_EC_gen("P-256"), &forged, &good_exporter);
-	create(world, &world->exporter, "ours", "exporter");
-	create(world, &world->collector, "ours", "collector");
-	shake_hands(world, "archive", results);
+	meet(world, "archive", results);
 	assert_int_equal(results[1], -EACCES);
 	assert_says(world->accepted, "is of no authority that --ca names");
 	X509_free(forged.certificate);
@@ -439,9 +423,7 @@ static void chain__refuses_what_a_peer_has_made(void **state)
 	make_good(world);
 	peer.certificate = issue(peer.key, "probe-3", &world->ours, &good_exporter);
 	make_files(world, "exporter", EVP_EC_gen("P-256"), &peer, &good_exporter);
-	create(world, &world->exporter, "ours", "exporter");
-	create(world, &world->collector, "ours", "collector");
-	shake_hands(world, "archive", results);
+	meet(world, "archive", results);
 	assert_int_equal(results[1], -EACCES);
 	assert_says(world->accepted, "is of no authority that --ca names");
 	X509_free(peer.certificate);
