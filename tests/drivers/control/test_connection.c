@@ -360,6 +360,19 @@ static void watch__ends_who_stops_in_the_middle_of_a_frame(void **state)
 	disconnect_pair(&pair);
 }
 
+/* A frame that is watched from 1000 on came to its end, and with it the beginning of the next. */
+static void begin_the_next_one(struct pair *pair)
+{
+	const uint8_t *body;
+	size_t length;
+
+	connect_pair(pair);
+	send_bytes(pair, "\0\0\0\2o", 5);
+	dps_connection_watch(&pair->collector, 1000);
+	assert_int_equal(send(pair->exporter.socket->fd, "k\0\0", 3, 0), 3);
+	assert_int_equal(await_event(&pair->collector, &body, &length), DPS_CONNECTION_FRAME);
+}
+
 static void watch__gives_each_frame_its_own_time(void **state)
 {
 	const uint64_t patience_ns = DPS_CONNECTION_FRAME_SECONDS * DPS_NS_PER_S;
@@ -368,12 +381,7 @@ static void watch__gives_each_frame_its_own_time(void **state)
 	size_t length;
 
 	(void)state;
-	connect_pair(&pair);
-	send_bytes(&pair, "\0\0\0\2o", 5);
-	dps_connection_watch(&pair.collector, 1000);
-	/* The rest of it, and the beginning of another one. */
-	assert_int_equal(send(pair.exporter.socket->fd, "k\0\0", 3, 0), 3);
-	assert_int_equal(await_event(&pair.collector, &body, &length), DPS_CONNECTION_FRAME);
+	begin_the_next_one(&pair);
 	assert_int_equal(dps_connection_next(&pair.collector, &body, &length), DPS_CONNECTION_IDLE);
 	dps_connection_watch(&pair.collector, 5000);
 	assert_true(dps_connection_deadline_ns(&pair.collector) == 5000 + patience_ns);
@@ -395,11 +403,7 @@ static void watch__does_not_hold_a_frame_against_those_after_it(void **state)
 	size_t length;
 
 	(void)state;
-	connect_pair(&pair);
-	send_bytes(&pair, "\0\0\0\2o", 5);
-	dps_connection_watch(&pair.collector, 1000);
-	assert_int_equal(send(pair.exporter.socket->fd, "k\0\0", 3, 0), 3);
-	assert_int_equal(await_event(&pair.collector, &body, &length), DPS_CONNECTION_FRAME);
+	begin_the_next_one(&pair);
 	dps_connection_on_time(&pair.collector, 1000 + patience_ns);
 	assert_int_equal(pair.collector.state, DPS_CONNECTION_OPEN);
 	assert_true(dps_connection_deadline_ns(&pair.collector) == DPS_NEVER_NS);
