@@ -325,6 +325,20 @@ static void fill_with_gaps(struct sender *sender)
 	}
 }
 
+/* One chunk with all its gaps, and few packets of its path are remembered. */
+static void open_sender_full_of_gaps(struct sender *sender)
+{
+	struct pair_options options;
+
+	pair_options_init(&options, 1);
+	options.silence_ns = 10000 * DPS_NS_PER_S;
+	options.limits.sent_packets = 2 * DPS_ENGINE_SENT_SPARE;
+	open_sender_with(sender, &options, CHUNK);
+	say(sender, newest(sender), newest(sender), CHUNK, 0, 0);
+	pair_run_for(&sender->pair, DPS_NS_PER_MS);
+	fill_with_gaps(sender);
+}
+
 /* Has all but the newest that is in flight taken for lost, and then acknowledges it after all. */
 static void acknowledge_late(struct sender *sender)
 {
@@ -346,17 +360,10 @@ static void acknowledge_late(struct sender *sender)
 
 static void ack__late_and_again_queues_no_more_than_there_is_room_for(void **state)
 {
-	struct pair_options options;
 	struct sender sender;
 
 	(void)state;
-	pair_options_init(&options, 1);
-	options.silence_ns = 10000 * DPS_NS_PER_S;
-	options.limits.sent_packets = 2 * DPS_ENGINE_SENT_SPARE;
-	open_sender_with(&sender, &options, CHUNK);
-	say(&sender, newest(&sender), newest(&sender), CHUNK, 0, 0);
-	pair_run_for(&sender.pair, DPS_NS_PER_MS);
-	fill_with_gaps(&sender);
+	open_sender_full_of_gaps(&sender);
 	while (sender.channel->chunks_count > 0) { /* each time a little is noted in the end */
 		acknowledge_late(&sender);
 		assert_true(sender.path->sent.packets_in_flight + dps_repair_count(sender.path) <
@@ -393,19 +400,12 @@ static void lose_by_ping(struct sender *sender)
 /* What is left to send again goes in two packets each: one lost takes a place more. */
 static void ack__of_less_than_is_sent_again_finds_the_queue_full_and_no_fuller(void **state)
 {
-	struct pair_options options;
 	struct sender sender;
 	struct dps_path *path;
 	uint32_t capacity;
 
 	(void)state;
-	pair_options_init(&options, 1);
-	options.silence_ns = 10000 * DPS_NS_PER_S;
-	options.limits.sent_packets = 2 * DPS_ENGINE_SENT_SPARE;
-	open_sender_with(&sender, &options, CHUNK);
-	say(&sender, newest(&sender), newest(&sender), CHUNK, 0, 0);
-	pair_run_for(&sender.pair, DPS_NS_PER_MS);
-	fill_with_gaps(&sender);
+	open_sender_full_of_gaps(&sender);
 	path = sender.path;
 	capacity = (uint32_t)path->sent.capacity;
 	give_ack(&sender, &(struct dps_ack){ .largest = newest(&sender),
