@@ -4,11 +4,13 @@
 #include "apps/dpdk-streamd/exporter.h"
 #include "apps/dpdk-streamd/key_commands.h"
 #include "apps/dpdk-streamd/peer_trust.h"
+#include "apps/dpdk-streamd/start_again.h"
 #include "apps/version.h"
 #include "drivers/ethdev/eal_lane.h"
 #include "drivers/log/log.h"
 #include "drivers/privilege/dump.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -16,6 +18,7 @@ enum {
 	EXIT_STATUS_NOT_ALL = 1,
 	EXIT_STATUS_USAGE = 2,
 	EXIT_STATUS_REFUSED = 4,
+	START_AGAIN = -1, /* no exit yet */
 };
 
 static int complain(const char *sentence, int status)
@@ -64,6 +67,29 @@ static int open_mirror(struct dps_mirror *mirror, const struct dps_options *opti
 	return 0;
 }
 
+/* Nothing was read of a source yet; but a command of --exec is under way, and is not run twice. */
+static bool can_start_again(const struct dps_options *options, int result)
+{
+	return result == -ERESTART && !options->wants_ordinary_memory && !options->exec;
+}
+
+static int fail_to_start(const struct dps_options *options, int result, const char *why)
+{
+	if (!can_start_again(options, result))
+		return complain(why, EXIT_STATUS_USAGE);
+	dps_log("eal", DPS_LOG_WARNING,
+		"the hugepages that were free went to another process: starting again with "
+		"ordinary memory");
+	return START_AGAIN;
+}
+
+/* Who writes into a FIFO that nobody has open any more is ended. */
+static void keep_reader(int fd)
+{
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFD, 0);
+}
+
 static int run_export(const struct dps_options *options, struct dps_peer_trust *trust,
 		      const char *program)
 {
@@ -81,11 +107,14 @@ static int run_export(const struct dps_options *options, struct dps_peer_trust *
 	if (result == 0)
 		result = dps_exporter_find_peer(options, &peer);
 	if (result == 0) {
-		if (dps_node_start(&node, options, &input.live, program, why) < 0)
-			result = complain(why, EXIT_STATUS_USAGE);
+		result = dps_node_start(&node, options, &input.live, program, why);
+		if (result < 0)
+			result = fail_to_start(options, result, why);
 		else
 			result = dps_exporter_run(node, &input, &mirror, &peer);
 	}
+	if (result == START_AGAIN)
+		keep_reader(input.live.fd);
 	dps_mirror_close(&mirror);
 	dps_exporter_close_input(&input);
 	return result;
@@ -97,10 +126,9 @@ static int run_collect(const struct dps_options *options, struct dps_peer_trust 
 	const struct dps_live_input none = { .fd = -1 };
 	char why[DPS_NODE_WHY_BYTES];
 	struct dps_node *node;
+	int result = dps_node_start(&node, options, &none, program, why);
 
-	if (dps_node_start(&node, options, &none, program, why) < 0)
-		return complain(why, EXIT_STATUS_USAGE);
-	return dps_collector_run(node, trust);
+	return result < 0 ? fail_to_start(options, result, why) : dps_collector_run(node, trust);
 }
 
 static int run(const struct dps_options *options, const char *program)
@@ -130,11 +158,13 @@ int main(int argc, char **argv)
 	char error[DPS_OPTIONS_ERROR_BYTES];
 	struct dps_options options;
 	int status;
+	bool is_second = dps_start_again_is_second();
 
 	/* Before there is a key. A kernel that cannot is none that we run on. */
 	(void)dps_dump_forbid();
 	if (!dps_options_parse(&options, argc, argv, error))
 		return complain(error, EXIT_STATUS_USAGE);
+	options.wants_ordinary_memory = is_second;
 	if (options.command == DPS_COMMAND_HELP) {
 		dps_options_print_help(stdout, options.help_of);
 		status = 0;
@@ -147,5 +177,10 @@ int main(int argc, char **argv)
 		status = run(&options, argv[0]);
 	}
 	dps_options_fini(&options);
+	if (status == START_AGAIN) {
+		status = EXIT_STATUS_USAGE;
+		if (dps_start_again(argv) < 0)
+			complain("cannot be started again: run the same command again", status);
+	}
 	return status;
 }

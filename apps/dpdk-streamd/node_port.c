@@ -40,6 +40,7 @@ static int start_eal(const struct dps_options *options, const char *program,
 		.ports_count = 1,
 		.memory_bytes = memory_bytes * options->lanes + EAL_SPARE_BYTES +
 				EAL_LANE_BYTES * (options->lanes - 1),
+		.is_ordinary = options->wants_ordinary_memory,
 		.lanes_count = (unsigned int)options->lanes,
 		.cores = options->cores,
 		.on_log = on_dpdk_log,

@@ -54,6 +54,7 @@ struct dps_options {
 	uint64_t stripes;
 	uint64_t vlan; /* 0: untagged */
 	const char *cores;
+	bool wants_ordinary_memory; /* no word says it: see start_again.h */
 	uint64_t connect_timeout_ns;
 	uint64_t reconnect_timeout_ns; /* DPS_FOREVER_NS */
 	uint64_t idle_timeout_ns;

@@ -320,6 +320,17 @@ static int refuse_pci(const struct dps_eal_config *config, char *why, size_t why
 	return -ENOMEM;
 }
 
+/*
+ * Hugepages were there when they were tried, and not when EAL mapped them. EAL says EACCES when
+ * none is left and ENOMEM when there are too few, and after the latter refuses every other attempt.
+ */
+static bool has_lost_hugepages(const struct dps_eal *eal, const struct dps_eal_config *config,
+			       int err)
+{
+	return eal->has_hugepages && (err == ENOMEM || err == EACCES) &&
+	       count_kind(config, DPS_PORT_PCI) == 0;
+}
+
 int dps_eal_start(struct dps_eal *eal, const struct dps_eal_config *config, char *why,
 		  size_t why_bytes)
 {
@@ -333,7 +344,8 @@ int dps_eal_start(struct dps_eal *eal, const struct dps_eal_config *config, char
 	if (err != 0)
 		return err;
 	if (!is_given(config, memory_options)) {
-		eal->has_hugepages = dps_eal_try_hugepages((size_t)need_mib(config) << 20);
+		eal->has_hugepages = !config->is_ordinary &&
+				     dps_eal_try_hugepages((size_t)need_mib(config) << 20);
 		if (!eal->has_hugepages && count_kind(config, DPS_PORT_PCI) != 0)
 			return refuse_pci(config, why, why_bytes);
 	}
@@ -349,6 +361,12 @@ int dps_eal_start(struct dps_eal *eal, const struct dps_eal_config *config, char
 	dps_heap_file_lower();
 	if (!started) {
 		err = rte_errno != 0 ? rte_errno : EINVAL;
+		if (has_lost_hugepages(eal, config, err)) {
+			snprintf(why, why_bytes,
+				 "the hugepages that were free went to another process while DPDK "
+				 "started: run the same command again.");
+			return -ERESTART;
+		}
 		dps_eal_log_last(last, sizeof(last));
 		snprintf(why, why_bytes, "DPDK did not start (%s%s%s) with: %s", strerror(err),
 			 last[0] != '\0' ? "; it said: " : "", last, eal->line);

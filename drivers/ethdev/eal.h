@@ -22,6 +22,8 @@ struct dps_eal_config {
 	unsigned int ports_count;
 	/* What dps_port_ops.allocate will be asked for, all ports together. */
 	size_t memory_bytes;
+	/* Hugepages are not even tried, unless user says otherwise. */
+	bool is_ordinary;
 	/* EAL lcores besides the main one; lane i runs on lcore i + 1. */
 	unsigned int lanes_count;
 	const char
@@ -42,6 +44,8 @@ struct dps_eal {
 /*
  * Starts EAL. Returns 0 or -errno; why then says what failed and what to do. EAL can be started
  * only once, so hugepages are tried before and not while: none or too few mean ordinary pages.
+ * -ERESTART: somebody took them in between. This process has no EAL any more; the next one may
+ * have, with is_ordinary.
  */
 int dps_eal_start(struct dps_eal *eal, const struct dps_eal_config *config, char *why,
 		  size_t why_bytes);
