@@ -9,7 +9,8 @@
 #   suites NAME SECONDS FOLDER ARG...   `meson test` in a build folder, one verdict per program
 #   finish                              the last line, and the exit status
 #
-# Any row may print `note: ...`, which is shown though the row passed.
+# Any row may print `note: ...`, which is shown though the row passed. With $rows_budget, a run that takes
+# more seconds than that ends with what took longest.
 
 rows_logs=
 rows_passed=0
@@ -20,12 +21,14 @@ rows_failures=()
 rows_running=
 rows_verdict= # of the last row: ok, FAIL, skip
 rows_began=$SECONDS
+rows_budget=
 
 # rows_begin FOLDER: where the logs go.
 rows_begin() {
 	rows_logs=$1
 	rm -rf "$rows_logs"
 	mkdir -p "$rows_logs"
+	rows_began=$SECONDS
 	trap 'rows_interrupted 130' INT
 	trap 'rows_interrupted 143' TERM
 }
@@ -55,6 +58,11 @@ rows_run() {
 	rows_running=
 	((status != 124 && status != 137)) || echo "ran longer than its bound of $seconds s" >>"$log"
 	return "$status"
+}
+
+# rows_time SECONDS NAME: so long it took.
+rows_time() {
+	echo "$1 $2" >>"$rows_logs/times"
 }
 
 rows_log() {
@@ -117,6 +125,7 @@ row() {
 		status=0
 		;;
 	esac
+	rows_time $((SECONDS - started)) "$name"
 	rows_tally "$name" "$log" "$status" "$started"
 }
 
@@ -126,8 +135,12 @@ lines() {
 	shift 2
 	log=$(rows_log "$name")
 	rows_run "$log" "$seconds" "$@" || status=$?
+	rows_time $((SECONDS - started)) "$name"
 	rows_tally "$name" "$log" "$status" "$started"
 }
+
+# How long each program took, with the name of its row.
+rows_durations='"\(.duration | floor) \($row): \(.name | sub("^[^:]*:"; "") | sub(" / "; "/"))"'
 
 # One line per program out of meson's log, after the output of those that failed. cmocka's own
 # skips inside a program that passed are skips of ours too; the reason is the line before.
@@ -157,20 +170,28 @@ suites() {
 	if [[ -s $json ]] && jq -r "$rows_meson" "$json" >"$log" 2>>"$log.meson"; then
 		# Meson's status says no more than the programs do, but for a run that was cut off.
 		((status == 124 || status == 137)) || status=0
+		jq -r --arg row "$name" "$rows_durations" "$json" >>"$rows_logs/times"
 	else
 		cp "$log.meson" "$log"
 	fi
 	rows_tally "$name" "$log" "$status" "$started"
 }
 
+# rows_tell_longest SECONDS: when that is more than was to be.
+rows_tell_longest() {
+	((${rows_budget:-0} > 0 && $1 > rows_budget)) || return 0
+	echo "warning: longer than its budget of $((rows_budget / 60)) min $((rows_budget % 60)) s; longest were:"
+	sort -rn "$rows_logs/times" | head -n 5 | sed -E 's/^([0-9]+) (.*)/         \1 s  \2/'
+}
+
 finish() {
-	local line
+	local took=$((SECONDS - rows_began))
 
 	echo
 	((${#rows_skips[@]} == 0)) || printf 'skipped  %s\n' "${rows_skips[@]}"
 	((${#rows_failures[@]} == 0)) || printf 'FAILED   %s\n' "${rows_failures[@]}"
-	echo "took $(((SECONDS - rows_began) / 60)) min $(((SECONDS - rows_began) % 60)) s," \
-		"logs in $rows_logs"
+	rows_tell_longest "$took"
+	echo "took $((took / 60)) min $((took % 60)) s, logs in $rows_logs"
 	echo "$rows_passed passed, $rows_failed failed, $rows_skipped skipped"
 	((rows_failed == 0 && rows_passed > 0))
 }
