@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # lose_hugepages: from now on both programs do.
 lose_hugepages() {
-	local preload=(env "LD_PRELOAD=$build/tests/support/hugepages_lost.so" ASAN_OPTIONS=verify_asan_link_order=0)
+	local preload=(env "LD_PRELOAD=$build/tests/support/hugepages_lost.so" "ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0")
 
 	exporter_in=("${preload[@]}")
 	collector_in=("${preload[@]}")
