@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Several lanes in a process, each with a queue of its own: transfers are spread over them, and what
 # interrupts one is made good as with a single lane.
+# alone: its lanes take all processors that there are
 # seconds: 240 600
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
