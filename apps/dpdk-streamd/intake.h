@@ -156,6 +156,7 @@ struct dps_intake {
 	uint64_t promised_bytes; /* our part of the context's */
 	uint64_t charged_files;	 /* our part of what its key may have here (intake_quota.h) */
 	uint64_t charged_bytes;
+	uint64_t charged_growth;     /* of that, for the first file while nobody knew its size */
 	uint64_t share_window_bytes; /* as the lane was told; 0: it was not */
 	uint64_t share_bytes_per_s;
 	bool has_grown;	      /* its file had no size when it was offered, and may have one */

@@ -8,16 +8,26 @@ enum {
 	STRETCHES_MAX = 4, /* of whatever length: enough for the lane never to run dry */
 };
 
-/* The only file of its transfer: what it grew by, however often that is said. False: it is over. */
-static bool charge_growth(struct dps_intake *intake, uint64_t size_bytes, uint64_t now_ns)
+/*
+ * There is so much of a file: what is more than was counted of it, however often that is said.
+ * Only the first can have been counted before: what grows is the only file of its transfer, also
+ * when others are offered behind it once it has been resumed. False: it is over.
+ */
+static bool charge_size(struct dps_intake *intake, uint32_t file, uint64_t size_bytes,
+			uint64_t now_ns)
 {
-	uint64_t charged = intake->charged_bytes;
+	uint64_t before = file == 0 ? intake->charged_growth : 0;
 	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
 
-	if (size_bytes <= charged || dps_quota_charge(intake, 0, size_bytes - charged, text))
+	if (size_bytes <= before)
 		return true;
-	dps_intake_cancel(intake, DPS_CODE_LIMIT, text, now_ns);
-	return false;
+	if (!dps_quota_charge(intake, 0, size_bytes - before, text)) {
+		dps_intake_cancel(intake, DPS_CODE_LIMIT, text, now_ns);
+		return false;
+	}
+	if (file == 0)
+		intake->charged_growth = size_bytes;
+	return true;
 }
 
 static bool is_only_file(const struct dps_intake *intake)
@@ -45,7 +55,7 @@ const char *dps_intake_on_file_more(struct dps_intake *intake,
 	if (more->size_bytes < intake->grown_bytes ||
 	    more->size_bytes % intake->context->chunk_bytes != 0)
 		return "a file that grows does so by whole chunks";
-	if (!charge_growth(intake, more->size_bytes, now_ns))
+	if (!charge_size(intake, 0, more->size_bytes, now_ns))
 		return NULL;
 	intake->grown_bytes = more->size_bytes;
 	if (file->open)
@@ -91,7 +101,6 @@ const char *dps_intake_on_file_end(struct dps_intake *intake,
 {
 	struct dps_manifest_file *file;
 	const char *wrong = NULL;
-	uint64_t before;
 
 	if (end->file >= intake->manifest.count)
 		return "the size of a file that was not accepted";
@@ -111,11 +120,8 @@ const char *dps_intake_on_file_end(struct dps_intake *intake,
 		dps_piece_digests_set_size(file->past->pieces, end->size_bytes);
 	if (wrong)
 		return wrong;
-	/* Only the only file was counted while it grew; others count from their offer. */
-	before = intake->offered_end == 1 ? 0 : intake->charged_bytes;
-	if (end->size_bytes > UINT64_MAX - before ||
-	    !charge_growth(intake, before + end->size_bytes, now_ns))
-		return end->size_bytes > UINT64_MAX - before ? "a size that no file has" : NULL;
+	if (!charge_size(intake, end->file, end->size_bytes, now_ns))
+		return NULL;
 	note_grown(intake);
 	file->size_bytes = end->size_bytes;
 	note_size(intake, end->file, end->size_bytes);

@@ -69,6 +69,8 @@ static void take_over(struct dps_intake *intake, const struct dps_transfer_loadi
 		count_file(intake, file);
 		charge_file(intake, file);
 	}
+	if (intake->manifest.count > 0 && intake->manifest.files[0].size_bytes == DPS_NUMBER_NONE)
+		intake->charged_growth = dps_file_past_bytes(&intake->manifest.files[0]);
 	for (uint32_t i = 0; i < loading->published_count; i++)
 		dps_intake_note_change(intake, &(struct dps_journal_change){
 						       .index = loading->published[i],

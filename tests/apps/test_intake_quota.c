@@ -161,6 +161,44 @@ static void a_size_told_among_others_is_counted(void **state)
 	expect_cancelled(fixture, "bytes=");
 }
 
+static void say_size(struct fixture *fixture, enum dps_message_type type, uint64_t size_bytes)
+{
+	struct dps_message message = { .type = type };
+
+	message.file_end = (struct dps_message_file_size){
+		.channel = fixture->number,
+		.size_bytes = size_bytes,
+	};
+	say(fixture, &message);
+}
+
+/* What is staged of it was counted when it was loaded, and is a part of its size. */
+static void what_has_grown_is_counted_once(void **state)
+{
+	struct fixture *fixture = *state;
+
+	grant_of(fixture)->bytes = 3 * CHUNK_BYTES;
+	add(fixture, "live", DPS_NUMBER_NONE);
+	begin_accepted(fixture);
+	say_last(fixture);
+	say_size(fixture, DPS_MESSAGE_FILE_MORE, CHUNK_BYTES);
+	receive_piece(fixture, next_command(fixture, DPS_COMMAND_ANNOUNCE), 0);
+	(void)hear(fixture, DPS_MESSAGE_HELD);
+	put_away(fixture);
+	ask_to_load(fixture, 1);
+	(void)hear(fixture, DPS_MESSAGE_RESUMED);
+	assert_int_equal(fixture->intake->charged_bytes, CHUNK_BYTES);
+	open_channel(fixture);
+	add(fixture, "behind it", CHUNK_BYTES);
+	say_more_files(fixture, 1, 1);
+	say_size(fixture, DPS_MESSAGE_FILE_END, 2 * CHUNK_BYTES);
+	turn_some(fixture);
+	assert_int_equal(fixture->intake->charged_bytes, 3 * CHUNK_BYTES);
+	add(fixture, "too much", 1);
+	say_more_files(fixture, 2, 1);
+	expect_cancelled(fixture, "bytes=");
+}
+
 static void begin_and_put_away(struct fixture *fixture)
 {
 	add(fixture, "a", CHUNK_BYTES + 1);
@@ -403,6 +441,7 @@ int main(void)
 		CASE(what_grows_is_counted),
 		CASE(a_size_told_later_is_counted),
 		CASE(a_size_told_among_others_is_counted),
+		CASE(what_has_grown_is_counted_once),
 		CASE(what_is_resumed_is_counted),
 		CASE(another_key_resumes_nothing),
 		CASE(another_folder_begins_anew),
