@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 enum dps_loss_limits {
-	DPS_LOSS_THRESHOLD_MIN = 8, /* packets; RFC 9002 has 3, our bursts reorder more */
-	DPS_LOSS_THRESHOLD_MAX = 128,
+	DPS_LOSS_THRESHOLD_MIN = 8,  /* packets; RFC 9002 has 3, our bursts reorder more */
+	DPS_LOSS_LATE_MS_MAX = 1000, /* what came later is not waited for, ... */
+	DPS_LOSS_LATE_TIMES = 64,    /* ... and what came late, for so many times as long, ... */
+	DPS_LOSS_LATE_FOR_MS = 1000, /* ... but at least for this */
 	DPS_LOSS_GRANULARITY_NS = 50000,
 };
 
@@ -16,9 +18,11 @@ struct dps_loss {
 	uint64_t largest_acked_number; /* UINT64_MAX before the first */
 	uint64_t loss_time_ns;	       /* when the next packet passes the time threshold */
 	uint64_t probe_base_ns;	       /* when the last ack-eliciting packet was sent */
-	uint32_t threshold_packets;    /* adapts to the reordering that is seen */
-	uint32_t probes_count;	       /* probe timeouts in a row: the backoff */
+	uint64_t threshold_packets;    /* adapts to the reordering that is seen ... */
+	uint64_t late_ns;	/* ... as does the time: the longest that one took, and 1/8, */
+	uint64_t late_until_ns; /* until then */
 	uint64_t spurious_count;
+	uint32_t probes_count; /* probe timeouts in a row: the backoff */
 };
 
 void dps_loss_init(struct dps_loss *loss);
@@ -29,14 +33,18 @@ void dps_loss_on_acked(struct dps_loss *loss, uint64_t largest_number, bool has_
 /* An ack-eliciting packet left. */
 void dps_loss_on_sent(struct dps_loss *loss, uint64_t now_ns);
 
-/* A packet declared lost was acknowledged, distance packets behind the largest: adapt. */
-void dps_loss_on_spurious(struct dps_loss *loss, uint64_t distance);
+/*
+ * A packet declared lost was acknowledged, distance packets behind the largest, so long after it
+ * was sent: adapt. The measured round trips do not show that: they are those of who overtakes.
+ */
+void dps_loss_on_spurious(struct dps_loss *loss, uint64_t distance, uint64_t age_ns,
+			  uint64_t now_ns);
 
 /*
  * Finds the next lost packet: a live one below the largest acknowledged that is threshold packets
- * behind it or was sent 9/8 * max(smoothed, latest) ago. Returns its number, or UINT64_MAX when
- * there is no further one and loss_time_ns then says when the next may be. The caller marks it lost
- * and asks again, from there.
+ * behind it or was sent 9/8 * max(smoothed, latest) ago, or as long as some took lately that came
+ * after all. Returns its number, or UINT64_MAX when there is no further one and loss_time_ns then
+ * says when the next may be. The caller marks it lost and asks again, from there.
  */
 uint64_t dps_loss_next(struct dps_loss *loss, const struct dps_sent *sent,
 		       const struct dps_rtt *rtt, uint64_t from, uint64_t now_ns);

@@ -158,7 +158,8 @@ static void on_spurious(struct dps_engine *engine, struct dps_path *path, uint64
 
 		dps_sent_remove_lost(sent, number);
 		engine->counters.spurious_packets++;
-		dps_loss_on_spurious(&path->loss, engine->ack.largest - number);
+		dps_loss_on_spurious(&path->loss, engine->ack.largest - number,
+				     engine->now_ns - packet.sent_at_ns, engine->now_ns);
 		/* What cannot be noted has been queued, when it was taken for lost. */
 		if (packet.flags & DPS_SENT_DATA)
 			(void)note_acked(engine, &run);

@@ -56,21 +56,68 @@ static void on_acked__resets_the_backoff_only_for_news(void **state)
 	assert_int_equal(f.loss.largest_acked_number, 4); /* an old one does not lower it */
 }
 
-static void on_spurious__waits_longer_up_to_a_limit(void **state)
+static void on_spurious__waits_for_more_packets(void **state)
 {
 	static struct fixture f;
 
 	(void)state;
 	set_up(&f, 0);
-	dps_loss_on_spurious(&f.loss, 7); /* the time threshold did that */
+	dps_loss_on_spurious(&f.loss, 7, MS, MS); /* the time threshold did that */
 	assert_int_equal(f.loss.threshold_packets, DPS_LOSS_THRESHOLD_MIN);
-	dps_loss_on_spurious(&f.loss, 20);
+	dps_loss_on_spurious(&f.loss, 20, MS, MS);
 	assert_int_equal(f.loss.threshold_packets, 21);
-	dps_loss_on_spurious(&f.loss, 10);
+	dps_loss_on_spurious(&f.loss, 10, MS, MS);
 	assert_int_equal(f.loss.threshold_packets, 21);
-	dps_loss_on_spurious(&f.loss, UINT64_MAX);
-	assert_int_equal(f.loss.threshold_packets, DPS_LOSS_THRESHOLD_MAX);
+	dps_loss_on_spurious(&f.loss, 100000, MS, MS);
+	assert_int_equal(f.loss.threshold_packets, 100001);
 	assert_int_equal(f.loss.spurious_count, 4);
+}
+
+/* Round trips are 8 ms, and 16 ms go by before what was overtaken is there. */
+static void on_spurious__waits_as_long_as_it_took(void **state)
+{
+	static struct fixture f;
+	uint64_t now_ns = sent_at_ns(0) + 16 * MS;
+
+	(void)state;
+	set_up(&f, 100);
+	ack(&f, 5);
+	dps_loss_on_spurious(&f.loss, 1, 16 * MS, now_ns);
+	dps_loss_on_spurious(&f.loss, 1, 12 * MS, now_ns); /* it is not taken back by that */
+	assert_true(dps_loss_next(&f.loss, &f.sent, &f.rtt, 0, now_ns) == UINT64_MAX);
+	assert_int_equal(f.loss.loss_time_ns, sent_at_ns(0) + 18 * MS);
+	assert_int_equal(dps_loss_next(&f.loss, &f.sent, &f.rtt, 0, f.loss.loss_time_ns), 0);
+}
+
+static void on_spurious__forgets_how_long_it_took(void **state)
+{
+	static struct fixture f;
+	uint64_t learned_ns = sent_at_ns(0) - 2 * DPS_NS_PER_S;
+	uint64_t now_ns = sent_at_ns(0) + 9 * MS;
+
+	(void)state;
+	set_up(&f, 100);
+	ack(&f, 5);
+	dps_loss_on_spurious(&f.loss, 1, 24 * MS, learned_ns); /* 27 ms, for 1,728 ms */
+	assert_int_equal(dps_loss_next(&f.loss, &f.sent, &f.rtt, 0, now_ns), 0);
+	dps_loss_on_spurious(&f.loss, 1, 32 * MS, learned_ns); /* 36 ms, for 2,304 ms */
+	assert_true(dps_loss_next(&f.loss, &f.sent, &f.rtt, 0, now_ns) == UINT64_MAX);
+	assert_int_equal(f.loss.loss_time_ns, sent_at_ns(0) + 36 * MS);
+	/* What was forgotten does not count beside what is learned then. */
+	dps_loss_on_spurious(&f.loss, 1, 16 * MS, learned_ns + 2304 * MS);
+	assert_int_equal(f.loss.late_ns, 18 * MS);
+}
+
+static void on_spurious__does_not_wait_without_end(void **state)
+{
+	static struct fixture f;
+
+	(void)state;
+	set_up(&f, 100);
+	ack(&f, 5);
+	dps_loss_on_spurious(&f.loss, 1, UINT64_MAX / 2, sent_at_ns(0));
+	assert_true(dps_loss_next(&f.loss, &f.sent, &f.rtt, 0, sent_at_ns(0)) == UINT64_MAX);
+	assert_int_equal(f.loss.loss_time_ns, sent_at_ns(0) + 1000 * MS);
 }
 
 static void next__nothing_is_lost_before_a_later_packet_came(void **state)
@@ -223,7 +270,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(on_acked__resets_the_backoff_only_for_news),
-		cmocka_unit_test(on_spurious__waits_longer_up_to_a_limit),
+		cmocka_unit_test(on_spurious__waits_for_more_packets),
+		cmocka_unit_test(on_spurious__waits_as_long_as_it_took),
+		cmocka_unit_test(on_spurious__forgets_how_long_it_took),
+		cmocka_unit_test(on_spurious__does_not_wait_without_end),
 		cmocka_unit_test(next__nothing_is_lost_before_a_later_packet_came),
 		cmocka_unit_test(next__finds_what_is_a_threshold_behind),
 		cmocka_unit_test(next__finds_what_is_nine_eighths_of_a_round_trip_old),

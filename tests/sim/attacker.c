@@ -8,6 +8,7 @@
 
 enum {
 	HELD_ONE_IN = 50,
+	AHEAD_ONE_IN = 50,
 	HELD_US_MAX = 100, /* longer is a loss */
 	KEPT_ONE_IN = 8,   /* once he has as many as he can keep */
 	AHEAD_MAX = 64,	   /* numbers that he guesses: the next ones */
@@ -26,6 +27,15 @@ static void fill(struct attacker *attacker, uint8_t *bytes, uint32_t length)
 
 		memcpy(bytes + i, &random, dps_min_u64(length - i, sizeof(random)));
 	}
+}
+
+static uint64_t connection_id_of(const uint8_t *bytes)
+{
+	uint64_t id = 0;
+
+	for (unsigned int i = 0; i < 8; i++)
+		id = id << 8 | bytes[8 + i];
+	return id;
 }
 
 /* Where packets with this connection id go; now and then anywhere else on that side. */
@@ -166,6 +176,9 @@ static void splice(struct attacker *attacker, struct shot *shot)
 
 	if (shorter < DPS_ENVELOPE_BYTES)
 		return;
+	/* The first byte of an id says which lane it is of. */
+	attacker->crossed_count +=
+		shot->direction == other->direction && shot->bytes[8] != other->bytes[8];
 	memcpy(shot->bytes + parts[part].from, other->bytes + parts[part].from,
 	       to - parts[part].from);
 	if (below(attacker, 8) == 0)
@@ -240,27 +253,23 @@ static void any_bytes(struct attacker *attacker, struct shot *shot)
 
 static void shoot(struct attacker *attacker, const struct shot *shot)
 {
-	struct dps_header header = { 0 };
-	struct dps_address from;
+	/* It stands there whatever else is wrong with it. */
+	uint64_t id = shot->length >= DPS_HEADER_BYTES ? connection_id_of(shot->bytes) : 0;
+	struct dps_address from =
+		shot->is_spoofed ? shot->from : sender_of(attacker->rig, shot->direction, id);
 
-	/* The id stands there whatever else is wrong with it. */
-	if (shot->length >= DPS_HEADER_BYTES)
-		for (unsigned int i = 0; i < 8; i++)
-			header.connection_id = header.connection_id << 8 | shot->bytes[8 + i];
-	from = shot->is_spoofed ? shot->from
-				: sender_of(attacker->rig, shot->direction, header.connection_id);
-	dps_sim_port_inject(target_of(attacker, shot->direction, header.connection_id), &from,
-			    shot->bytes, shot->length);
+	dps_sim_port_inject(target_of(attacker, shot->direction, id), &from, shot->bytes,
+			    shot->length);
 }
 
-/* One of those that he is out for; what he holds back is not a packet of his. */
+/* One of those that he is out for; what he does in passing is not a packet of his own. */
 static enum attack draw(struct attacker *attacker)
 {
 	uint32_t attack;
 
 	do
 		attack = (uint32_t)below(attacker, ATTACKS_COUNT);
-	while (attack == ATTACK_REORDER || !(attacker->attacks & 1U << attack));
+	while (1U << attack & (ATTACKS_IN_PASSING | ~attacker->attacks));
 	return (enum attack)attack;
 }
 
@@ -366,6 +375,19 @@ static bool see(void *context, unsigned int direction, const struct dps_sim_pack
 	return hold_back(attacker, packet);
 }
 
+void attacker_overhear(struct attacker *attacker, unsigned int direction, const uint8_t *bytes,
+		       uint32_t length)
+{
+	struct shot shot = { .length = 0 };
+
+	if (!(attacker->attacks & 1U << ATTACK_AHEAD) ||
+	    below(attacker, attacker->ahead_one_in) > 0)
+		return;
+	attacker->counts[ATTACK_AHEAD]++;
+	copy_to(&shot, bytes, length, direction);
+	shoot(attacker, &shot);
+}
+
 /* ---- life ---- */
 
 struct attacker *attacker_create(struct rig *rig, uint32_t attacks, uint32_t packets,
@@ -374,11 +396,12 @@ struct attacker *attacker_create(struct rig *rig, uint32_t attacks, uint32_t pac
 	struct attacker *attacker = calloc(1, sizeof(*attacker));
 
 	DPS_ASSERT(attacker != NULL && attacks <= ATTACKS_ALL && honest > 0);
-	DPS_ASSERT(packets == 0 || (attacks & ~(1U << ATTACK_REORDER)));
+	DPS_ASSERT(packets == 0 || (attacks & ~ATTACKS_IN_PASSING));
 	attacker->rig = rig;
 	attacker->attacks = attacks;
 	attacker->packets = packets;
 	attacker->honest = honest;
+	attacker->ahead_one_in = AHEAD_ONE_IN;
 	dps_random_init(&attacker->random, ~(rig->config.seed ^ UINT64_C(0xa77ac4)));
 	rig->attacker = attacker;
 	rig->link.gate = see;

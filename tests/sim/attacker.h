@@ -22,10 +22,13 @@ enum attack {
 	ATTACK_SPOOF,	 /* a packet as it is, from an address that nobody told */
 	ATTACK_RESET,	 /* closes paths */
 	ATTACK_GARBAGE,	 /* any bytes */
+	ATTACK_AHEAD,	 /* has a quicker way, and sends copies of some ahead of all before them */
 	ATTACKS_COUNT,
 };
 
 #define ATTACKS_ALL ((1U << ATTACKS_COUNT) - 1)
+/* What is done with honest packets as they come, and not in between. */
+#define ATTACKS_IN_PASSING (1U << ATTACK_REORDER | 1U << ATTACK_AHEAD)
 
 enum { ATTACKER_KEPT = 128, ATTACKER_HELD = 64 };
 
@@ -45,16 +48,22 @@ struct attacker {
 	uint32_t packets;	  /* so many of his ... */
 	uint32_t honest;	  /* ... for so many honest ones */
 	uint32_t owed;		  /* of his, in parts of `honest` */
+	uint32_t ahead_one_in;	  /* of the honest ones: those that he sends ahead */
 	struct attacker_packet kept[ATTACKER_KEPT];
 	unsigned int kept_count;
 	struct attacker_packet held[ATTACKER_HELD];
 	uint64_t honest_count;
 	uint64_t counts[ATTACKS_COUNT];
+	uint64_t crossed_count; /* packets of one lane with parts of one of another lane */
 };
 
 /* Attacks the world from now until its end: so many packets of his for so many honest ones. */
 struct attacker *attacker_create(struct rig *rig, uint32_t attacks, uint32_t packets,
 				 uint32_t honest);
+
+/* A packet leaves, at the near end of its way, where he listens for those that he sends ahead. */
+void attacker_overhear(struct attacker *attacker, unsigned int direction, const uint8_t *bytes,
+		       uint32_t length);
 
 /* Nothing for NULL. The rig does it when it is destroyed. */
 void attacker_destroy(struct attacker *attacker);

@@ -344,7 +344,7 @@ static void draw_attacker(struct plan *plan, struct rig *rig)
 
 	if (is_one_in(plan, 2))
 		attacks = 1U << attack;
-	if (attacks == 1U << ATTACK_REORDER)
+	if (!(attacks & ~ATTACKS_IN_PASSING))
 		packets = 0;
 	attacker_create(rig, attacks, packets, (uint32_t)between(plan, 1, 20));
 }

@@ -99,6 +99,8 @@ static bool filter(void *context, unsigned int direction, uint8_t *bytes, uint32
 	rig_strike(rig);
 	if (rig->liar != NULL)
 		liar_see(rig->liar, direction, bytes, length);
+	if (rig->attacker != NULL)
+		attacker_overhear(rig->attacker, direction, bytes, length);
 	if (dps_sim_drops_filter(&rig->drops, direction, bytes, length))
 		return true;
 	if (rig->lies_one_in > 0 && direction == 0 && (bytes[0] & 15) == DPS_PACKET_DATA &&
