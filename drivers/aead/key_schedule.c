@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/aead/key_schedule.h"
-#include "drivers/aead/hmac.h"
 #include "engine/bits.h"
 #include <dps/assert.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <string.h>
 
 enum {
@@ -21,18 +23,35 @@ void dps_key_context_encode(const struct dps_key_context *context,
 	bytes[16] = context->is_from_exporter;
 }
 
+/* OpenSSL copies the secret for this long, and clears what it frees. */
+static bool derive(EVP_KDF_CTX *context, const uint8_t *secret, size_t secret_bytes,
+		   const uint8_t *info, size_t info_bytes, uint8_t *to, size_t bytes)
+{
+	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (uint8_t *)(uintptr_t)secret,
+						  secret_bytes),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (uint8_t *)(uintptr_t)info,
+						  info_bytes),
+		OSSL_PARAM_construct_end(),
+	};
+
+	return context && EVP_KDF_derive(context, to, bytes, params) == 1;
+}
+
 void dps_key_hkdf_expand(const uint8_t *secret, size_t secret_bytes, const uint8_t *info,
 			 size_t info_bytes, uint8_t *to, size_t bytes)
 {
-	uint8_t input[INFO_BYTES_MAX + 1], block[DPS_HMAC_BYTES];
+	EVP_KDF *kind = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
+	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kind);
+	bool is_made = derive(context, secret, secret_bytes, info, info_bytes, to, bytes);
 
-	DPS_ASSERT(info_bytes <= INFO_BYTES_MAX && bytes <= sizeof(block));
-	if (info_bytes > 0)
-		memcpy(input, info, info_bytes);
-	input[info_bytes] = 1;
-	dps_hmac_sha256(secret, secret_bytes, input, info_bytes + 1, block);
-	memcpy(to, block, bytes);
-	OPENSSL_cleanse(block, sizeof(block));
+	EVP_KDF_CTX_free(context);
+	EVP_KDF_free(kind);
+	/* For want of memory; with the key before, or none, nothing may leave. */
+	DPS_ASSERT(is_made);
 }
 
 void dps_key_expand(const uint8_t secret[DPS_KEY_SECRET_BYTES], const char *label, uint8_t *to,

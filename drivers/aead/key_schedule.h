@@ -50,7 +50,7 @@ struct dps_phase_key {
 	struct dps_aead_key key;
 };
 
-/* All the memory that the keys made in its place will need. Returns 0 or -ENOMEM. */
+/* All the memory that the keys made in its place will be kept in. Returns 0 or -ENOMEM. */
 int dps_phase_key_init(struct dps_phase_key *key, const struct dps_aead *aead,
 		       enum dps_aead_cipher cipher);
 
@@ -71,14 +71,16 @@ static inline void dps_phase_key_nonce(const struct dps_phase_key *key, uint64_t
 }
 
 /*
- * Neither these nor what is made of them takes memory from a heap: a lane changes its keys itself.
- *
  * HKDF-Expand-Label (RFC 8446 section 7.1) over SHA-256 with "dps1 " for "tls13 " and an empty
  * context; bytes is at most 32.
  */
 void dps_key_expand(const uint8_t secret[DPS_KEY_SECRET_BYTES], const char *label, uint8_t *to,
 		    size_t bytes);
 
-/* HKDF-Expand (RFC 5869 section 2.3) over SHA-256, of its first block. */
+/*
+ * HKDF-Expand (RFC 5869 section 2.3) over SHA-256, by OpenSSL. That takes memory from the heap for
+ * as long as it is at it: a lane does it once in a phase of 2^22 packets. Ends the process when
+ * there is none.
+ */
 void dps_key_hkdf_expand(const uint8_t *secret, size_t secret_bytes, const uint8_t *info,
 			 size_t info_bytes, uint8_t *to, size_t bytes);
