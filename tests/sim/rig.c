@@ -163,6 +163,7 @@ void rig_create_lane(struct rig *rig, struct rig_host *host)
 		.disk = &host->disk.disk,
 		.clock = &rig->sim.clock,
 		.seal = &rig->seal,
+		.index = host->lane_index,
 		.seed = (rig->config.seed + ((uint64_t)host->lives << 40)) * RIG_HOSTS + index,
 		.commands = MAILBOX,
 		.events = OUTBOX,
@@ -186,9 +187,15 @@ unsigned int rig_add_host(struct rig *rig, const struct rig_host_config *config)
 	DPS_ASSERT(index < RIG_HOSTS);
 	host->rig = rig;
 	host->limits = config->limits;
+	host->lane_index = config->lane;
+	host->process = config->lane > 0 ? config->beside : index;
 	for (unsigned int i = 0; i < 3; i++)
 		snprintf(host->names[i], RIG_NAME_BYTES, "%s %u", kinds[i], index);
 	dps_sim_port_open(&host->port, &rig->link, config->side, host->names[1], &config->port);
+	if (config->lane > 0) {
+		host->port.port.local = rig->hosts[config->beside].port.port.local;
+		host->port.port.local.udp_port += (uint16_t)config->lane;
+	}
 	dps_sim_disk_open(&host->disk, &rig->sim, host->names[2], &config->disk);
 	rig_create_lane(rig, host);
 	dps_sim_host_init(&host->host, &rig->sim, host->names[0], &config->host, turn_lane, host);
@@ -239,6 +246,7 @@ void rig_add_file(struct rig *rig, unsigned int index, uint64_t bytes, uint64_t 
 	transfer->files_count++;
 	rig_journal_init_file(file, transfer->layout.chunk_bytes);
 	DPS_ASSERT(dps_layout_place(&transfer->layout, bytes, &file->offset) == 0);
+	rig_journal_lead(transfer, file);
 	for (unsigned int end = 0; end < 2; end++) {
 		const struct dps_sim_file_config config = {
 			.seed = seed,
@@ -316,18 +324,29 @@ static void check_host(struct rig *rig, struct rig_host *host)
 		dps_sim_fail(&rig->sim, "%s has requests in flight at the end", host->names[2]);
 }
 
-static void check_transfer(struct rig *rig, const struct rig_transfer *transfer)
+static void check_file(struct rig *rig, const struct rig_transfer *transfer,
+		       const struct rig_file *file)
 {
 	unsigned int receiver = !transfer->config.sender;
-	const struct rig_host *host =
-		&rig->hosts[rig->paths[transfer->config.path].hosts[receiver]];
+	const struct dps_sim_disk *disk = &rig_host_of(rig, transfer, receiver)->disk;
+	const struct dps_sim_file *sink = dps_sim_disk_file(disk, file->fds[receiver]);
+
+	if (transfer->config.stripes == 0)
+		dps_sim_check_file(&rig->sim, disk, file->fds[receiver], true);
+	else if (!rig_has_own_pieces(transfer, file, &sink->synced, file->bytes))
+		dps_sim_fail(&rig->sim, "a stripe of file %td is not fsynced",
+			     file - transfer->files);
+}
+
+static void check_transfer(struct rig *rig, const struct rig_transfer *transfer)
+{
 	bool is_whole = !transfer->is_cancelled && !is_cut_short(rig);
 
 	for (uint32_t i = 0; i < transfer->files_count; i++) {
 		const struct rig_file *file = &transfer->files[i];
 
 		if (is_whole && !file->is_skipped) {
-			dps_sim_check_file(&rig->sim, &host->disk, file->fds[receiver], true);
+			check_file(rig, transfer, file);
 			rig_journal_check(rig, transfer, file);
 		}
 		if (file->is_told && !file->is_renamed)

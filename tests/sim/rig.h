@@ -29,7 +29,9 @@ enum rig_limits {
 #define RIG_NOTHING UINT64_MAX
 
 struct rig_host_config {
-	unsigned int side; /* of the link */
+	unsigned int side;   /* of the link */
+	uint32_t lane;	     /* of its process: 0, or one more ... */
+	unsigned int beside; /* ... than the host that has lane 0, with its address */
 	struct dps_sim_host_config host;
 	struct dps_sim_port_config port;
 	struct dps_sim_disk_config disk;
@@ -44,6 +46,8 @@ struct rig_host {
 	struct dps_sim_port port;
 	struct dps_sim_disk disk;
 	struct dps_lane *lane;
+	uint32_t lane_index;
+	unsigned int process; /* index of the host that is its lane 0: they die together */
 	struct dps_limits limits;
 	char names[3][RIG_NAME_BYTES];	  /* of host, port, disk */
 	struct dps_lane_command *waiting; /* for room in the mailbox, in order */
@@ -148,6 +152,13 @@ struct rig_transfer_config {
 	uint64_t start_after_ns; /* from the run's start */
 	uint64_t content_seed;	 /* of all its files; DPS_SIM_CONTENT_ZEROS for zeros */
 	uint32_t announced_max;	 /* files announced and not done */
+	/*
+	 * Of a transfer that goes over several paths: which of their chunks this part has, as in
+	 * struct dps_channel_config. All parts have the same files. No faults: what a part has of a
+	 * file is not its beginning.
+	 */
+	uint16_t stripe;
+	uint16_t stripes; /* 0: it is the whole */
 };
 
 struct rig_transfer {

@@ -183,6 +183,8 @@ void rig_open_channel(struct rig *rig, struct rig_transfer *transfer, unsigned i
 			.number = transfer->config.number,
 			.is_sender = is_sender,
 			.window_bytes = transfer->config.window_bytes,
+			.stripe = transfer->config.stripe,
+			.stripes = transfer->config.stripes,
 		},
 	};
 

@@ -69,6 +69,9 @@ void rig_kill(struct rig *rig, unsigned int index, uint64_t for_ns)
 		}
 	}
 	dps_sim_call_at(&rig->sim, rig->sim.now_ns + for_ns, start_host, host);
+	for (unsigned int i = 0; i < rig->hosts_count; i++)
+		if (rig->hosts[i].process == host->process)
+			rig_kill(rig, i, for_ns);
 }
 
 /* ---- faults that wait for their moment ---- */

@@ -100,6 +100,13 @@ void rig_journal_init_file(struct rig_file *file, uint32_t chunk_bytes);
 void rig_journal_fini_file(struct rig_file *file);
 void rig_journal_on_piece(struct rig_transfer *transfer, unsigned int end,
 			  const struct dps_event *event);
+/* Of a stripe: whether the piece is one of its own, and whether it has all of those below. */
+bool rig_is_own_piece(const struct rig_transfer *transfer, const struct rig_file *file,
+		      uint32_t piece);
+bool rig_has_own_pieces(const struct rig_transfer *transfer, const struct rig_file *file,
+			const struct dps_ranges *ranges, uint64_t below);
+/* Counts the first pieces that are written, or another stripe's. */
+void rig_journal_lead(const struct rig_transfer *transfer, struct rig_file *file);
 bool rig_is_complete(const struct rig_file *file);
 bool rig_is_settled(const struct rig_file *file);
 /* The collector decides where each file goes on, and drops what it has behind that. */

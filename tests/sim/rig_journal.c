@@ -28,6 +28,35 @@ void rig_journal_fini_file(struct rig_file *file)
 	free(file->is_piece_wanted);
 }
 
+bool rig_is_own_piece(const struct rig_transfer *transfer, const struct rig_file *file,
+		      uint32_t piece)
+{
+	uint64_t chunk = file->offset / transfer->layout.chunk_bytes + piece;
+
+	return transfer->config.stripes == 0 ||
+	       chunk % transfer->config.stripes == transfer->config.stripe;
+}
+
+bool rig_has_own_pieces(const struct rig_transfer *transfer, const struct rig_file *file,
+			const struct dps_ranges *ranges, uint64_t below)
+{
+	uint64_t chunk_bytes = transfer->layout.chunk_bytes;
+
+	for (uint32_t i = 0; i < file->pieces_count && i * chunk_bytes < below; i++)
+		if (rig_is_own_piece(transfer, file, i) &&
+		    !dps_ranges_has_all(ranges, i * chunk_bytes,
+					dps_min_u64((i + 1) * chunk_bytes, below)))
+			return false;
+	return true;
+}
+
+void rig_journal_lead(const struct rig_transfer *transfer, struct rig_file *file)
+{
+	while (file->lead < file->pieces_count && (file->is_piece_written[file->lead] ||
+						   !rig_is_own_piece(transfer, file, file->lead)))
+		file->lead++;
+}
+
 static uint64_t mix(const struct dps_digest *digest)
 {
 	uint64_t words[2];
@@ -49,8 +78,7 @@ void rig_journal_on_piece(struct rig_transfer *transfer, unsigned int end,
 		return;
 	file->is_piece_written[piece] = true;
 	file->is_piece_wanted[piece] = false;
-	while (file->lead < file->pieces_count && file->is_piece_written[file->lead])
-		file->lead++;
+	rig_journal_lead(transfer, file);
 }
 
 bool rig_is_complete(const struct rig_file *file)
@@ -162,6 +190,8 @@ void rig_journal_check(struct rig *rig, const struct rig_transfer *transfer,
 		uint64_t offset = i * chunk_bytes;
 		uint64_t sent = file->digests[sender][i];
 
+		if (!rig_is_own_piece(transfer, file, i))
+			continue;
 		if (sent == 0)
 			sent = read_again(source, offset,
 					  dps_min_u64(chunk_bytes, file->bytes - offset));

@@ -24,7 +24,7 @@ static void check_stored(struct rig *rig, struct rig_transfer *transfer)
 		if (file->offset >= transfer->checkpoint)
 			break;
 		below = dps_min_u64(transfer->checkpoint - file->offset, file->bytes);
-		if (!file->is_skipped && !dps_ranges_has_all(&sink->synced, 0, below))
+		if (!file->is_skipped && !rig_has_own_pieces(transfer, file, &sink->synced, below))
 			dps_sim_fail(&rig->sim,
 				     "written %" PRIu64 ", but file %" PRIu32 " lacks bytes",
 				     transfer->checkpoint, i);
@@ -112,7 +112,8 @@ static bool is_to_be_renamed(const struct rig_file *file)
 static void rename_file(struct rig *rig, struct rig_transfer *transfer, struct rig_file *file)
 {
 	file->is_renamed = true;
-	dps_sim_disk_freeze(disk_of(rig, transfer), file->fds[!transfer->config.sender]);
+	if (transfer->config.stripes == 0) /* a stripe has only a part of it */
+		dps_sim_disk_freeze(disk_of(rig, transfer), file->fds[!transfer->config.sender]);
 }
 
 static void rename_files(struct rig *rig, struct rig_transfer *transfer)
