@@ -281,6 +281,49 @@ static void attach__whose_path_goes_silent_resumes_on_the_same_connection(void *
 	expect_resuming(fixture);
 }
 
+/* The connection ends with a refusal: by whom is trusted, or by the TLS that is spoken. */
+static void refuse_hands(struct fixture *fixture, enum dps_exporter_state in, uint64_t at_ns)
+{
+	struct dps_exporter *exporter = &fixture->exporter;
+
+	dps_exporter_enter(exporter, in, at_ns + 10 * DPS_NS_PER_S);
+	dps_peer_link_close(&exporter->link);
+	exporter->link.connection.is_refused = true;
+	dps_exporter_on_closed(exporter, "does not trust our key", at_ns);
+}
+
+/* In the same moment: nothing is dialled again, and nothing is waited for. */
+static void expect_refused_for_good(const struct fixture *fixture)
+{
+	const struct dps_exporter *exporter = &fixture->exporter;
+
+	assert_int_equal(exporter->state, DPS_EXPORTER_ENDED);
+	assert_int_equal(exporter->status, DPS_EXIT_REFUSED);
+	assert_string_equal(exporter->sentence, "does not trust our key");
+	assert_true(exporter->deadline_ns == DPS_NEVER_NS);
+	assert_true(dps_exporter_redial_at_ns(exporter) == DPS_NEVER_NS);
+	assert_true(dps_exporter_dial_deadline_ns(exporter) == DPS_NEVER_NS);
+}
+
+static void hands__that_are_refused_end_it_at_once(void **state)
+{
+	struct fixture *fixture = *state;
+
+	refuse_hands(fixture, DPS_EXPORTER_GREETING, DPS_NS_PER_S);
+	expect_refused_for_good(fixture);
+}
+
+/* Also when it was trusted before: what waits to be resumed does not go on asking. */
+static void hands__that_are_refused_on_another_connection_end_it_too(void **state)
+{
+	struct fixture *fixture = *state;
+
+	lose_path(fixture, DPS_CLOSE_IDLE);
+	assert_int_equal(fixture->exporter.state, DPS_EXPORTER_PARKED);
+	refuse_hands(fixture, DPS_EXPORTER_GREETING, 2 * DPS_NS_PER_S);
+	expect_refused_for_good(fixture);
+}
+
 static void attach__of_what_another_has_ends(void **state)
 {
 	struct fixture *fixture = *state;
@@ -323,6 +366,8 @@ int main(void)
 		TEST(attached__goes_on_over_the_old_path),
 		TEST(attach__that_is_refused_resumes_on_the_same_connection),
 		TEST(attach__whose_path_goes_silent_resumes_on_the_same_connection),
+		TEST(hands__that_are_refused_end_it_at_once),
+		TEST(hands__that_are_refused_on_another_connection_end_it_too),
 		TEST(attach__of_what_another_has_ends),
 		TEST(attach__that_loses_its_connection_is_tried_again),
 	};

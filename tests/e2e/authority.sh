@@ -61,14 +61,14 @@ refused_with_a_reason() {
 	line "ca:* may=export"
 	certify late ours DNS:late clientAuth -days -1
 	shown late
-	exports 4 "our certificate has expired" "${with[@]}"
+	refused "our certificate has expired" "has expired, at " "${with[@]}"
 	certify server ours DNS:server serverAuth -days 1
 	shown server
-	exports 4 "is not for this use" "${with[@]}"
+	refused "is not for this use" "needs clientAuth in it" "${with[@]}"
 	make_authority others
 	certify stranger others DNS:probe-3.example.org clientAuth -days 1
 	shown stranger
-	exports 4 "does not trust our certificate" "${with[@]}"
+	refused "does not trust our certificate" "is of no authority that --ca names" "${with[@]}"
 	nothing_under "$scratch/into"
 }
 

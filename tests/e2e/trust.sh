@@ -45,13 +45,13 @@ trusted_by_a_line_each() {
 	prepare_two
 	start_collector
 	echo "$collector_key $control may=collect" >"$scratch/exporter-state/authorized_peers"
-	exports 4 "does not trust our key: add the line \`$exporter_key NAME may=export\`"
+	refused "does not trust our key: add the line \`$exporter_key NAME may=export\`" \
+		"the key of 127.0.0.1 is not trusted"
 	rm "$scratch/exporter-state/authorized_peers"
-	exports 4 "add the line \`$collector_key $control may=collect\`"
+	refused "add the line \`$collector_key $control may=collect\`" \
+		"127.0.0.1 does not trust our key: add the line \`$collector_key NAME may=collect\`"
 	echo "$collector_key $control may=collect" >"$scratch/exporter-state/authorized_peers"
 	nothing_under "$scratch/into"
-	grep -qF "the key of 127.0.0.1 is not trusted" "$scratch/collector.err" ||
-		fail_with "the collector does not say whom it refused"
 	# The collector runs: its file is read again.
 	echo "$exporter_key probe may=collect" >"$scratch/collector-state/authorized_peers"
 	exports 4 "does not trust our key"
@@ -65,7 +65,7 @@ trusted_by_a_line_each() {
 trusted_by_option() {
 	prepare_two
 	start_collector --peer-key "$exporter_key"
-	exports 4 "which --peer-key does not name" --peer-key "$exporter_key"
+	refused "which --peer-key does not name" "does not trust our key" --peer-key "$exporter_key"
 	exports 0 '' --peer-key "$collector_key"
 	cmp "$scratch/x.pcap" "$scratch/into/x.pcap"
 	says 2 "64 hexadecimal digits" "$streamd" export --to "$control" --port udp --peer-key sha256:12 x
@@ -86,7 +86,7 @@ trusted_on_first_use() {
 	"$streamd" keygen --state "$scratch/another-state" >/dev/null 2>&1
 	mv "$scratch/another-state/identity.pem" "$scratch/collector-state/identity.pem"
 	start_collector --trust-on-first-use
-	exports 4 "somebody else may be answering there" --trust-on-first-use
+	refused "somebody else may be answering there" "does not trust our key" --trust-on-first-use
 }
 
 one_user_needs_nothing() {
@@ -96,16 +96,22 @@ one_user_needs_nothing() {
 	stored
 }
 
-# What is no dpdk-streamd of this release is refused at once, and the others go on.
-strangers() {
-	prepare_two
-	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
-	start_collector
-	timeout 5 openssl s_client -connect "$control" -tls1_2 </dev/null >"$scratch/tls" 2>&1 || true
-	grep -qi "alert protocol version" "$scratch/tls" || fail "TLS 1.2 is not refused: $(<"$scratch/tls")"
-	timeout 5 openssl s_client -connect "$control" -tls1_3 -ign_eof </dev/null >"$scratch/tls" 2>&1 || true
-	grep -qi "certificate required" "$scratch/tls" || fail "who shows no key is not refused"
-	# A program of ours from before TLS understands what it is told.
+# openssl_says SENTENCE OPTION...: as a client of the collector's.
+openssl_says() {
+	local sentence=$1 before
+
+	shift
+	before=$(now_ms)
+	timeout 5 openssl s_client -connect "$control" "$@" </dev/null >"$scratch/tls" 2>&1 || true
+	took_ms=$(($(now_ms) - before))
+	grep -qi "$sentence" "$scratch/tls" || fail "no \"$sentence\" in: $(<"$scratch/tls")"
+}
+
+# A program of ours from before TLS understands what it is told.
+plain_client() {
+	local before
+
+	before=$(now_ms)
 	timeout 5 python3 - "${control##*:}" <<-'END' >"$scratch/plain"
 		import socket, struct, sys
 		peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -113,10 +119,66 @@ strangers() {
 		stream = peer.makefile("rb")
 		print(stream.read(struct.unpack(">I", stream.read(4))[0]).decode())
 	END
+	took_ms=$(($(now_ms) - before))
 	jq -e '.type == "refuse" and .code == "not_trusted"' "$scratch/plain" >/dev/null ||
 		fail "a program without TLS hears: $(<"$scratch/plain")"
+}
+
+# Who comes and is no dpdk-streamd of this release is refused at once, and the others go on.
+strangers() {
+	local no_key=(-tls1_3 -ign_eof)
+
+	prepare_two
+	cp -p "$scratch/exporter-state/identity.pem" "$scratch/collector-state/"
+	start_collector
+	at_once openssl_says "alert protocol version" -tls1_2
+	wait_for 20 is_logged "speaks an older TLS than 1.3, which is refused; install the same release" \
+		openssl_says "alert protocol version" -tls1_2
+	at_once openssl_says "certificate required" "${no_key[@]}"
+	wait_for 20 is_logged "shows no key: it is no dpdk-streamd of this release" \
+		openssl_says "certificate required" "${no_key[@]}"
+	at_once plain_client
+	wait_for 20 is_logged "does not speak TLS: it is an older dpdk-streamd, or something else" \
+		plain_client
 	stored
 	is_running collector || fail_with "the collector is gone"
+}
+
+# answers_as COMMAND...: in place of the collector; COMMAND says when it listens.
+answers_as() {
+	start stranger "$@"
+	wait_for 10 grep -q "ACCEPT" "$scratch/stranger.out" || fail "nobody listens"
+}
+
+# The same of who answers where a collector should be.
+strangers_that_answer() {
+	local port
+
+	prepare_two
+	port=${control##*:}
+	openssl req -x509 -newkey ed25519 -nodes -days 2 -subj /CN=x -keyout "$scratch/x.key" \
+		-out "$scratch/x.cert" 2>/dev/null
+	answers_as openssl s_server -www -accept "$port" -tls1_2 -key "$scratch/x.key" -cert "$scratch/x.cert"
+	refused "does not shake hands as dpdk-streamd does, in TLS 1.3 with Ed25519 keys" ''
+	stop_process "${process_ids[stranger]}"
+	answers_as openssl s_server -www -accept "$port" -key "$scratch/x.key" -cert "$scratch/x.cert"
+	refused "add the line \`sha256:" ''
+	stop_process "${process_ids[stranger]}"
+	# One of ours from before TLS, and another protocol.
+	for says in '\0\0\0\020{"type":"hello"}' 'SSH-2.0-x\r\n'; do
+		answers_as python3 -u -c '
+import socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("ACCEPT")
+while True:
+    peer = listener.accept()[0]
+    peer.sendall(sys.argv[2].encode().decode("unicode_escape").encode("latin-1"))
+    peer.recv(4096)
+    peer.close()
+' "$port" "$says"
+		refused "does not speak TLS: it is an older dpdk-streamd, or something else" ''
+		stop_process "${process_ids[stranger]}"
+	done
 }
 
 # Connections that say nothing, as many as there are descriptors for; a good one gets in.
@@ -223,6 +285,7 @@ run_case trusted_by_option
 run_case trusted_on_first_use
 run_case one_user_needs_nothing
 run_case strangers
+run_case strangers_that_answer
 run_case flood
 run_case ciphers_are_agreed_on
 run_case forgeries_are_told

@@ -39,7 +39,7 @@ start_collector() {
 		fail "the collector does not listen: $(<"$scratch/collector.err")"
 }
 
-# exports STATUS SENTENCE [OPTION...]: refused, it leaves at once and says why in its last line.
+# exports STATUS SENTENCE [OPTION...]: refused, it says why in its last line. Sets took_ms.
 exports() {
 	local wanted=$1 sentence=$2 before
 
@@ -48,10 +48,44 @@ exports() {
 	start exporter "${exporter_in[@]}" "$streamd" export --to "$control" \
 		"${exporter_port[@]}" -q --state "$scratch/exporter-state" "$@" "$scratch/x.pcap"
 	end_of exporter 20 || fail_with "the exporter does not end"
+	took_ms=$(($(now_ms) - before))
 	((status == wanted)) || fail_with "the exporter ends with $status"
 	[[ -z $sentence ]] || tail -n 1 "$scratch/exporter.err" | grep -qF -- "$sentence" ||
 		fail_with "no \"$sentence\" in its last line"
-	((wanted == 0)) || (($(now_ms) - before < 5000)) || fail "it took $(($(now_ms) - before)) ms"
+}
+
+# at_once COMMAND...: sets took_ms, and is over within a second, start and all. A machine that is busy
+# may slow it, but not each time.
+at_once() {
+	local try
+
+	for try in {1..20}; do
+		"$@"
+		((took_ms >= 1000)) || break
+	done
+	echo "note: $took_ms ms: $*" | cut -c1-100
+	((took_ms < 1000)) || fail "not over within a second, $try times: $*"
+}
+
+# refused SENTENCE LOGGED [OPTION...]: at once, and the collector's log says so too. It does that once a
+# second, so others may have been in the way.
+refused() {
+	local sentence=$1 logged=$2
+
+	shift 2
+	at_once exports 4 "$sentence" "$@"
+	[[ -z $logged ]] || wait_for 20 is_logged "$logged" exports 4 "$sentence" "$@"
+}
+
+# is_logged SENTENCE COMMAND...: by the collector; if not, COMMAND is run once more.
+is_logged() {
+	local sentence=$1
+
+	shift
+	grep -qF -- "$sentence" "$scratch/collector.err" || {
+		"$@"
+		grep -qF -- "$sentence" "$scratch/collector.err"
+	}
 }
 
 stored() {
