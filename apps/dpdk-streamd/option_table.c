@@ -103,6 +103,9 @@ const struct dps_option dps_option_table[] = {
 	{ "ca", BOTH, KIND(TEXT), AT(ca), .argument = "FILE",
 	  .help = "believe certificates of these authorities (PEM); a collector lets in who has a line "
 		  "`ca:NAME` in authorized_peers, an exporter whom it dialled by a name in it" },
+	{ "crl", BOTH, KIND(TEXT), AT(crl), .argument = "FILE",
+	  .help = "what the authorities of --ca have revoked (PEM, a list for each of them); read again "
+		  "when it has changed, and out of date nobody is let in" },
 	{ "cert", BOTH, KIND(TEXT), AT(cert), .argument = "FILE",
 	  .help = "show this certificate of an authority (PEM, with those between them), not our own key" },
 	{ "key", BOTH, KIND(TEXT), AT(key), .argument = "FILE",

@@ -68,6 +68,7 @@ struct dps_options {
 	struct dps_fingerprint peer_keys[DPS_OPTIONS_PEER_KEYS_MAX]; /* only these, if any */
 	unsigned int peer_keys_count;
 	const char *ca; /* files in PEM, for those who have an authority */
+	const char *crl;
 	const char *cert;
 	const char *key; /* of cert */
 	bool is_json;

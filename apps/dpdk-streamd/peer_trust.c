@@ -244,6 +244,7 @@ static int open_authority(struct dps_peer_trust *trust, const struct dps_options
 {
 	const struct dps_tls_authority_files files = {
 		.ca = options->ca,
+		.crl = options->crl,
 		.cert = options->cert,
 		.key = options->key,
 	};

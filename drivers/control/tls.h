@@ -49,7 +49,7 @@ struct dps_tls_config {
 	/* The peer has proved it. False ends the connection all the same. May be NULL. */
 	bool (*on_proved)(void *context, const struct dps_tls_peer *peer, char *why);
 	void *context;
-	const struct dps_tls_authority *authority; /* NULL: none; borrowed as the key */
+	struct dps_tls_authority *authority; /* NULL: none; borrowed as the key */
 	const char *own_key; /* its fingerprint, for sentences about peers that do not trust it */
 };
 

@@ -17,8 +17,7 @@ static int fail(char *sentence, const char *option, const char *file, const char
 	return result;
 }
 
-/* No prompt on a terminal for a key that somebody has put a password on. */
-static int no_password(char *buffer, int room, int is_writing, void *context)
+int dps_tls_no_password(char *buffer, int room, int is_writing, void *context)
 {
 	(void)buffer, (void)room, (void)is_writing, (void)context;
 	return -1;
@@ -49,7 +48,8 @@ static int read_ca(struct dps_tls_authority *authority, const char *name, char *
 	/* One between them and a root may be whom somebody believes. */
 	if (authority->store)
 		X509_STORE_set_flags(authority->store, X509_V_FLAG_PARTIAL_CHAIN);
-	while (authority->store && (certificate = PEM_read_X509(file, NULL, no_password, NULL))) {
+	while (authority->store &&
+	       (certificate = PEM_read_X509(file, NULL, dps_tls_no_password, NULL))) {
 		count += X509_STORE_add_cert(authority->store, certificate) == 1;
 		X509_free(certificate);
 	}
@@ -60,6 +60,13 @@ static int read_ca(struct dps_tls_authority *authority, const char *name, char *
 		       : fail(sentence, "--ca", name, "has no certificate in PEM in it", -EBADMSG);
 }
 
+static int read_crl(struct dps_tls_authority *authority, const char *name, char *sentence)
+{
+	int result = dps_tls_revoked_open(&authority->revoked, name);
+
+	return result < 0 ? fail(sentence, "--crl", name, authority->revoked.trouble, result) : 0;
+}
+
 static int read_certificate(struct dps_tls_authority *authority, const char *name, char *sentence)
 {
 	FILE *file = open_file("--cert", name, sentence);
@@ -67,10 +74,10 @@ static int read_certificate(struct dps_tls_authority *authority, const char *nam
 
 	if (!file)
 		return -errno;
-	authority->certificate = PEM_read_X509(file, NULL, no_password, NULL);
+	authority->certificate = PEM_read_X509(file, NULL, dps_tls_no_password, NULL);
 	authority->chain = sk_X509_new_null();
 	while (authority->certificate && authority->chain &&
-	       (between = PEM_read_X509(file, NULL, no_password, NULL)))
+	       (between = PEM_read_X509(file, NULL, dps_tls_no_password, NULL)))
 		if (sk_X509_push(authority->chain, between) == 0)
 			X509_free(between);
 	fclose(file);
@@ -106,7 +113,7 @@ static int read_key(struct dps_tls_authority *authority, const char *name, char 
 		return -errno;
 	result = check_key_file(file, name, sentence);
 	if (result == 0)
-		authority->key = PEM_read_PrivateKey(file, NULL, no_password, NULL);
+		authority->key = PEM_read_PrivateKey(file, NULL, dps_tls_no_password, NULL);
 	fclose(file);
 	ERR_clear_error();
 	if (result == 0 && !authority->key)
@@ -139,6 +146,11 @@ int dps_tls_authority_open(struct dps_tls_authority **authority,
 		snprintf(sentence, DPS_TLS_TEXT_BYTES, "--cert and --key belong together");
 		return -EINVAL;
 	}
+	if (files->crl && !files->ca) {
+		snprintf(sentence, DPS_TLS_TEXT_BYTES,
+			 "--crl is of what authorities have revoked: --ca has to name them");
+		return -EINVAL;
+	}
 	if (!files->ca && !files->cert)
 		return 0;
 	*authority = calloc(1, sizeof(**authority));
@@ -146,6 +158,8 @@ int dps_tls_authority_open(struct dps_tls_authority **authority,
 		return fail(sentence, "--ca", "", strerror(ENOMEM), -ENOMEM);
 	if (files->ca)
 		result = read_ca(*authority, files->ca, sentence);
+	if (result == 0 && files->crl)
+		result = read_crl(*authority, files->crl, sentence);
 	if (result == 0 && files->cert)
 		result = read_own(*authority, files, sentence);
 	if (result < 0) {
@@ -159,6 +173,7 @@ void dps_tls_authority_close(struct dps_tls_authority *authority)
 {
 	if (!authority)
 		return;
+	dps_tls_revoked_close(&authority->revoked);
 	X509_STORE_free(authority->store);
 	X509_free(authority->certificate);
 	sk_X509_pop_free(authority->chain, X509_free);

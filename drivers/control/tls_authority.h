@@ -11,6 +11,7 @@
 /* NULL: not given. */
 struct dps_tls_authority_files {
 	const char *ca;	  /* certificates of authorities, one or more */
+	const char *crl;  /* what they have revoked; read again when it has changed: to be kept */
 	const char *cert; /* ours, and those between it and the authority */
 	const char *key;  /* of cert, of any kind that TLS 1.3 knows; nobody else may read it */
 };

@@ -87,6 +87,12 @@ static void explain_use(struct dps_tls_socket *socket, char *text, size_t room)
 		 socket->side == DPS_TLS_DIALED ? "serverAuth" : "clientAuth");
 }
 
+static void say(struct dps_tls_socket *socket, const char *what)
+{
+	snprintf(socket->text, sizeof(socket->text), "the certificate of %.255s %s", socket->name,
+		 what);
+}
+
 static void explain(struct dps_tls_socket *socket, X509_STORE_CTX *store)
 {
 	X509 *leaf = X509_STORE_CTX_get0_cert(store),
@@ -95,6 +101,14 @@ static void explain(struct dps_tls_socket *socket, X509_STORE_CTX *store)
 	char names[DPS_TLS_CERTIFIED_BYTES], at[32], what[512];
 
 	wrong = wrong ? wrong : leaf;
+	if (dps_tls_revoked_explain(&socket->tls->config.authority->revoked, store, what,
+				    sizeof(what))) {
+		say(socket, what);
+		/* Else the alert would be about the certificate, which may be good. */
+		if (error != X509_V_ERR_CERT_REVOKED)
+			X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_UNTRUSTED);
+		return;
+	}
 	switch (error) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		format_time(X509_get0_notAfter(wrong), at);
@@ -125,8 +139,7 @@ static void explain(struct dps_tls_socket *socket, X509_STORE_CTX *store)
 			 X509_verify_cert_error_string(error));
 		break;
 	}
-	snprintf(socket->text, sizeof(socket->text), "the certificate of %.255s %s", socket->name,
-		 what);
+	say(socket, what);
 }
 
 /* ---- the whole ---- */
@@ -137,8 +150,26 @@ bool dps_tls_is_of_authority(X509 *certificate)
 			     X509_get_issuer_name(certificate)) != 0;
 }
 
+/* The lists of what is revoked, as they are now. */
+static bool ask_revoked(struct dps_tls_socket *socket, X509_STORE_CTX *store)
+{
+	struct dps_tls_revoked *revoked = &socket->tls->config.authority->revoked;
+
+	if (dps_tls_revoked_renew(revoked) && dps_tls_revoked_ask(revoked, store))
+		return true;
+	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_UNTRUSTED);
+	snprintf(socket->text, sizeof(socket->text),
+		 "no certificate is believed, that of %.255s neither: --crl %.200s %s; put the "
+		 "authority's newest list there",
+		 socket->name, revoked->file,
+		 revoked->trouble ? revoked->trouble : "finds no room in memory");
+	return false;
+}
+
 bool dps_tls_verify_chain(struct dps_tls_socket *socket, X509_STORE_CTX *store)
 {
+	if (!ask_revoked(socket, store))
+		return false;
 	if (X509_verify_cert(store) <= 0) {
 		explain(socket, store);
 		return false;

@@ -2,6 +2,7 @@
 /* What the files of TLS share. */
 #pragma once
 #include "drivers/control/tls.h"
+#include "drivers/control/tls_revoked.h"
 #include <openssl/ssl.h>
 
 struct dps_tls {
@@ -16,6 +17,7 @@ struct dps_tls_authority {
 	X509 *certificate;	/* ours; NULL: one of our own making */
 	STACK_OF(X509) * chain; /* from it to the authority, without that */
 	EVP_PKEY *key;		/* of the certificate */
+	struct dps_tls_revoked revoked;
 };
 
 struct dps_tls_socket {
@@ -44,6 +46,9 @@ X509 *dps_tls_make_certificate(EVP_PKEY *key);
 
 /* For SSL_CTX_set_cert_verify_callback. */
 int dps_tls_verify(X509_STORE_CTX *store, void *context);
+
+/* No prompt on a terminal for what somebody has put a password on. */
+int dps_tls_no_password(char *buffer, int room, int is_writing, void *context);
 
 /* tls_chain.c */
 /* Whether it claims to be of an authority, and not of who shows it. */

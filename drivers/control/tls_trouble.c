@@ -28,9 +28,11 @@ static int explain_certificate(struct dps_tls_socket *socket, int alert)
 	else if (alert == SSL_AD_UNSUPPORTED_CERTIFICATE)
 		what = "says that our certificate is not for this use: its extendedKeyUsage needs "
 		       "clientAuth to export, and serverAuth to collect";
+	else if (alert == SSL_AD_CERTIFICATE_REVOKED)
+		what = "says that our certificate was revoked: have another one made for a new key";
 	else if (alert == SSL_AD_BAD_CERTIFICATE)
 		what = "does not accept our certificate: it is not valid yet, or not for the name "
-		       "that was dialled; the log there says which";
+		       "that was dialled, or its --crl is out of date; the log there says which";
 	return say(socket, -EACCES, what);
 }
 
@@ -58,6 +60,7 @@ static int explain_alert(struct dps_tls_socket *socket, int alert)
 {
 	switch (alert) {
 	case SSL_AD_CERTIFICATE_EXPIRED:
+	case SSL_AD_CERTIFICATE_REVOKED:
 	case SSL_AD_UNSUPPORTED_CERTIFICATE:
 	case SSL_AD_BAD_CERTIFICATE:
 	case SSL_AD_CERTIFICATE_UNKNOWN:

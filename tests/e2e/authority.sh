@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Certificates of an authority, made here: who is let in by them, who is not, and what both are told.
-# seconds: 60 60
+# seconds: 90 90
 # shellcheck source=tests/e2e/trust_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/trust_lib.sh"
 
@@ -84,10 +84,58 @@ the_collector_is_who_was_dialled() {
 	nothing_under "$scratch/into"
 }
 
+# list DAYS [NAME...]: what our authority has revoked, as of now; in place of the one before.
+list() {
+	local days=$1 name
+
+	shift
+	rm -rf "$scratch/authority"
+	mkdir "$scratch/authority"
+	: >"$scratch/authority/index"
+	printf '[ca]\ndefault_ca=ours\n[ours]\ndatabase=%s\ndefault_md=sha256\n' \
+		"$scratch/authority/index" >"$scratch/authority/config"
+	for name in "$@"; do
+		openssl ca -config "$scratch/authority/config" -cert "$scratch/ours.cert" \
+			-keyfile "$scratch/ours.key" -revoke "$scratch/$name.cert" 2>/dev/null
+	done
+	openssl ca -config "$scratch/authority/config" -cert "$scratch/ours.cert" \
+		-keyfile "$scratch/ours.key" -gencrl -crl_lastupdate 20250101000000Z \
+		-crl_nextupdate "$(date -u -d "$days days" +%Y%m%d%H%M%SZ)" \
+		-out "$scratch/new-list" 2>/dev/null
+	mv "$scratch/new-list" "$scratch/list"
+}
+
+revoked() {
+	prepare_certified
+	line "ca:* may=export"
+	stop_process "${process_ids[collector]}"
+	list 1
+	shown archive
+	start_collector "${with[@]}" --crl "$scratch/list"
+	shown probe
+	exports 0 '' "${with[@]}" --crl "$scratch/list"
+	rm "$scratch/into/x.pcap"
+	# The collector runs: its list is read again.
+	list 1 probe
+	refused "says that our certificate was revoked" \
+		"the certificate of 127.0.0.1 was revoked by its authority" "${with[@]}"
+	list -1
+	refused "its --crl is out of date" "put the authority's newest there" "${with[@]}"
+	nothing_under "$scratch/into"
+	# Of the collector's certificate, at the exporter.
+	list 1 archive
+	exports 4 "the certificate of $control was revoked" "${with[@]}" --crl "$scratch/list"
+	nothing_under "$scratch/into"
+	list 1
+	exports 0 '' "${with[@]}" --crl "$scratch/list"
+}
+
 files_that_are_wrong() {
 	prepare_certified
 	says 2 "--cert and --key belong together" "$streamd" export --to "$control" --port udp \
 		--state "$scratch/exporter-state" --cert "$scratch/probe.cert" "$scratch/x.pcap"
+	says 2 "--ca has to name them" "$streamd" export --to "$control" --port udp \
+		--state "$scratch/exporter-state" --crl "$scratch/list" "$scratch/x.pcap"
 	chmod 644 "$scratch/probe.key"
 	says 2 "chmod 600" "$streamd" export --to "$control" --port udp \
 		--state "$scratch/exporter-state" "${with[@]}" "$scratch/x.pcap"
@@ -96,5 +144,6 @@ files_that_are_wrong() {
 run_case let_in_by_a_line
 run_case refused_with_a_reason
 run_case the_collector_is_who_was_dialled
+run_case revoked
 run_case files_that_are_wrong
 finish_cases

@@ -44,6 +44,8 @@ struct world {
 	struct authority ours, others;
 	struct party exporter, collector;
 	struct dps_socket *dialed, *accepted;
+	bool has_list; /* who is created looks into the list of what is revoked */
+	char list[PATH_BYTES];
 };
 
 static bool judge(void *context, const struct dps_tls_peer *peer, char *why)
@@ -148,9 +150,11 @@ static int open_authority(struct world *world, struct dps_tls_authority **author
 	snprintf(ca_file, sizeof(ca_file), "%s/%s", world->scratch.path, ca ? ca : "");
 	snprintf(cert_file, sizeof(cert_file), "%s/%s.cert", world->scratch.path, name ? name : "");
 	snprintf(key_file, sizeof(key_file), "%s/%s.key", world->scratch.path, name ? name : "");
+	snprintf(world->list, sizeof(world->list), "%s/list", world->scratch.path);
 	return dps_tls_authority_open(authority,
 				      &(struct dps_tls_authority_files){
 					      .ca = ca ? ca_file : NULL,
+					      .crl = world->has_list ? world->list : NULL,
 					      .cert = name ? cert_file : NULL,
 					      .key = name ? key_file : NULL,
 				      },
@@ -479,6 +483,154 @@ static void certificate__is_not_taken_where_there_is_no_authority(void **state)
 		assert_says(world->dialed, "--ca there");
 }
 
+/* ---- revoked ---- */
+
+/* A list of this authority, with the serial number that all certificates here have, or without. */
+static void write_list(const struct world *world, const struct authority *by, bool has_it,
+		       long from_s, long until_s)
+{
+	X509_CRL *list = X509_CRL_new();
+	ASN1_TIME *time = ASN1_TIME_new();
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text;
+	long bytes;
+
+	X509_CRL_set_version(list, X509_CRL_VERSION_2);
+	X509_CRL_set_issuer_name(list, X509_get_subject_name(by->certificate));
+	X509_CRL_set1_lastUpdate(list, X509_gmtime_adj(time, from_s));
+	X509_CRL_set1_nextUpdate(list, X509_gmtime_adj(time, until_s));
+	if (has_it) {
+		X509_REVOKED *one = X509_REVOKED_new();
+
+		X509_REVOKED_set_serialNumber(one, X509_get_serialNumber(by->certificate));
+		X509_REVOKED_set_revocationDate(one, X509_gmtime_adj(time, -DAY_S));
+		assert_int_equal(X509_CRL_add0_revoked(list, one), 1);
+	}
+	assert_true(X509_CRL_sign(list, by->key, EVP_sha256()) > 0);
+	assert_int_equal(PEM_write_bio_X509_CRL(bio, list), 1);
+	bytes = BIO_get_mem_data(bio, &text);
+	scratch_write(&world->scratch, "new", text, (size_t)bytes);
+	assert_int_equal(renameat(world->scratch.fd, "new", world->scratch.fd, "list"), 0);
+	BIO_free(bio);
+	ASN1_TIME_free(time);
+	X509_CRL_free(list);
+}
+
+static void create_collector_with_list(struct world *world)
+{
+	world->has_list = true;
+	create(world, &world->collector, "ours", "collector");
+}
+
+/* Both believe the authority; the collector looks into the list. */
+static void create_with_list(struct world *world)
+{
+	make_good(world);
+	create(world, &world->exporter, "ours", "exporter");
+	create_collector_with_list(world);
+}
+
+static void shake_again(struct world *world, int results[2])
+{
+	if (world->dialed)
+		world->dialed->ops->close(world->dialed);
+	if (world->accepted)
+		world->accepted->ops->close(world->accepted);
+	shake_hands(world, "archive", results);
+}
+
+static void check_list(struct world *world, const char *says, const char *told)
+{
+	int results[2];
+
+	world->collector.judged_count = 0;
+	shake_again(world, results);
+	assert_int_equal(results[1], -EACCES);
+	assert_says(world->accepted, says);
+	assert_int_equal(world->collector.judged_count, 0);
+	assert_told(world->dialed, told);
+}
+
+static void revoked__is_refused_from_the_next_connection_on(void **state)
+{
+	struct world *world = *state;
+	int results[2];
+
+	write_list(world, &world->ours, false, -DAY_S, DAY_S);
+	create_with_list(world);
+	shake_again(world, results);
+	assert_int_equal(results[0], 0);
+	assert_int_equal(results[1], 0);
+	write_list(world, &world->ours, true, -DAY_S, DAY_S);
+	check_list(world, "was revoked by its authority", "says that our certificate was revoked");
+	write_list(world, &world->ours, false, -DAY_S, DAY_S);
+	shake_again(world, results);
+	assert_int_equal(results[1], 0);
+}
+
+static void list__out_of_date_lets_nobody_in(void **state)
+{
+	struct world *world = *state;
+
+	write_list(world, &world->ours, false, -2 * DAY_S, -DAY_S);
+	create_with_list(world);
+	check_list(world, "was good until 2", "--crl is out of date");
+	write_list(world, &world->ours, false, DAY_S, 2 * DAY_S);
+	check_list(world, "does not hold (CRL is not yet valid)", "--crl is out of date");
+}
+
+static void list__of_another_authority_is_none(void **state)
+{
+	struct world *world = *state;
+	struct authority forged = { 0 };
+
+	write_list(world, &world->others, false, -DAY_S, DAY_S);
+	create_with_list(world);
+	check_list(world, "has no list of the authority", "--crl is out of date");
+	/* Nor does one count that somebody has made in its name. */
+	make_authority(&forged, "our authority");
+	write_list(world, &forged, false, -DAY_S, DAY_S);
+	check_list(world, "does not hold (CRL signature failure)", "--crl is out of date");
+	X509_free(forged.certificate);
+	EVP_PKEY_free(forged.key);
+}
+
+static void list__that_is_gone_or_damaged_lets_nobody_in(void **state)
+{
+	static const char cut[] = "-----BEGIN X509 CRL-----\nMIIB";
+	struct world *world = *state;
+	int results[2];
+
+	write_list(world, &world->ours, false, -DAY_S, DAY_S);
+	create_with_list(world);
+	assert_int_equal(unlinkat(world->scratch.fd, "list", 0), 0);
+	check_list(world, "No such file or directory; put the authority's newest list there",
+		   "--crl is out of date");
+	scratch_write(&world->scratch, "list", cut, sizeof(cut) - 1);
+	check_list(world, "has a list in it that cannot be read", "--crl is out of date");
+	assert_int_equal(unlinkat(world->scratch.fd, "list", 0), 0);
+	assert_int_equal(mkfifoat(world->scratch.fd, "list", 0600), 0);
+	check_list(world, "is no file", "--crl is out of date");
+	write_list(world, &world->ours, false, -DAY_S, DAY_S);
+	shake_again(world, results);
+	assert_int_equal(results[1], 0);
+}
+
+/* Keys of their own making are no matter of authorities. */
+static void list__is_not_asked_about_keys(void **state)
+{
+	struct world *world = *state;
+	int results[2];
+
+	write_list(world, &world->ours, true, -2 * DAY_S, -DAY_S);
+	make_good(world);
+	create(world, &world->exporter, "ours", NULL);
+	create_collector_with_list(world);
+	shake_again(world, results);
+	assert_int_equal(results[0], 0);
+	assert_int_equal(results[1], 0);
+}
+
 /* ---- files ---- */
 
 static void check_files(struct world *world, const char *ca, const char *name, const char *part)
@@ -516,6 +668,15 @@ static void open__says_what_is_wrong_with_a_file(void **state)
 						sentence),
 			 -EINVAL);
 	assert_non_null(strstr(sentence, "belong together"));
+	assert_int_equal(dps_tls_authority_open(&authority,
+						&(struct dps_tls_authority_files){ .crl = "x" },
+						sentence),
+			 -EINVAL);
+	assert_non_null(strstr(sentence, "--ca has to name them"));
+	world->has_list = true;
+	check_files(world, "ours", NULL, "list No such file");
+	scratch_write(&world->scratch, "list", "x", 1);
+	check_files(world, "ours", NULL, "has no list of revoked certificates in PEM");
 	assert_int_equal(dps_tls_authority_open(&authority, &(struct dps_tls_authority_files){ 0 },
 						sentence),
 			 0);
@@ -543,6 +704,11 @@ int main(void)
 		TEST(keys__go_beside_an_authority),
 		TEST(certificate__says_nothing_to_who_believes_no_authority),
 		TEST(certificate__is_not_taken_where_there_is_no_authority),
+		TEST(revoked__is_refused_from_the_next_connection_on),
+		TEST(list__out_of_date_lets_nobody_in),
+		TEST(list__of_another_authority_is_none),
+		TEST(list__that_is_gone_or_damaged_lets_nobody_in),
+		TEST(list__is_not_asked_about_keys),
 		TEST(open__says_what_is_wrong_with_a_file),
 	};
 
