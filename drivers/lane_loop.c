@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/lane_loop.h"
+#include "drivers/lane_state.h"
 #include <sched.h>
 #include <time.h>
 
@@ -11,11 +12,16 @@ enum {
 	SLEEP_SHARE = 8, /* grows by an eighth of the idle time */
 };
 
-static void sleep_ns(uint64_t ns)
+/* Others' commands and finished reads wake nobody: they are why it is short even so. */
+static void sleep_ns(const struct dps_lane_loop *loop, uint64_t ns)
 {
 	const struct timespec duration = { .tv_sec = 0, .tv_nsec = (long)ns };
+	struct dps_port *port = loop->lane->config.port;
 
-	nanosleep(&duration, NULL);
+	if (port->ops->wait)
+		port->ops->wait(port, ns);
+	else
+		nanosleep(&duration, NULL);
 }
 
 /* What to do after so many idle turns, the first of them at since_ns. */
@@ -38,7 +44,7 @@ static void rest(const struct dps_lane_loop *loop, unsigned int idle_turns, uint
 	deadline_ns = dps_lane_next_deadline_ns(loop->lane);
 	if (deadline_ns <= now_ns)
 		return;
-	sleep_ns(deadline_ns - now_ns < wait_ns ? deadline_ns - now_ns : wait_ns);
+	sleep_ns(loop, deadline_ns - now_ns < wait_ns ? deadline_ns - now_ns : wait_ns);
 }
 
 void dps_lane_loop_run(struct dps_lane_loop *loop)

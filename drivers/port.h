@@ -71,6 +71,11 @@ struct dps_port_ops {
 			     unsigned int count);
 	/* Housekeeping (resolve, answer ARP, link, reopen, late frees); often, cheap when idle. */
 	void (*poll)(struct dps_port *port, uint64_t now_ns);
+	/*
+	 * Sleeps at most so long, and no longer once a datagram is there or, after a send that was
+	 * not taken whole, room for one. NULL where nothing but polling tells.
+	 */
+	void (*wait)(struct dps_port *port, uint64_t most_ns);
 	/* Whether the link is up and datagrams may get through. */
 	bool (*is_up)(const struct dps_port *port);
 	/* Names a destination. Returns its index >= 0, or -errno (-ENOSPC: too many). */

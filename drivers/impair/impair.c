@@ -18,6 +18,13 @@ static void impair_poll(struct dps_port *port, uint64_t now_ns)
 	dps_impair_mirror_counters(impair);
 }
 
+static void impair_wait(struct dps_port *port, uint64_t most_ns)
+{
+	struct dps_port *inner = dps_impair_of(port)->inner;
+
+	inner->ops->wait(inner, most_ns);
+}
+
 static bool impair_is_up(const struct dps_port *port)
 {
 	const struct dps_port *inner = dps_impair_of(port)->inner;
@@ -97,6 +104,7 @@ static const struct dps_port_ops impair_ops = {
 	.forgo = impair_forgo,
 	.send = dps_impair_send,
 	.poll = impair_poll,
+	.wait = impair_wait,
 	.is_up = impair_is_up,
 	.add_remote = impair_add_remote,
 	.remove_remote = impair_remove_remote,
@@ -157,6 +165,8 @@ int dps_impair_open(struct dps_port *inner, const struct dps_impair_options *opt
 		impair->ops.reserve = NULL;
 		impair->ops.forgo = NULL;
 	}
+	if (!inner->ops->wait)
+		impair->ops.wait = NULL;
 	impair->port = (struct dps_port){
 		.ops = &impair->ops,
 		.name = inner->name,

@@ -39,6 +39,7 @@ struct dps_udp_inbox {
 	unsigned int handed_out;   /* datagrams of the messages so far */
 	unsigned int train;	   /* datagrams in a message, as last seen */
 	unsigned int lent_count;
+	bool is_known_empty; /* as of a moment ago */
 };
 
 struct dps_udp_outbox {
@@ -47,6 +48,7 @@ struct dps_udp_outbox {
 	unsigned int datagrams[DPS_PORT_BURST]; /* in each message */
 	alignas(8) uint8_t control[DPS_PORT_BURST][CMSG_SPACE(sizeof(uint16_t))];
 	bool may_train;
+	bool is_full; /* it did not take all of the last burst */
 };
 
 /* Owner: the port's lane. */
@@ -76,6 +78,12 @@ static inline struct dps_udp *dps_udp_of(const struct dps_port *port)
 
 /* Once buffers are mapped: each of stride bytes, the datagrams at skew. */
 void dps_udp_inbox_init(struct dps_udp_inbox *in, size_t stride, size_t skew);
+/* Whether messages are there that were not handed out in full. */
+static inline bool dps_udp_has_more(const struct dps_udp_inbox *in)
+{
+	return in->next < in->count;
+}
+
 unsigned int dps_udp_receive(struct dps_port *port, struct dps_incoming *incoming,
 			     unsigned int room);
 void dps_udp_release(struct dps_port *port, struct dps_incoming *incoming, unsigned int count);

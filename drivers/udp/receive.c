@@ -104,9 +104,13 @@ unsigned int dps_udp_receive(struct dps_port *port, struct dps_incoming *incomin
 	room = (unsigned int)dps_min_u64(room, DPS_PORT_BURST);
 	if (room == 0)
 		return 0;
-	if (in->next == in->count)
+	if (in->is_known_empty) {
+		in->is_known_empty = false;
+		return 0;
+	}
+	if (!dps_udp_has_more(in))
 		fill(udp, room);
-	while (taken < room && in->next < in->count) {
+	while (taken < room && dps_udp_has_more(in)) {
 		if (take_next(udp, &incoming[taken]))
 			port->counters.received_bytes += incoming[taken++].length;
 		else

@@ -130,6 +130,7 @@ unsigned int dps_udp_send(struct dps_port *port, const struct dps_outgoing *outg
 	bool is_suspect = false; /* a train was refused; do its datagrams pass? */
 
 	count = (unsigned int)dps_min_u64(count, DPS_PORT_BURST);
+	udp->out.is_full = false;
 	while (taken < count) {
 		unsigned int messages = describe_all(udp, outgoing + taken, count - taken,
 						     singles > taken ? singles - taken : 0);
@@ -145,6 +146,7 @@ unsigned int dps_udp_send(struct dps_port *port, const struct dps_outgoing *outg
 			continue;
 		} else if (sent < 0 && errno == EAGAIN) {
 			port->counters.refused_sends += count - taken;
+			udp->out.is_full = true;
 			break;
 		} else if (sent < 0 && udp->out.datagrams[0] > 1) {
 			is_suspect = is_against_trains(errno);

@@ -9,6 +9,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -36,6 +37,21 @@ static void udp_poll(struct dps_port *port, uint64_t now_ns)
 		port->counters.dropped_no_buffer += drops - udp->kernel_drops;
 		udp->kernel_drops = drops;
 	}
+}
+
+/* That nothing came spares the next receive a system call. */
+static void udp_wait(struct dps_port *port, uint64_t most_ns)
+{
+	struct dps_udp *udp = dps_udp_of(port);
+	struct pollfd wanted = { .fd = udp->fd, .events = POLLIN };
+	const struct timespec most = { .tv_sec = (time_t)(most_ns / DPS_NS_PER_S),
+				       .tv_nsec = (long)(most_ns % DPS_NS_PER_S) };
+
+	if (dps_udp_has_more(&udp->in))
+		return;
+	if (udp->out.is_full)
+		wanted.events |= POLLOUT;
+	udp->in.is_known_empty = ppoll(&wanted, 1, &most, NULL) == 0;
 }
 
 static bool udp_is_up(const struct dps_port *port)
@@ -124,6 +140,7 @@ static const struct dps_port_ops udp_ops = {
 	.release = dps_udp_release,
 	.send = dps_udp_send,
 	.poll = udp_poll,
+	.wait = udp_wait,
 	.is_up = udp_is_up,
 	.add_remote = udp_add_remote,
 	.remove_remote = udp_remove_remote,

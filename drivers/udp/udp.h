@@ -40,6 +40,9 @@ struct dps_udp_options {
  * counts what the kernel counts, messages of up to 64 KiB. Where a device refuses, the port does
  * without.
  *
+ * An idle lane sleeps in poll (wait), and after a sleep that nothing ended the next receive asks
+ * the kernel nothing.
+ *
  * Errors: -EINVAL an MTU or family that cannot be; -EMSGSIZE an MTU that no device here carries;
  * -EADDRINUSE (another program has the UDP port; with udp_port 0 the other end learns from hello
  * which one it became), -EADDRNOTAVAIL, and what else socket(2) and bind(2) say.

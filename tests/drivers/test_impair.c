@@ -31,6 +31,7 @@ struct fake {
 	struct datagram arriving[QUEUE_MAX];
 	unsigned int arriving_count, arriving_next;
 	unsigned int lent_count, receives, removed;
+	uint64_t waited_ns;
 	void *memory;
 	bool is_closed;
 };
@@ -111,6 +112,11 @@ static void fake_poll(struct dps_port *port, uint64_t now_ns)
 	fake_drain(fake_of(port));
 }
 
+static void fake_wait(struct dps_port *port, uint64_t most_ns)
+{
+	fake_of(port)->waited_ns += most_ns;
+}
+
 static bool fake_is_up(const struct dps_port *port)
 {
 	return !fake_of(port)->is_closed;
@@ -147,6 +153,7 @@ static const struct dps_port_ops fake_ops = {
 	.release = fake_release,
 	.send = fake_send,
 	.poll = fake_poll,
+	.wait = fake_wait,
 	.is_up = fake_is_up,
 	.add_remote = fake_add_remote,
 	.remove_remote = fake_remove_remote,
@@ -799,6 +806,24 @@ static void open__needs_memory_only_for_fates_that_copy(void **state)
 	finish(bench);
 }
 
+static void wait__is_the_ports_own_if_it_has_one(void **state)
+{
+	struct dps_impair_options options = { .seed = 1 };
+	struct bench *bench = begin("loss=0.5");
+	struct dps_port_ops ops = fake_ops;
+	struct fake polled = { .port = { .ops = &ops, .mtu = 1280 } };
+	struct dps_port *port;
+
+	(void)state;
+	bench->port->ops->wait(bench->port, 77);
+	assert_int_equal(bench->fake.waited_ns, 77);
+	finish(bench);
+	ops.wait = NULL;
+	assert_int_equal(dps_impair_open(&polled.port, &options, 0, &port), 0);
+	assert_null(port->ops->wait);
+	port->ops->close(port);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -814,6 +839,7 @@ int main(void)
 		cmocka_unit_test(send__repeats_exactly_with_its_seed),
 		cmocka_unit_test(send__lets_pass_and_counts_what_finds_no_room),
 		cmocka_unit_test(send__keeps_copies_until_the_nic_is_done),
+		cmocka_unit_test(wait__is_the_ports_own_if_it_has_one),
 		cmocka_unit_test(remove_remote__forgets_what_waits_for_it),
 		cmocka_unit_test(hold__keeps_bodies_back_for_a_random_time),
 		cmocka_unit_test(hold__gives_everything_back_at_close),
