@@ -14,7 +14,8 @@ enum dps_udp_part_limits {
 
 struct dps_udp_remote {
 	struct sockaddr_storage to;
-	uint32_t to_bytes; /* 0: not in use */
+	uint32_t to_bytes;     /* 0: not in use */
+	bool is_without_train; /* on the way there a device cannot cut them */
 };
 
 struct dps_udp_region {

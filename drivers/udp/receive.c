@@ -24,11 +24,13 @@ void dps_udp_inbox_init(struct dps_udp_inbox *in, size_t stride, size_t skew)
 	}
 }
 
+/* 0 where there is no number, as in what was cut off. */
 static int read_int(const struct cmsghdr *control)
 {
-	int value;
+	int value = 0;
 
-	memcpy(&value, CMSG_DATA(control), sizeof(value));
+	if (control->cmsg_len == CMSG_LEN(sizeof(value)))
+		memcpy(&value, CMSG_DATA(control), sizeof(value));
 	return value;
 }
 
@@ -71,6 +73,12 @@ static void fill(struct dps_udp *udp, unsigned int room)
 	in->handed_out = 0;
 }
 
+/* Cut short by the kernel: the message, or what says where its datagrams begin. */
+static bool is_cut(const struct mmsghdr *message)
+{
+	return (message->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+}
+
 /* Takes the next datagram of the messages that are there; false when it is none of ours. */
 static bool take_next(struct dps_udp *udp, struct dps_incoming *incoming)
 {
@@ -90,7 +98,7 @@ static bool take_next(struct dps_udp *udp, struct dps_incoming *incoming)
 		in->next++;
 		in->train = (in->handed_out + in->next - 1) / in->next;
 	}
-	return incoming->length <= room && (message->msg_hdr.msg_flags & MSG_TRUNC) == 0;
+	return incoming->length <= room && !is_cut(message);
 }
 
 unsigned int dps_udp_receive(struct dps_port *port, struct dps_incoming *incoming,

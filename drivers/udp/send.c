@@ -25,7 +25,7 @@ static unsigned int find_train(const struct dps_udp *udp, const struct dps_outgo
 	uint32_t length = length_of(&outgoing[0]), total = length;
 	unsigned int i;
 
-	if (!udp->out.may_train || length == 0 ||
+	if (!udp->out.may_train || udp->remotes[outgoing->remote].is_without_train || length == 0 ||
 	    length > dps_port_datagram_bytes(udp->port.mtu, DPS_ADDRESS_IPV4))
 		return 1;
 	for (i = 1; i < count && outgoing[i].remote == outgoing[0].remote; i++) {
@@ -140,7 +140,7 @@ unsigned int dps_udp_send(struct dps_port *port, const struct dps_outgoing *outg
 			sent = sendmmsg(udp->fd, udp->out.messages, messages, MSG_DONTWAIT);
 		if (sent > 0) {
 			if (is_suspect && singles > taken)
-				udp->out.may_train = false;
+				udp->remotes[outgoing[taken].remote].is_without_train = true;
 			taken += finish(udp, outgoing + taken, (unsigned int)sent);
 		} else if (sent < 0 && errno == EINTR) {
 			continue;

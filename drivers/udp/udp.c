@@ -78,6 +78,7 @@ static int udp_add_remote(struct dps_port *port, const struct dps_address *addre
 		if (bytes < 0)
 			return bytes;
 		remote->to_bytes = (uint32_t)bytes;
+		remote->is_without_train = false;
 		return i;
 	}
 	return -ENOSPC;

@@ -37,8 +37,9 @@ struct dps_udp_options {
  *
  * With offload (Linux 5.0) datagrams to one address leave, and such from one address arrive, many
  * to a message of the kernel: over loopback some ten times as many a second. Then dropped_no_buffer
- * counts what the kernel counts, messages of up to 64 KiB. Where a device refuses, the port does
- * without.
+ * counts what the kernel counts, messages of up to 64 KiB. Where a device on the way to a remote
+ * refuses, datagrams go there one by one, as long as the remote has its name. What the kernel cut
+ * short, its own words on a message included, counts as malformed, all of it.
  *
  * An idle lane sleeps in poll (wait), and after a sleep that nothing ended the next receive asks
  * the kernel nothing.

@@ -201,6 +201,32 @@ static void send__goes_without_trains_where_they_are_refused(void **state)
 	}
 }
 
+static void send__keeps_trains_to_others(void **state)
+{
+	struct three three = open_three();
+	struct dps_outgoing outgoing[2];
+	uint8_t head[56] = { 0 };
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++)
+		outgoing[i] = (struct dps_outgoing){ .head = head, .head_bytes = sizeof(head) };
+	kernel.refuses_trains = EIO;
+	assert_int_equal(three.from->ops->send(three.from, outgoing, 2), 2);
+	kernel.refuses_trains = 0;
+	assert_int_equal(three.from->ops->send(three.from, outgoing, 2), 2);
+	assert_int_equal(kernel.trains, 0);
+	outgoing[0].remote = outgoing[1].remote = 1;
+	assert_int_equal(three.from->ops->send(three.from, outgoing, 2), 2);
+	assert_int_equal(kernel.trains, 1);
+	/* Who comes to that place later may be reached by another device. */
+	three.from->ops->remove_remote(three.from, 0);
+	assert_int_equal(three.from->ops->add_remote(three.from, &three.to[0]->local), 0);
+	outgoing[0].remote = outgoing[1].remote = 0;
+	assert_int_equal(three.from->ops->send(three.from, outgoing, 2), 2);
+	assert_int_equal(kernel.trains, 2);
+	close_three(&three);
+}
+
 static void send__blames_no_train_for_what_its_datagrams_are_refused_for(void **state)
 {
 	struct three three = open_three();
@@ -368,6 +394,53 @@ static void receive__drops_what_is_larger_than_the_mtu_of_a_train_too(void **sta
 	port->ops->close(port);
 }
 
+static void receive__drops_a_message_that_was_cut(void **state)
+{
+	static const int flags[] = { MSG_TRUNC, MSG_CTRUNC };
+	struct dps_port *port = open_port();
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		put(1000, 100);
+		kernel.flags = flags[i];
+		expect_nothing(port);
+		assert_int_equal(port->counters.dropped_malformed, 10 * (i + 1));
+	}
+	put(1000, 100);
+	expect(port, 0, 100);
+	port->ops->close(port);
+}
+
+/* What stands behind the end of a control message is no size of anything. */
+static void receive__reads_no_control_message_beyond_its_end(void **state)
+{
+	struct dps_port *port = open_port();
+
+	(void)state;
+	for (size_t bytes = CMSG_LEN(0); bytes < CMSG_LEN(sizeof(int)); bytes++) {
+		struct cmsghdr control;
+
+		put(1000, 100);
+		memcpy(&control, kernel.control, sizeof(control));
+		control.cmsg_len = bytes;
+		memcpy(kernel.control, &control, sizeof(control));
+		expect(port, 0, 1000);
+		expect_nothing(port);
+	}
+	/* A length that no control message has ends them. */
+	put(1000, 100);
+	memset(kernel.control, 0, sizeof(size_t));
+	expect(port, 0, 1000);
+	put(1000, 100);
+	memset(kernel.control, 0xff, sizeof(size_t));
+	expect(port, 0, 1000);
+	/* None at all, though there was room. */
+	put(1000, 100);
+	kernel.control_bytes = 0;
+	expect(port, 0, 1000);
+	port->ops->close(port);
+}
+
 static void receive__hands_out_a_datagram_without_bytes(void **state)
 {
 	struct dps_port *from = open_port(), *to = open_port();
@@ -451,12 +524,15 @@ int main(void)
 		TEST(open__does_without_trains_on_an_old_kernel),
 		TEST(open__asks_for_what_everyone_may_have_without_rights),
 		TEST(send__goes_without_trains_where_they_are_refused),
+		TEST(send__keeps_trains_to_others),
 		TEST(send__blames_no_train_for_what_its_datagrams_are_refused_for),
 		TEST(send__takes_nothing_while_the_kernel_is_full),
 		TEST(receive__splits_a_train_of_which_the_last_is_shorter),
 		TEST(receive__takes_sizes_that_cut_nothing_as_one_datagram),
 		TEST(receive__hands_out_the_smallest_of_the_largest_train),
 		TEST(receive__drops_what_is_larger_than_the_mtu_of_a_train_too),
+		TEST(receive__drops_a_message_that_was_cut),
+		TEST(receive__reads_no_control_message_beyond_its_end),
 		TEST(receive__hands_out_a_datagram_without_bytes),
 		TEST(wait__ends_when_a_datagram_is_there),
 		TEST(wait__ends_at_once_when_a_train_is_not_handed_out),
