@@ -112,6 +112,19 @@ static int open_socket(struct dps_udp_options *udp, uint32_t lane, struct dps_po
 	return dps_udp_open(udp, port);
 }
 
+/* What does not fit while the lane is busy is lost, and sent again. */
+static void tell_of_small_buffer(const struct dps_port *port)
+{
+	uint32_t bytes = dps_udp_receive_buffer_bytes(port) / 2; /* the kernel doubles them */
+
+	if (bytes < DPS_UDP_BUFFER_BYTES_DEFAULT)
+		dps_log("udp", DPS_LOG_NOTICE,
+			"the kernel gives %u KiB to receive into, and a fast peer may lose packets "
+			"for it, which are sent again; `sysctl -w net.core.rmem_max=%u` lets it "
+			"give more",
+			bytes >> 10, DPS_UDP_BUFFER_BYTES_DEFAULT);
+}
+
 static int open_udp(struct dps_node_port *port, const struct dps_options *options,
 		    const struct dps_port_name *name, char *why, size_t why_bytes)
 {
@@ -132,6 +145,8 @@ static int open_udp(struct dps_node_port *port, const struct dps_options *option
 		if (result < 0)
 			break;
 	}
+	if (result == 0 && options->command == DPS_COMMAND_COLLECT)
+		tell_of_small_buffer(port->ports[0]);
 	if (result == -EADDRNOTAVAIL)
 		snprintf(why, why_bytes,
 			 "--port %s cannot be opened: no interface of this machine has the "

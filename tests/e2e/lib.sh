@@ -269,20 +269,29 @@ link_udp() {
 }
 
 # link_wire MTU FAMILY EXPORTER_KIND COLLECTOR_KIND: the two namespaces of `network`; FAMILY is 4 or 6
-# and the kinds are af_packet or udp.
+# and the kinds are af_packet, af_xdp or udp.
 link_wire() {
-	local net=10.77.0. length=24
+	local net=10.77.0. length=24 side number=1
 
 	network "$1"
 	[[ $2 == 4 ]] || { net=fd77:: && length=64; }
 	exporter_in=("${in_a[@]}")
 	collector_in=("${in_b[@]}")
-	exporter_port=(--port af_packet:wire --ip "${net}11/$length")
-	collector_port=(--port af_packet:wire --ip "${net}12/$length")
-	[[ $3 == af_packet ]] || exporter_port=(--port "udp:${net}1")
-	[[ $4 == af_packet ]] || collector_port=(--port "udp:${net}2")
+	exporter_port=(--port "$3:wire" --ip "${net}11/$length")
+	collector_port=(--port "$4:wire" --ip "${net}12/$length")
+	[[ $3 != udp ]] || exporter_port=(--port "udp:${net}1")
+	[[ $4 != udp ]] || collector_port=(--port "udp:${net}2")
 	control=${net}2:7420
 	[[ $2 == 4 ]] || control="[${net}2]:7420"
+	[[ $3 == af_xdp || $4 == af_xdp ]] || return 0
+	# DPDK's program takes all that arrives, so the control connection has a wire of its own.
+	ip -n "dps-$BASHPID-a" link add aside type veth peer name aside netns "dps-$BASHPID-b"
+	for side in a b; do
+		ip -n "dps-$BASHPID-$side" address add "10.78.0.$number/24" dev aside
+		ip -n "dps-$BASHPID-$side" link set aside up
+		number=$((number + 1))
+	done
+	control=10.78.0.2:7420
 }
 
 collector=()

@@ -224,20 +224,8 @@ link_wire_af_packet() {
 	link_wire 1500 4 af_packet af_packet
 }
 
-# DPDK's program takes all that arrives, so the control connection has a wire of its own.
 link_wire_af_xdp() {
-	local side number=1
-
-	link_wire 1500 4 af_packet af_packet
-	exporter_port[1]=af_xdp:wire
-	collector_port[1]=af_xdp:wire
-	ip -n "dps-$BASHPID-a" link add aside type veth peer name aside netns "dps-$BASHPID-b"
-	for side in a b; do
-		ip -n "dps-$BASHPID-$side" address add "10.78.0.$number/24" dev aside
-		ip -n "dps-$BASHPID-$side" link set aside up
-		number=$((number + 1))
-	done
-	control=10.78.0.2:7420
+	link_wire 1500 4 af_xdp af_xdp
 }
 
 wire_has_program() {
