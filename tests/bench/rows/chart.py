@@ -30,7 +30,8 @@ def bars(rows):
     """A bar for each thing measured: ours once, at the median over what it was paired with."""
     seen, result = set(), []
     for row in rows:
-        if "reference_gbps" not in row or not row["name"].startswith(("memif-", "disk-")):
+        if "reference_gbps" not in row or not row["name"].startswith(
+                ("memif-", "udp-", "veth-", "disk-")):
             continue
         key = (row["name"], row.get("moves", ""))
         if key not in seen:

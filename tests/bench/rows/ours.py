@@ -15,18 +15,26 @@ def summary(text):
     raise Failure("dpdk-streamd printed no summary")
 
 
-def commands(home, sends, takes, mtu=None, port="memif", seal="clear"):
+class Way:
+    """How data get across: what stands before each side's command, its port, and where control is."""
+
+    def __init__(self, near=(), far=(), ports=None, host="127.0.0.1"):
+        self.near, self.far, self.ports, self.host = near, far, ports, host
+
+
+def commands(home, sends, takes, mtu=None, way=Way(), seal="clear"):
     """
     Command lines of both sides with all they leave in a folder, and the port for control. sends and
-    takes: the arguments that say what is sent and where it goes.
+    takes: the arguments that say what is sent and where it goes. A way without ports is memif.
     """
     program, control = built("apps", "dpdk-streamd"), free_port()
-    data = f"memif:{home}/memif.sock" if port == "memif" else port
-    link = ["--port", data, "--state", os.path.join(home, "state"), "--json"]
+    near, far = way.ports or 2 * (f"memif:{home}/memif.sock",)
+    link = ["--state", os.path.join(home, "state"), "--json"]
     link += ["--clear"] if seal == "clear" else []
     link += ["--mtu", str(mtu)] if mtu else []
-    return ([program, "collect", *takes, "--control", f"127.0.0.1:{control}", "--once", *link],
-            [program, "export", "--to", f"127.0.0.1:{control}", *link, *sends], control)
+    host = f"{way.host}:{control}"
+    return ([*way.far, program, "collect", *takes, "--control", host, "--once", "--port", far, *link],
+            [*way.near, program, "export", "--to", host, "--port", near, *link, *sends], control)
 
 
 def transfer(folder, sends, takes, **more):
@@ -35,7 +43,8 @@ def transfer(folder, sends, takes, **more):
         collect, export, control = commands(home, sends, takes, **more)
         environment = dict(os.environ, XDG_STATE_HOME=os.path.join(home, "state"))
         with running(collect, env=environment) as collector:
-            await_that(lambda: is_listening(control), collector, "collect listens")
+            await_that(lambda: is_listening(control, process=collector.pid), collector,
+                       "collect listens")
             result = summary(run(export, env=environment))
             ended(collector, 30)
             result["collector_lanes"] = summary(collector.said())["lanes"]

@@ -103,12 +103,13 @@ def free_port():
                 return tcp.getsockname()[1]
 
 
-def is_listening(port, kind="tcp"):
-    """Whether somebody listens there; looks, and does not knock."""
+def is_listening(port, kind="tcp", process="self"):
+    """Whether somebody listens there, in this process's network; looks, and does not knock."""
     wanted = f":{port:04X}"
     state = "0A" if kind == "tcp" else "07"
     for family in (kind, kind + "6"):
-        with contextlib.suppress(OSError), open(f"/proc/net/{family}", encoding="ascii") as table:
+        with contextlib.suppress(OSError), open(f"/proc/{process}/net/{family}",
+                                                    encoding="ascii") as table:
             for line in table:
                 fields = line.split()
                 if fields[1].endswith(wanted) and fields[3] == state:
