@@ -8,7 +8,9 @@
  * Prints what the ceilings were best at, `best NAME SLOTS_BYTES BURST RING GBPS` (clear or sealed,
  * and copy), then a line for each round: `pair OURS SAME COPY HAD`, in Gb/s of payload, and the
  * share of a processor that the lane had which had least; and what limited ours, `limited NAME
- * SHARE`. Rounds in which that was less than 0.9 measured the scheduler: as many again are made,
+ * SHARE`, what its lanes did with their time, `stage SIDE NAME TICKS` for each packet, the most
+ * slots that they held, `slots SIDE COUNT`, and the packets of a turn that had work, `turns SIDE
+ * PACKETS`. Rounds in which that was less than 0.9 measured the scheduler: as many again are made,
  * PAIRS at most.
  */
 #include "tests/bench/pair_shared.h"
@@ -249,7 +251,7 @@ static void print_limits(void)
 		[DPS_LIMIT_PACING] = "pacing", [DPS_LIMIT_NIC] = "nic",
 		[DPS_LIMIT_CPU] = "cpu",
 	};
-	const struct dps_engine_counters *counters = &shared->sides[0].counters;
+	const struct dps_engine_counters *counters = &shared->sides[0].snapshot.engine;
 	double sum = 0;
 
 	for (unsigned int i = 0; i < DPS_LIMITS_COUNT; i++)
@@ -258,6 +260,28 @@ static void print_limits(void)
 		printf("limited %s %.3f\n", names[i], (double)counters->limited_ns[i] / sum);
 	printf("retransmitted %.6f\n",
 	       (double)counters->retransmitted_packets / (double)(counters->data_packets + 1));
+}
+
+/* Ticks a packet of the stages that only have what ours did, and how many slots it took. */
+static void print_stages(void)
+{
+	static const char *const sides[2] = { "sender", "receiver" };
+
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct dps_lane_snapshot *snapshot = &shared->sides[i].snapshot;
+		double packets = (double)snapshot->metered_packets + 1e-9;
+
+		for (int stage = DPS_STAGE_RX; stage <= DPS_STAGE_DISK; stage++)
+			printf("stage %s %s %.1f\n", sides[i],
+			       dps_lane_stage_name((enum dps_lane_stage)stage),
+			       (double)snapshot->cycles.spent[stage] / packets);
+		printf("slots %s %lu\n", sides[i],
+		       (unsigned long)(snapshot->slots - snapshot->free_slots_low));
+		printf("turns %s %.1f\n", sides[i],
+		       (double)(snapshot->engine.data_packets +
+				snapshot->engine.data_packets_received) /
+			       (double)(snapshot->turns - snapshot->idle_turns + 1));
+	}
 }
 
 static int finish(void)
@@ -275,6 +299,7 @@ static int finish(void)
 	}
 	remove_sockets();
 	print_limits();
+	print_stages();
 	return failures != 0;
 }
 

@@ -55,7 +55,7 @@ struct pair_side {
 	uint64_t bytes;				/* of payload, while it was counted */
 	uint64_t ns;				/* so long was that */
 	uint64_t cpu_ns;			/* and so long had its lane a processor */
-	struct dps_engine_counters counters;	/* of ours, once it is over */
+	struct dps_lane_snapshot snapshot;	/* of ours, once it is over */
 	uint64_t connection_id;
 	struct dps_address address;
 	atomic_bool has_address;

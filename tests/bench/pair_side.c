@@ -262,8 +262,6 @@ static void run_lane(void *context)
 /* Until the conductor says so; then everything stays open until the other has left, too. */
 static int control(struct side *side)
 {
-	struct dps_lane_snapshot snapshot;
-
 	for (;;) {
 		int result = pair_ours_control(&side->ours, side->self->why);
 
@@ -273,8 +271,7 @@ static int control(struct side *side)
 		    side->shared->plan.mode == PAIR_END)
 			break;
 	}
-	dps_lane_read_snapshot(side->ours.lane, &snapshot);
-	side->self->counters = snapshot.engine;
+	dps_lane_read_snapshot(side->ours.lane, &side->self->snapshot);
 	if (side->raw.damaged > 0) {
 		snprintf(side->self->why, PAIR_WHY_BYTES, "%llu frames arrived damaged",
 			 (unsigned long long)side->raw.damaged);
