@@ -46,6 +46,8 @@ struct dps_channel {
 	uint64_t credit;
 	uint32_t send_extent;	/* the first that reaches beyond send_offset */
 	uint32_t unsent_chunks; /* made, and not posted to their end */
+	uint32_t made_chunks;	/* ever; those that are not unsent were posted */
+	uint32_t read_chunks;	/* how many are posted while one is read, lately at most */
 	uint32_t extra_chunk; /* a piece that is read and sent again, DPS_CHUNK_NONE when none is */
 
 	/* Receiver. */

@@ -55,6 +55,7 @@ struct dps_chunk {
 	uint32_t slot;
 	uint32_t first_extent; /* the first that has bytes in it */
 	uint32_t ios_count;
+	uint32_t posted_before; /* sender: chunks of the channel, when this one was to be read */
 	uint32_t next; /* in the free list, or the queue of chunks with reads or writes to emit */
 	uint32_t io_extent;	      /* the next extent to emit a read or write for */
 	struct dps_piece_state piece; /* of a file that is larger than the chunk */

@@ -224,6 +224,17 @@ static void bury(struct dps_engine *engine, uint32_t index)
 	dps_chunks_give(&engine->chunks, index);
 }
 
+/* How far the channel came while a chunk of it was read; what was longer once is forgotten slowly.
+ */
+static void note_read(struct dps_channel *channel, const struct dps_chunk *chunk)
+{
+	uint32_t posted = channel->made_chunks - channel->unsent_chunks - chunk->posted_before;
+
+	if (posted < channel->read_chunks)
+		posted = channel->read_chunks - (channel->read_chunks - posted + 7) / 8;
+	channel->read_chunks = posted;
+}
+
 /* What remains when all reads or writes of a chunk have come back. */
 static void on_chunk_settled(struct dps_engine *engine, uint32_t index)
 {
@@ -234,6 +245,8 @@ static void on_chunk_settled(struct dps_engine *engine, uint32_t index)
 		return;
 	if (chunk->state == DPS_CHUNK_READING) {
 		chunk->state = DPS_CHUNK_READY;
+		if (!chunk->is_extra)
+			note_read(channel, chunk);
 		if (chunk->done_bytes == chunk->needed_bytes)
 			dps_chunk_finish(engine, index);
 		else

@@ -11,10 +11,15 @@ enum {
 	READ_AHEAD_MS = 4, /* of the pacing rate */
 };
 
-/* How many chunks a sender keeps read and unsent: enough for the disk, little enough for the cache.
+/*
+ * How many chunks a sender keeps read and unsent: enough for the disk, little enough for the cache.
+ * Twice what is posted while one is read; a disk that is behind is waited for with all of them
+ * posted, which doubles them, up to what the pace may need in some milliseconds.
  */
-static uint32_t read_ahead_chunks(const struct dps_engine *engine, const struct dps_path *path)
+static uint32_t read_ahead_chunks(const struct dps_engine *engine,
+				  const struct dps_channel *channel)
 {
+	const struct dps_path *path = &engine->paths[channel->path];
 	uint64_t window = path->congestion.window_bytes;
 	uint64_t rate = path->pacer.rate_bytes_per_s;
 	uint64_t bytes = window;
@@ -23,7 +28,7 @@ static uint32_t read_ahead_chunks(const struct dps_engine *engine, const struct 
 		bytes = dps_min_u64(bytes,
 				    dps_min_u64(rate, UINT64_C(1) << 40) / 1000 * READ_AHEAD_MS);
 	return DPS_ENGINE_READ_AHEAD_CHUNKS_MIN +
-	       (uint32_t)dps_min_u64(bytes >> engine->chunk_shift, engine->limits.slots);
+	       (uint32_t)dps_min_u64(bytes >> engine->chunk_shift, 2 * channel->read_chunks);
 }
 
 /* An equal part of the slots for each channel that holds some; never less than two. */
@@ -58,14 +63,13 @@ static uint64_t unstored_bytes(const struct dps_channel *channel)
 
 static bool may_make(const struct dps_engine *engine, const struct dps_channel *channel)
 {
-	const struct dps_path *path = &engine->paths[channel->path];
 	uint64_t held_bytes = (uint64_t)channel->chunks_count << engine->chunk_shift;
 
 	if (channel->chunks_count >= fair_share(engine, channel))
 		return false;
 	if (channel->is_sender)
 		return channel->made_offset < channel->credit &&
-		       channel->unsent_chunks < read_ahead_chunks(engine, path);
+		       channel->unsent_chunks < read_ahead_chunks(engine, channel);
 	/* Credit is for what can be kept: in slots now, and on disk until it is stored; and for
 	 * what the way can hold. */
 	return held_bytes < channel->window_bytes && !dps_credit_is_full(engine, channel) &&
@@ -134,7 +138,7 @@ static void start_chunk(struct dps_engine *engine, struct dps_channel *channel, 
 		chunk->state = DPS_CHUNK_READING;
 		dps_slots_reserve(&engine->slots);
 		chunk->slot = dps_slots_take_reserved(&engine->slots);
-		channel->unsent_chunks++;
+		chunk->posted_before = channel->made_chunks++ - channel->unsent_chunks++;
 		dps_chunk_queue_ios(engine, index);
 		return;
 	}

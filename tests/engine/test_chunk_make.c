@@ -165,6 +165,40 @@ static void make__receivers_leave_slots_for_senders(void **state)
 	finish(&pair);
 }
 
+/* The most chunks that a sender has read and not posted, once it is at its pace. */
+static uint32_t most_unsent(uint64_t disk_ns)
+{
+	struct pair_transfer *transfer;
+	const struct dps_channel *channel;
+	struct pair_options options;
+	struct pair pair;
+	uint32_t most = 0;
+
+	pair_options_init(&options, 1);
+	options.window_bytes = 256 * CHUNK;
+	dps_limits_init(&options.limits, options.window_bytes, CHUNK);
+	options.congestion_mode = DPS_CONGESTION_FIXED;
+	options.rate_bytes_per_s = 1000000000; /* four milliseconds are 61 chunks */
+	options.disk_ns = disk_ns;
+	transfer = open_with(&pair, &options);
+	pair_add_file(&pair, transfer, 2000 * CHUNK);
+	pair_run_for(&pair, 50 * DPS_NS_PER_MS);
+	channel = &pair.sides[0].engine->channels[transfer->channel[0]];
+	for (unsigned int i = 0; i < 200; i++) {
+		pair_run_for(&pair, 100 * DPS_NS_PER_US);
+		most = (uint32_t)dps_max_u64(most, channel->unsent_chunks);
+	}
+	finish(&pair);
+	return most;
+}
+
+static void read_ahead__is_as_long_as_the_disk_takes(void **state)
+{
+	(void)state;
+	assert_in_range(most_unsent(0), 1, 9);
+	assert_in_range(most_unsent(2 * DPS_NS_PER_MS), 30, 64);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +208,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(make__a_skipped_end_counts_as_written),
 		cmocka_unit_test(make__a_large_chunk_holds_a_file_in_every_page),
 		cmocka_unit_test(make__receivers_leave_slots_for_senders),
+		cmocka_unit_test(read_ahead__is_as_long_as_the_disk_takes),
 	};
 
 	pair_seeds_from(argc, argv);
