@@ -31,12 +31,16 @@ static uint32_t read_ahead_chunks(const struct dps_engine *engine,
 	       (uint32_t)dps_min_u64(bytes >> engine->chunk_shift, 2 * channel->read_chunks);
 }
 
-/* An equal part of the slots for each channel that holds some; never less than two. */
-static uint32_t fair_share(const struct dps_engine *engine, const struct dps_channel *channel)
+/*
+ * Whether it has its part of the slots: an equal one for each channel that holds some, and never
+ * less than two.
+ */
+static bool has_fair_share(const struct dps_engine *engine, const struct dps_channel *channel)
 {
-	uint32_t sharers = engine->active_channels + (channel->chunks_count == 0);
+	uint64_t sharers = engine->active_channels + (channel->chunks_count == 0);
 
-	return (uint32_t)dps_max_u64(2, engine->limits.slots / (sharers ? sharers : 1));
+	return channel->chunks_count >= 2 &&
+	       (channel->chunks_count + UINT64_C(1)) * sharers > engine->limits.slots;
 }
 
 static uint64_t gap_bytes(const struct dps_channel *channel)
@@ -65,7 +69,7 @@ static bool may_make(const struct dps_engine *engine, const struct dps_channel *
 {
 	uint64_t held_bytes = (uint64_t)channel->chunks_count << engine->chunk_shift;
 
-	if (channel->chunks_count >= fair_share(engine, channel))
+	if (has_fair_share(engine, channel))
 		return false;
 	if (channel->is_sender)
 		return channel->made_offset < channel->credit &&

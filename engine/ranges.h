@@ -54,11 +54,18 @@ uint64_t dps_ranges_contiguous_end(const struct dps_ranges *ranges, uint64_t fro
 
 int64_t dps_ranges_add_anywhere(struct dps_ranges *ranges, uint64_t start, uint64_t end);
 
-/* What arrives in order only moves the end of the last interval. */
+/* What arrives in order is the first interval, and then only moves the end of the last. */
 static inline int64_t dps_ranges_add(struct dps_ranges *ranges, uint64_t start, uint64_t end)
 {
-	if (ranges->count == 0 || end <= start || start != ranges->items[ranges->count - 1].end)
+	struct dps_range *last = ranges->items + ranges->count - 1;
+
+	if (end <= start)
+		return 0;
+	if (ranges->count == 0 && ranges->capacity != 0)
+		ranges->items[ranges->count++] = (struct dps_range){ start, end };
+	else if (ranges->count != 0 && start == last->end)
+		last->end = end;
+	else
 		return dps_ranges_add_anywhere(ranges, start, end);
-	ranges->items[ranges->count - 1].end = end;
 	return (int64_t)(end - start);
 }
