@@ -50,6 +50,8 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 		return drop(&counters->dropped_short);
 	/* The sender may share this memory: judge and check one and the same copy. */
 	memcpy(placement->header, bytes, DPS_HEADER_BYTES);
+	if (dps_run_place_tail(engine, placement, length, ecn & 3))
+		return DPS_VERDICT_OPEN;
 	if (dps_run_has_more(&engine->run))
 		dps_run_count(engine);
 	result = dps_header_decode(placement->header, length, &header);
@@ -74,7 +76,7 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 	placement->flags = header.flags;
 	placement->ecn = ecn & 3;
 	placement->is_scratch = true;
-	placement->is_placed = false;
+	placement->is_placed = placement->is_tail = false;
 	switch (header.type) {
 	case DPS_PACKET_DATA:
 		/* Where the data begins is known when the options can be believed. */
@@ -197,6 +199,10 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	}
 	path = &engine->paths[placement->path];
 	engine->now_ns = now_ns;
+	if (placement->is_tail) {
+		dps_run_commit_tail(engine, placement);
+		return;
+	}
 	dps_run_forget(engine);
 	if ((placement->flags & DPS_PACKET_OPTIONS) && !step_over_options(engine, placement))
 		return;

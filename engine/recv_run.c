@@ -26,8 +26,8 @@ void dps_run_forget(struct dps_engine *engine)
  * Whether it is the packet of the run that has this number and offset, as far as its header tells:
  * one comparison of all that is known of it.
  */
-static inline bool is_of_run(const struct dps_run *run, const uint8_t *header, uint64_t number,
-			     uint64_t offset)
+static inline bool has_front(const struct dps_run *run, uint32_t front_of_it, const uint8_t *header,
+			     uint64_t number, uint64_t offset)
 {
 	uint32_t front, channel;
 	uint64_t connection_id;
@@ -35,20 +35,26 @@ static inline bool is_of_run(const struct dps_run *run, const uint8_t *header, u
 	memcpy(&front, header, sizeof(front));
 	memcpy(&connection_id, header + 8, sizeof(connection_id));
 	memcpy(&channel, header + 36, sizeof(channel));
-	return ((front ^ run->front) | (channel ^ run->channel_number) |
+	return ((front ^ front_of_it) | (channel ^ run->channel_number) |
 		(connection_id ^ run->connection_id) | (dps_load_be64(header + 16) ^ number) |
 		(dps_load_be64(header + 24) ^ offset)) == 0;
 }
 
-/* Whether it is that packet but for asking to be acknowledged at once, as a burst's last does. */
-static bool is_last_of_burst(const struct dps_run *run, const uint8_t *header, uint64_t number,
+static inline bool is_of_run(const struct dps_run *run, const uint8_t *header, uint64_t number,
 			     uint64_t offset)
+{
+	return has_front(run, run->front, header, number, offset);
+}
+
+/* Whether it is that packet but for asking to be acknowledged at once, as a burst's last does. */
+static bool may_ask(const struct dps_run *run, uint32_t front, const uint8_t *header,
+		    uint64_t number, uint64_t offset)
 {
 	uint8_t plain[DPS_HEADER_BYTES];
 
 	memcpy(plain, header, sizeof(plain));
 	plain[1] &= (uint8_t)~DPS_PACKET_ACK_NOW;
-	return is_of_run(run, plain, number, offset);
+	return has_front(run, front, plain, number, offset);
 }
 
 static unsigned int place(const struct dps_run *run, const struct dps_incoming *incoming,
@@ -70,7 +76,7 @@ static unsigned int place(const struct dps_run *run, const struct dps_incoming *
 		/* The sender may share this memory: judge and check one and the same copy. */
 		memcpy(header, incoming[i].bytes, DPS_HEADER_BYTES);
 		if (!is_of_run(run, header, number, offset)) {
-			i += is_last_of_burst(run, header, number, offset);
+			i += may_ask(run, run->front, header, number, offset);
 			break;
 		}
 		number++;
@@ -98,8 +104,9 @@ unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_in
 	return place(run, incoming, count, placed);
 }
 
-/* So many more packets of the run were good. */
-static void go_on(struct dps_engine *engine, const uint8_t *newest, unsigned int count)
+/* So many more packets of the run were good, and brought so much. */
+static void go_on(struct dps_engine *engine, const uint8_t *newest, unsigned int count,
+		  uint64_t bytes)
 {
 	struct dps_run *run = &engine->run;
 
@@ -110,8 +117,8 @@ static void go_on(struct dps_engine *engine, const uint8_t *newest, unsigned int
 	run->newest_floor = dps_load_be32(newest + 32);
 	run->is_asked |= (newest[1] & DPS_PACKET_ACK_NOW) != 0; /* none before it does */
 	run->next_number += count;
-	run->next_offset += (uint64_t)count * run->payload_bytes;
-	run->to += (size_t)count * run->payload_bytes;
+	run->next_offset += bytes;
+	run->to += bytes;
 }
 
 /* Until the run is counted, nothing but the run knows of them. */
@@ -124,7 +131,8 @@ void dps_engine_commit_run(struct dps_engine *engine, const struct dps_run_place
 	DPS_ASSERT(good_count <= placed->count && placed->packet_number == run->next_number);
 	engine->counters.received_packets += good_count + !is_all;
 	if (good_count > 0)
-		go_on(engine, placed->headers[good_count - 1], good_count);
+		go_on(engine, placed->headers[good_count - 1], good_count,
+		      (uint64_t)good_count * run->payload_bytes);
 	if (!is_all)
 		dps_path_on_bad_seal(engine, &engine->paths[run->path]);
 }
@@ -163,6 +171,18 @@ static bool was_of_run(const struct dps_run *run, const struct dps_placement *pl
 		       0;
 }
 
+/* The packet behind the run's last, if it is the one that ends the piece and has its digest. */
+static void describe_tail(struct dps_run *run, uint32_t bytes)
+{
+	uint8_t front[sizeof(run->front)];
+
+	memcpy(front, &run->front, sizeof(front));
+	front[1] |= DPS_PACKET_DIGEST;
+	dps_store_be16(front + 2, (uint16_t)(DPS_DIGEST_BYTES + bytes));
+	memcpy(&run->tail_front, front, sizeof(front));
+	run->tail_length = DPS_ENVELOPE_BYTES + DPS_DIGEST_BYTES + bytes;
+}
+
 /* A run from this offset on, as far as the chunk has a gap there. */
 static void begin_at(struct dps_engine *engine, uint32_t chunk_index, uint64_t offset,
 		     uint64_t number)
@@ -170,28 +190,49 @@ static void begin_at(struct dps_engine *engine, uint32_t chunk_index, uint64_t o
 	const struct dps_chunk *chunk = &engine->chunks.items[chunk_index];
 	struct dps_run *run = &engine->run;
 	struct dps_range gap;
+	uint64_t end, packets;
 	uint32_t index;
-	uint64_t end;
 
-	if (chunk->state != DPS_CHUNK_RECEIVING)
+	if (chunk->state != DPS_CHUNK_RECEIVING ||
+	    number > DPS_PACKET_NUMBER_MAX - engine->limits.chunk_bytes)
 		return;
 	index = dps_extent_find(engine, chunk, offset);
 	if (index == DPS_EXTENT_NONE)
 		return;
-	/* The piece's last byte comes with its digest, not in a run. */
-	end = dps_piece_of(chunk, &engine->extents.items[index]).end - 1;
+	end = dps_piece_of(chunk, &engine->extents.items[index]).end;
 	gap = dps_ranges_next_missing(&chunk->done, offset, end);
-	if (gap.start != offset || gap.end - offset < run->payload_bytes)
+	/* The piece's last byte comes with its digest, behind those that are alike. */
+	packets = (gap.end - (gap.end == end) - offset) / run->payload_bytes;
+	if (gap.start != offset || packets == 0)
 		return;
 	run->length = DPS_ENVELOPE_BYTES + run->payload_bytes;
 	run->next_number = run->first_number = number;
 	run->next_offset = run->first_offset = offset;
-	run->end_number = number + (gap.end - offset) / run->payload_bytes;
+	run->end_number = number + packets;
+	run->tail_length = 0;
+	if (gap.end == end)
+		describe_tail(run, (uint32_t)(end - offset - packets * run->payload_bytes));
 	run->chunk = chunk_index;
+	run->extent = index;
 	run->has_slot = chunk->slot != DPS_SLOT_NONE;
 	if (run->has_slot)
 		run->to = dps_slots_at(&engine->slots, chunk->slot) +
 			  (offset & (engine->limits.chunk_bytes - 1));
+}
+
+/* Where a chunk ended: what follows is like what came before. */
+static void begin_chunk(struct dps_engine *engine, uint64_t offset, uint64_t number)
+{
+	uint32_t chunk;
+
+	if ((offset & (engine->limits.chunk_bytes - 1)) != 0)
+		return;
+	chunk = dps_replay_ring_at(&engine->channels[engine->run.channel].ring,
+				   dps_chunk_number(engine, offset));
+	/* There it touches nothing that came before: with no room for one more gap it could not be
+	 * counted. */
+	if (chunk != DPS_CHUNK_NONE && engine->chunks.items[chunk].done.count < DPS_CHUNK_RANGES)
+		begin_at(engine, chunk, offset, number);
 }
 
 void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
@@ -200,28 +241,15 @@ void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
 	uint64_t next_offset = placement->offset + placement->payload_bytes;
 	uint64_t number = placement->packet_number;
 	uint8_t flags = placement->flags & (uint8_t)~DPS_PACKET_ACK_NOW;
-	uint32_t chunk = placement->chunk;
 
-	if (number != path->ack.largest_number ||
-	    number > DPS_PACKET_NUMBER_MAX - engine->limits.chunk_bytes)
+	if (number != path->ack.largest_number)
 		return;
 	if (flags == 0) {
 		describe(&engine->run, placement);
-	} else {
-		/* The end of a chunk: what follows it is like what came before. */
-		next_offset -= DPS_DIGEST_BYTES;
-		if (flags != DPS_PACKET_DIGEST || !was_of_run(&engine->run, placement) ||
-		    (next_offset & (engine->limits.chunk_bytes - 1)) != 0)
-			return;
-		chunk = dps_replay_ring_at(&engine->channels[placement->channel].ring,
-					   dps_chunk_number(engine, next_offset));
-		/* There it touches nothing that came before: with no room for one more gap it
-		 * could not be counted. */
-		if (chunk == DPS_CHUNK_NONE ||
-		    engine->chunks.items[chunk].done.count >= DPS_CHUNK_RANGES)
-			return;
+		begin_at(engine, placement->chunk, next_offset, number + 1);
+	} else if (flags == DPS_PACKET_DIGEST && was_of_run(&engine->run, placement)) {
+		begin_chunk(engine, next_offset - DPS_DIGEST_BYTES, number + 1);
 	}
-	begin_at(engine, chunk, next_offset, number + 1);
 }
 
 /* The numbers of a run, which all are newer than any before. */
@@ -246,7 +274,8 @@ static void note_numbers(struct dps_engine *engine, struct dps_path *path,
 	dps_ack_owe(ack, count, engine->now_ns);
 }
 
-void dps_run_count(struct dps_engine *engine)
+/* Counts what the run brought; what lies behind it up to fill_end is padding. */
+static void count_with(struct dps_engine *engine, uint64_t fill_end)
 {
 	struct dps_run *run = &engine->run;
 	struct dps_channel *channel = &engine->channels[run->channel];
@@ -262,11 +291,52 @@ void dps_run_count(struct dps_engine *engine)
 	run->first_number = run->next_number;
 	run->first_offset = end;
 	run->is_asked = false;
-	added = dps_chunk_add_done(chunk, start, end, end);
+	added = dps_chunk_add_done(chunk, start, end, fill_end);
 	DPS_ASSERT(added == (int64_t)(end - start));
 	dps_channel_report(engine, channel);
 	dps_credit_on_data(engine, channel, end, (uint64_t)added, is_first, false);
 	if (chunk->done_bytes == chunk->needed_bytes)
 		dps_chunk_complete(engine, run->chunk);
 	dps_path_touch(engine, path);
+}
+
+void dps_run_count(struct dps_engine *engine)
+{
+	count_with(engine, engine->run.next_offset);
+}
+
+bool dps_run_place_tail(struct dps_engine *engine, struct dps_placement *placement, uint32_t length,
+			uint8_t ecn)
+{
+	const struct dps_run *run = &engine->run;
+
+	if (!run->is_burst || run->length == 0 || run->next_number != run->end_number ||
+	    length != run->tail_length || ecn != run->ecn ||
+	    !may_ask(run, run->tail_front, placement->header, run->next_number, run->next_offset))
+		return false;
+	/* The digest stands in front of the data, so they go through scratch. */
+	placement->to = engine->scratch;
+	placement->payload_bytes = length - DPS_ENVELOPE_BYTES;
+	placement->path = run->path;
+	placement->packet_number = run->next_number;
+	placement->is_tail = true;
+	return true;
+}
+
+void dps_run_commit_tail(struct dps_engine *engine, const struct dps_placement *placement)
+{
+	struct dps_run *run = &engine->run;
+	struct dps_chunk *chunk = &engine->chunks.items[run->chunk];
+	struct dps_extent *extent = &engine->extents.items[run->extent];
+	uint32_t bytes = placement->payload_bytes - DPS_DIGEST_BYTES;
+	uint64_t start = run->next_offset, end = start + bytes;
+
+	go_on(engine, placement->header, 1, bytes);
+	memcpy(dps_slots_at(&engine->slots, chunk->slot) +
+		       (start & (engine->limits.chunk_bytes - 1)),
+	       placement->to + DPS_DIGEST_BYTES, bytes);
+	memcpy(&dps_piece_state_of(engine, chunk, extent)->digest, placement->to, DPS_DIGEST_BYTES);
+	count_with(engine, dps_piece_fill_end(engine, chunk, extent));
+	dps_run_forget(engine);
+	begin_chunk(engine, end, placement->packet_number + 1);
 }

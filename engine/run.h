@@ -30,8 +30,10 @@ struct dps_run {
 	uint64_t next_number;
 	uint64_t next_offset;
 	uint64_t end_number; /* a packet with it is not of the run: its bytes are had, or others' */
-	uint8_t *to;	     /* where the next one's payload goes */
-	bool has_slot;	     /* the chunk has one; else to is of the next that is free */
+	uint32_t tail_length; /* or it brings the end of the piece and its digest; 0: it does not */
+	uint32_t tail_front;  /* what that one's header begins with */
+	uint8_t *to;	      /* where the next one's payload goes */
+	bool has_slot;	      /* the chunk has one; else to is of the next that is free */
 
 	/* What it brought and is not counted yet starts here. */
 	uint64_t first_number;
@@ -39,6 +41,7 @@ struct dps_run {
 	uint32_t path;
 	uint32_t channel;
 	uint32_t chunk;
+	uint32_t extent;
 	uint32_t newest_floor; /* of the last one, as its header says */
 	uint32_t newest_sent_at_us;
 	bool is_asked; /* for an acknowledgement at once */
