@@ -19,6 +19,13 @@ enum {
 	AF_PACKET_FRAMES = 256,
 	PAGE_BYTES = 4096,
 	AF_XDP_DESCRIPTORS = 2048,
+	/*
+	 * A memif ring's buffers are written in turn. One that the receiver read last time, and
+	 * still has in a cache of its own, takes longer to be had for writing than one that left
+	 * it for the cache that both share.
+	 */
+	MEMIF_RING_BYTES = 3 << 19,
+	MEMIF_DESCRIPTORS_MAX = 1024,
 };
 
 __attribute__((format(printf, 4, 5))) static int refuse(char *why, size_t why_bytes, int err,
@@ -61,6 +68,11 @@ static void write_af_packet(const struct ethdev *ethdev, char *arguments, size_t
 		 AF_PACKET_FRAMES);
 }
 
+static uint32_t memif_buffer_bytes(const struct ethdev *ethdev)
+{
+	return (uint32_t)dps_round_up(ethdev->frame_bytes, 512);
+}
+
 /*
  * The id makes the two agree on the number of queues: net_memif 22.11 would poll queues that its
  * peer does not have, and take another's packets for theirs.
@@ -70,8 +82,8 @@ static void write_memif(const struct ethdev *ethdev, char *arguments, size_t arg
 	snprintf(arguments, arguments_bytes,
 		 "net_memif_dps%u,role=%s,id=%d,socket=%s,socket-abstract=no,bsize=%u,rsize=%u%s",
 		 ethdev->serial, ethdev->is_server ? "server" : "client", ethdev->queues_count - 1,
-		 ethdev->memif_socket, (unsigned int)dps_round_up(ethdev->frame_bytes, 512),
-		 log2_of(ethdev->descriptors), ethdev->is_zero_copy ? ",zero-copy=yes" : "");
+		 ethdev->memif_socket, memif_buffer_bytes(ethdev), log2_of(ethdev->descriptors),
+		 ethdev->is_zero_copy ? ",zero-copy=yes" : "");
 }
 
 static void write_arguments(const struct ethdev *ethdev, char *arguments, size_t arguments_bytes)
@@ -147,6 +159,18 @@ static int plan_interface(struct ethdev *ethdev, const struct dps_ethdev_config 
 	return 0;
 }
 
+static uint16_t default_descriptors(const struct ethdev *ethdev)
+{
+	uint16_t count = ETHDEV_DESCRIPTORS;
+
+	if (ethdev->name.kind != DPS_PORT_MEMIF || ethdev->is_zero_copy)
+		return count;
+	while (count < MEMIF_DESCRIPTORS_MAX &&
+	       count * memif_buffer_bytes(ethdev) < MEMIF_RING_BYTES)
+		count *= 2;
+	return count;
+}
+
 int ethdev_device_plan(struct ethdev *ethdev, const struct dps_ethdev_config *config, char *why,
 		       size_t why_bytes)
 {
@@ -163,11 +187,6 @@ int ethdev_device_plan(struct ethdev *ethdev, const struct dps_ethdev_config *co
 		return refuse(why, why_bytes, -EINVAL,
 			      "A ring has a power of two of descriptors, 64 to 16384, not %u.",
 			      descriptors);
-	ethdev->descriptors = ETHDEV_DESCRIPTORS;
-	if (ethdev->name.kind == DPS_PORT_AF_XDP)
-		ethdev->descriptors = AF_XDP_DESCRIPTORS;
-	else if (descriptors != 0)
-		ethdev->descriptors = (uint16_t)descriptors;
 	if (ethdev->name.kind == DPS_PORT_MEMIF)
 		err = plan_memif(ethdev, config, why, why_bytes);
 	else if (ethdev->name.kind == DPS_PORT_AF_PACKET || ethdev->name.kind == DPS_PORT_AF_XDP)
@@ -175,6 +194,11 @@ int ethdev_device_plan(struct ethdev *ethdev, const struct dps_ethdev_config *co
 	else if (ethdev->name.kind == DPS_PORT_UDP)
 		err = refuse(why, why_bytes, -EINVAL, "%s is no DPDK port.", ethdev->name.text);
 	ethdev->frame_bytes = frame_bytes_of(ethdev->port.mtu);
+	ethdev->descriptors = default_descriptors(ethdev);
+	if (ethdev->name.kind == DPS_PORT_AF_XDP)
+		ethdev->descriptors = AF_XDP_DESCRIPTORS;
+	else if (descriptors != 0)
+		ethdev->descriptors = (uint16_t)descriptors;
 	return err;
 }
 

@@ -28,7 +28,7 @@ struct dps_ethdev_config {
 	uint16_t vlan;	      /* 1-4094: tag of every frame; 0: untagged */
 	uint32_t mtu;	      /* 0: the device's own; memif 9000 */
 	uint16_t udp_port;    /* ours */
-	uint16_t descriptors; /* of each ring; 0: 256, or what the device needs */
+	uint16_t descriptors; /* of each ring; 0: 256, or what suits the device */
 	uint16_t queues;      /* pairs, one for each lane; 0: 1 */
 	/*
 	 * Bodies are encrypted: the port has reserve and forgo, and buffers of whole frames for
