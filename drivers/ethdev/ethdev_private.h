@@ -102,6 +102,7 @@ struct ethdev {
 	uint32_t unsent_at;
 	uint32_t unsent_count;
 	uint32_t lent_count;
+	struct dps_frame_last last_received;
 
 	const struct rte_memzone *areas[ETHDEV_AREAS_MAX];
 	uint32_t areas_count;
@@ -173,7 +174,7 @@ unsigned int ethdev_reserve(struct dps_port *port, struct dps_outgoing *outgoing
 			    unsigned int count);
 void ethdev_forgo(struct dps_port *port, const struct dps_outgoing *outgoing, unsigned int count);
 /* Puts headers and head in front of a body in its room. */
-void ethdev_complete(const struct dps_frame_template *template, const struct dps_outgoing *out);
+void ethdev_complete(struct dps_frame_template *template, const struct dps_outgoing *out);
 
 /* ethdev_receive.c */
 unsigned int ethdev_receive(struct dps_port *port, struct dps_incoming *incoming,

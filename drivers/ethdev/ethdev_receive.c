@@ -81,16 +81,37 @@ enum fate {
 	FATE_SPENT, /* to be freed */
 };
 
-static enum fate take(struct ethdev *ethdev, struct rte_mbuf *mbuf, bool is_handed,
-		      struct dps_incoming *incoming)
+/* Whether it is a datagram of ours, which is remembered then; all else is done with. */
+static bool judge(struct ethdev *ethdev, const struct rte_mbuf *mbuf, int vlan, bool is_handed)
 {
 	uint8_t look[DPS_FRAME_LOOK_BYTES];
 	struct dps_frame_view view;
+	uint32_t bytes = mbuf->data_len;
+	enum dps_frame_verdict verdict;
+
+	memcpy(look, rte_pktmbuf_mtod(mbuf, const uint8_t *), dps_min_u64(bytes, sizeof(look)));
+	verdict = dps_frame_parse(&ethdev->self, look, bytes, vlan, &view);
+	if (verdict == DPS_FRAME_OURS) {
+		dps_frame_remember(&ethdev->last_received, look, bytes, vlan, &view);
+		return true;
+	}
+	if (verdict != DPS_FRAME_CONTROL)
+		ethdev->port.counters.dropped_malformed++;
+	else if (is_handed)
+		on_shared_claim(ethdev, mbuf, vlan);
+	else
+		on_control(ethdev, mbuf, vlan);
+	return false;
+}
+
+static enum fate take(struct ethdev *ethdev, struct rte_mbuf *mbuf, bool is_handed,
+		      struct dps_incoming *incoming)
+{
+	const struct dps_frame_view *view = &ethdev->last_received.view;
 	uint16_t queue;
 	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
 	uint32_t bytes = mbuf->data_len;
 	int vlan = (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 ? mbuf->vlan_tci : -1;
-	enum dps_frame_verdict verdict;
 
 	/* One segment, and inside its buffer whatever a memif peer wrote as its length. */
 	if (mbuf->nb_segs != 1 || bytes > (uint32_t)mbuf->buf_len - mbuf->data_off ||
@@ -98,34 +119,24 @@ static enum fate take(struct ethdev *ethdev, struct rte_mbuf *mbuf, bool is_hand
 		ethdev->port.counters.dropped_malformed++;
 		return FATE_SPENT;
 	}
-	memcpy(look, frame, dps_min_u64(bytes, sizeof(look)));
-	verdict = dps_frame_parse(&ethdev->self, look, bytes, vlan, &view);
-	if (verdict == DPS_FRAME_CONTROL) {
-		if (is_handed)
-			on_shared_claim(ethdev, mbuf, vlan);
-		else
-			on_control(ethdev, mbuf, vlan);
+	if (!dps_frame_is_like(&ethdev->last_received, frame, bytes, vlan) &&
+	    !judge(ethdev, mbuf, vlan, is_handed))
 		return FATE_SPENT;
-	}
-	if (verdict != DPS_FRAME_OURS) {
-		ethdev->port.counters.dropped_malformed++;
-		return FATE_SPENT;
-	}
 	if (ethdev->queues_count > 1 && !is_handed) {
-		queue = queue_of(ethdev, frame + view.payload_at, view.payload_bytes);
+		queue = queue_of(ethdev, frame + view->payload_at, view->payload_bytes);
 		if (queue != ethdev->queue) {
 			ethdev_hand_over(ethdev, queue, mbuf);
 			return FATE_PASSED;
 		}
 	}
-	incoming->bytes = frame + view.payload_at;
-	incoming->length = view.payload_bytes;
-	incoming->ecn = view.ecn;
+	incoming->bytes = frame + view->payload_at;
+	incoming->length = view->payload_bytes;
+	incoming->ecn = view->ecn;
 	incoming->is_astray = is_handed && !ethdev->is_memif; /* memif's queues are pairs */
 	incoming->owner = mbuf;
-	incoming->from = view.from;
+	incoming->from = view->from;
 	ethdev->port.counters.received_datagrams++;
-	ethdev->port.counters.received_bytes += view.payload_bytes;
+	ethdev->port.counters.received_bytes += view->payload_bytes;
 	return FATE_OURS;
 }
 

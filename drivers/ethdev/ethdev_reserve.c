@@ -51,7 +51,7 @@ void ethdev_forgo(struct dps_port *port, const struct dps_outgoing *outgoing, un
 		rte_pktmbuf_free(outgoing[i].owner);
 }
 
-void ethdev_complete(const struct dps_frame_template *template, const struct dps_outgoing *out)
+void ethdev_complete(struct dps_frame_template *template, const struct dps_outgoing *out)
 {
 	struct rte_mbuf *frame = out->owner;
 	uint8_t *bytes = rte_pktmbuf_mtod(frame, uint8_t *);

@@ -81,10 +81,10 @@ static void set_offloads(const struct ethdev *ethdev, const struct dps_frame_tem
 }
 
 /* The template of a datagram that can be sent at all, or NULL. */
-static const struct dps_frame_template *find_template(const struct ethdev *ethdev,
-						      const struct dps_outgoing *out)
+static struct dps_frame_template *find_template(struct ethdev *ethdev,
+						const struct dps_outgoing *out)
 {
-	const struct ethdev_remote *remote;
+	struct ethdev_remote *remote;
 
 	DPS_ASSERT(out->remote < DPS_ETHDEV_REMOTES_MAX);
 	DPS_ASSERT(out->head_bytes <= DPS_PORT_HEAD_BYTES);
@@ -100,7 +100,7 @@ static const struct dps_frame_template *find_template(const struct ethdev *ethde
 static bool build(struct ethdev *ethdev, const struct dps_outgoing *out, struct rte_mbuf *head,
 		  struct rte_mbuf *segment)
 {
-	const struct dps_frame_template *template = find_template(ethdev, out);
+	struct dps_frame_template *template = find_template(ethdev, out);
 	uint32_t body_bytes = out->body != NULL ? out->body_bytes : 0;
 	uint8_t *frame = rte_pktmbuf_mtod(head, uint8_t *);
 	uint32_t headers;
@@ -207,7 +207,7 @@ static void send_reserved(struct ethdev *ethdev, const struct dps_outgoing *outg
 	unsigned int frames_count = 0;
 
 	for (unsigned int i = 0; i < count; i++) {
-		const struct dps_frame_template *template = find_template(ethdev, &outgoing[i]);
+		struct dps_frame_template *template = find_template(ethdev, &outgoing[i]);
 
 		if (template == NULL) {
 			drop(ethdev, &outgoing[i]);

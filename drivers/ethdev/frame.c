@@ -128,6 +128,7 @@ void dps_frame_template_init(struct dps_frame_template *template, const struct d
 void dps_frame_template_set_mac(struct dps_frame_template *template, const uint8_t mac[6])
 {
 	memcpy(template->bytes, mac, 6);
+	template->written_bytes = 0;
 }
 
 /* A body after a head of odd length stands at an odd offset: its bytes count swapped. */
@@ -145,7 +146,7 @@ static uint64_t add_parts(uint64_t sum, const uint8_t *head, uint32_t head_bytes
 	return sum + (uint16_t)(rest << 8 | rest >> 8);
 }
 
-unsigned int dps_frame_write(const struct dps_frame_template *template, uint8_t *frame,
+unsigned int dps_frame_write(struct dps_frame_template *template, uint8_t *frame,
 			     const uint8_t *head, uint32_t head_bytes, const uint8_t *body,
 			     uint32_t body_bytes)
 {
@@ -157,6 +158,10 @@ unsigned int dps_frame_write(const struct dps_frame_template *template, uint8_t 
 
 	DPS_ASSERT(head_bytes <= UINT16_MAX && body_bytes <= UINT16_MAX &&
 		   udp_bytes <= UINT16_MAX - DPS_FRAME_IPV4_BYTES);
+	if (udp_bytes == template->written_bytes) {
+		memcpy(frame, template->written, sizeof(template->written));
+		return template->bytes_count;
+	}
 	memcpy(frame, template->bytes, sizeof(template->bytes));
 	dps_store_be16(udp + 4, (uint16_t)udp_bytes);
 	if (template->family == DPS_ADDRESS_IPV4) {
@@ -178,7 +183,10 @@ unsigned int dps_frame_write(const struct dps_frame_template *template, uint8_t 
 
 		/* Zero would say that there is none (RFC 768). */
 		dps_store_be16(udp + 6, sum != 0 ? sum : 0xffff);
+		return template->bytes_count;
 	}
+	memcpy(template->written, frame, sizeof(template->written));
+	template->written_bytes = udp_bytes;
 	return template->bytes_count;
 }
 
@@ -304,4 +312,13 @@ enum dps_frame_verdict dps_frame_parse(const struct dps_frame_self *self, const 
 	else
 		return DPS_FRAME_FOREIGN;
 	return verdict == DPS_FRAME_OURS && is_group ? DPS_FRAME_FOREIGN : verdict;
+}
+
+void dps_frame_remember(struct dps_frame_last *last, const uint8_t *look, uint32_t frame_bytes,
+			int vlan_stripped, const struct dps_frame_view *view)
+{
+	memcpy(last->headers, look, view->payload_at);
+	last->frame_bytes = frame_bytes;
+	last->vlan_stripped = vlan_stripped;
+	last->view = *view;
 }

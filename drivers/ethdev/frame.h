@@ -7,6 +7,7 @@
 #include <dps/types.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum dps_frame_sizes {
 	DPS_FRAME_MAC_BYTES = 14,
@@ -44,6 +45,9 @@ struct dps_frame_template {
 	uint8_t checksum; /* enum dps_frame_checksum */
 	uint32_t ip_sum;  /* IPv4 header without its length */
 	uint32_t udp_sum; /* pseudo header and UDP header without both lengths */
+	/* What was written last, most often also what is next: for as many bytes of UDP; 0: none */
+	uint32_t written_bytes;
+	uint8_t written[DPS_FRAME_TEMPLATE_BYTES];
 };
 
 /*
@@ -59,7 +63,7 @@ void dps_frame_template_set_mac(struct dps_frame_template *template, const uint8
  * DPS_FRAME_TEMPLATE_BYTES). The parts are read only for a checksum in software. Returns the
  * bytes of the headers.
  */
-unsigned int dps_frame_write(const struct dps_frame_template *template, uint8_t *frame,
+unsigned int dps_frame_write(struct dps_frame_template *template, uint8_t *frame,
 			     const uint8_t *head, uint32_t head_bytes, const uint8_t *body,
 			     uint32_t body_bytes);
 
@@ -87,6 +91,24 @@ enum dps_frame_verdict dps_frame_parse(const struct dps_frame_self *self, const 
 				       uint32_t frame_bytes, int vlan_stripped,
 				       struct dps_frame_view *view);
 
+/* The last frame that was a datagram of ours: most often the next has the same headers. */
+struct dps_frame_last {
+	uint8_t headers[DPS_FRAME_LOOK_BYTES];
+	uint32_t frame_bytes; /* 0: there is none */
+	int vlan_stripped;
+	struct dps_frame_view view;
+};
+
+/* look, frame_bytes and vlan_stripped were judged as ours with this view. */
+void dps_frame_remember(struct dps_frame_last *last, const uint8_t *look, uint32_t frame_bytes,
+			int vlan_stripped, const struct dps_frame_view *view);
+/*
+ * Whether a frame has the same headers to the last bit, and so the same view. Each byte is looked
+ * at once: others may write to it.
+ */
+static inline bool dps_frame_is_like(const struct dps_frame_last *last, const uint8_t *frame,
+				     uint32_t frame_bytes, int vlan_stripped);
+
 /*
  * Where the network layer of a frame starts, after at most one tag which must be ours; its
  * EtherType goes to type. 0: not for our VLAN, or too short.
@@ -98,3 +120,25 @@ unsigned int dps_frame_network_at(const struct dps_frame_self *self, const uint8
 uint64_t dps_checksum_add(uint64_t sum, const uint8_t *bytes, uint32_t bytes_count);
 /* The value of the checksum field. */
 uint16_t dps_checksum_finish(uint64_t sum);
+
+/* inline definitions */
+
+static inline bool dps_frame_is_like(const struct dps_frame_last *last, const uint8_t *frame,
+				     uint32_t frame_bytes, int vlan_stripped)
+{
+	uint32_t end = last->view.payload_at;
+	uint64_t ours, theirs, differs = 0;
+
+	if (frame_bytes != last->frame_bytes || frame_bytes == 0 ||
+	    vlan_stripped != last->vlan_stripped)
+		return false;
+	/* By words, the last of which may overlap the one before it: no headers are shorter. */
+	for (uint32_t at = 0; at < end; at += (uint32_t)sizeof(ours)) {
+		uint32_t from = at + sizeof(ours) <= end ? at : end - (uint32_t)sizeof(ours);
+
+		memcpy(&ours, last->headers + from, sizeof(ours));
+		memcpy(&theirs, frame + from, sizeof(theirs));
+		differs |= ours ^ theirs;
+	}
+	return differs == 0;
+}

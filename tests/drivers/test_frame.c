@@ -287,6 +287,65 @@ static void parse__reads_the_ecn_mark(void **state)
 	assert_int_equal(view.ecn, 1);
 }
 
+/* What was written before does not show in what is written now. */
+static void write__is_the_same_after_any_other(void **state)
+{
+	static uint8_t payload[300], frame[FRAME_ROOM], fresh[FRAME_ROOM];
+	static const enum dps_frame_checksum checksums[] = { DPS_CHECKSUM_NONE,
+							     DPS_CHECKSUM_SOFTWARE,
+							     DPS_CHECKSUM_DEVICE };
+	const struct dps_frame_self self = { .address = ipv4_a };
+
+	(void)state;
+	for (unsigned int c = 0; c < 3; c++) {
+		struct dps_frame_template template, again;
+
+		dps_frame_template_init(&template, &self, &ipv4_b, checksums[c]);
+		for (uint32_t i = 0; i < 60; i++) {
+			uint32_t head = 56 + i / 3 % 2 * 16, body = i / 7 % 3 * 100, at;
+
+			payload[0] = (uint8_t)i;
+			if (i == 30)
+				dps_frame_template_set_mac(&template, ipv6_a.mac);
+			at = dps_frame_write(&template, frame, payload, head, payload + head, body);
+			again = template;
+			dps_frame_template_set_mac(&again, template.bytes); /* forgets */
+			dps_frame_write(&again, fresh, payload, head, payload + head, body);
+			assert_memory_equal(frame, fresh, at);
+		}
+	}
+}
+
+static void is_like__is_what_would_be_judged_alike(void **state)
+{
+	static uint8_t payload[200], frame[FRAME_ROOM];
+	const struct dps_address *const from[] = { &ipv4_a, &ipv6_a }, *to[] = { &ipv4_b, &ipv6_b };
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		struct dps_frame_last last = { .frame_bytes = 0 };
+		struct dps_frame_view view;
+		uint32_t bytes = write_frame(frame, from[i % 2], to[i % 2], i < 2 ? 0 : 7,
+					     DPS_CHECKSUM_NONE, payload, 60, 100);
+
+		assert_false(dps_frame_is_like(&last, frame, bytes, -1));
+		assert_false(dps_frame_is_like(&last, frame, 0, 0));
+		assert_int_equal(parse_at(to[i % 2], i < 2 ? 0 : 7, frame, bytes, -1, &view),
+				 DPS_FRAME_OURS);
+		dps_frame_remember(&last, frame, bytes, -1, &view);
+		frame[view.payload_at] ^= 1; /* the payload may be anything */
+		assert_true(dps_frame_is_like(&last, frame, bytes, -1));
+		assert_int_equal(last.view.payload_at, view.payload_at);
+		assert_false(dps_frame_is_like(&last, frame, bytes - 1, -1));
+		assert_false(dps_frame_is_like(&last, frame, bytes, 7));
+		for (uint32_t bit = 0; bit < view.payload_at * 8; bit++) {
+			frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			assert_false(dps_frame_is_like(&last, frame, bytes, -1));
+			frame[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +357,8 @@ int main(void)
 		cmocka_unit_test(parse__takes_no_truncated_frame),
 		cmocka_unit_test(parse__stays_inside_any_frame),
 		cmocka_unit_test(parse__reads_the_ecn_mark),
+		cmocka_unit_test(write__is_the_same_after_any_other),
+		cmocka_unit_test(is_like__is_what_would_be_judged_alike),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
