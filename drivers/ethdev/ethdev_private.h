@@ -104,6 +104,12 @@ struct ethdev {
 	uint32_t lent_count;
 	struct dps_frame_last last_received;
 
+	/* Bodies that the device freed in this burst and that the lane hears of with the next of
+	 * another token, or at its end. */
+	uint32_t released_token;
+	uint32_t released_count;
+	bool is_in_burst;
+
 	const struct rte_memzone *areas[ETHDEV_AREAS_MAX];
 	uint32_t areas_count;
 

@@ -5,10 +5,25 @@
 #include <dps/assert.h>
 #include <string.h>
 
+static void tell_released(struct ethdev *ethdev)
+{
+	uint32_t count = ethdev->released_count;
+
+	ethdev->released_count = 0;
+	if (count > 0 && ethdev->port.on_released != NULL)
+		ethdev->port.on_released(ethdev->port.released_context, ethdev->released_token,
+					 count);
+}
+
+/* Bodies of one chunk come back together, in a burst that frees them. */
 static void release_token(struct ethdev *ethdev, uint32_t token)
 {
-	if (ethdev->port.on_released != NULL)
-		ethdev->port.on_released(ethdev->port.released_context, token, 1);
+	if (ethdev->released_token != token)
+		tell_released(ethdev);
+	ethdev->released_token = token;
+	ethdev->released_count++;
+	if (!ethdev->is_in_burst)
+		tell_released(ethdev);
 }
 
 static void give_body(struct ethdev_body *body)
@@ -128,11 +143,14 @@ static unsigned int transmit(struct ethdev *ethdev, struct rte_mbuf **frames, un
 
 	if (count == 0)
 		return 0;
+	ethdev->is_in_burst = true;
 	ethdev_enter(ethdev);
 	if ((ethdev->tx_flags_ipv4 | ethdev->tx_flags_ipv6) != 0)
 		ready = rte_eth_tx_prepare(ethdev->id, ethdev->queue, frames, (uint16_t)count);
 	sent = rte_eth_tx_burst(ethdev->id, ethdev->queue, frames, (uint16_t)ready);
 	ethdev_leave(ethdev);
+	ethdev->is_in_burst = false;
+	tell_released(ethdev);
 	return sent;
 }
 
