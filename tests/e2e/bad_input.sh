@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What users get wrong: command lines, ports, sources, targets. Each gets a clear error in time, and nothing
 # half-done is left.
-# seconds: 180 240
+# seconds: 300 300
 # shellcheck disable=SC2119
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Peers that are not there, that cannot be reached, that misbehave, and packets of strangers: each is named in
 # time, nothing half-done is left, and honest ones are served as before.
-# seconds: 180 240
+# seconds: 300 300
 # shellcheck disable=SC2119
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A transfer goes on, and the journals, folders or disks of the collector are no longer what they were: each is
 # named, and nothing is lost by it.
-# seconds: 200 300
+# seconds: 400 400
 # shellcheck disable=SC2119
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Peers that resume what is not theirs get nothing, and whose it is loses nothing.
-# seconds: 200 300
+# seconds: 400 400
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/resume_bad_lib.sh

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Programs that are stopped, killed or frozen, wherever they are: they end in time, the other side notices,
 # and nothing half-done is left.
-# seconds: 180 240
+# seconds: 300 300
 # shellcheck disable=SC2119
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Nothing that happens to a link or a process loses a byte or a transfer: kills, cut connections, silence,
 # absence and signals, and afterwards the same command goes on.
-# seconds: 200 900
+# seconds: 400 900
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/survive_lib.sh
