@@ -13,7 +13,7 @@ from memory import MTU
 from programs import Failure, Skip, await_that, find, free_port, is_listening, run, running
 from ratios import median, pair_row
 
-ROUNDS = 5
+ROUNDS = 7
 BYTES = 2 << 30
 ENVELOPE_BYTES = 56
 IPERF_SECONDS = 1
@@ -82,14 +82,18 @@ def iperf3_udp(way, datagram_bytes, rate_gbps):
 
 
 def loss_free(way, datagram_bytes):
-    """The highest of rates a tenth apart, downwards from all it can, at which next to none is lost."""
+    """
+    The highest of rates a tenth apart, downwards from all it can, at which next to none is lost in
+    the better of two tries. None when there is no such rate, as while others have the machine.
+    """
     rate = 0
     for _ in range(STEPS_MOST):
-        arrived, lost = iperf3_udp(way, datagram_bytes, rate)
-        if lost <= LOST_MOST:
-            return arrived
+        for _ in range(2):
+            arrived, lost = iperf3_udp(way, datagram_bytes, rate)
+            if lost <= LOST_MOST:
+                return arrived
         rate = STEP * (min(rate, arrived) if rate else arrived)
-    raise Failure(f"iperf3 loses datagrams at {rate:.3f} Gb/s, too")
+    return None
 
 
 def iperf3_tcp(way):
@@ -109,7 +113,8 @@ def measure(folder, names):
                 if payload not in free:
                     free[payload] = loss_free(way, payload + ENVELOPE_BYTES)
                 mine = result["goodput_gbps"]
-                pairs.setdefault((name, "iperf3-udp"), []).append((mine, free[payload]))
+                if free[payload]:
+                    pairs.setdefault((name, "iperf3-udp"), []).append((mine, free[payload]))
                 pairs.setdefault((name, "iperf3-tcp"), []).append((mine, tcp))
                 resent.setdefault(name, []).append(
                     100 * result["retransmitted_packets"] / max(result["data_packets"], 1))
