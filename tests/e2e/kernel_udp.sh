@@ -9,7 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 impair=loss=0.01,reorder=0.01,dup=0.01,corrupt=0.001
 more=$((1 << 20))
-[[ -z $full ]] || more=$((512 << 20))
+[[ -z $full ]] || more=$((128 << 20))
 
 prepare() {
 	need_streamd
@@ -36,7 +36,7 @@ move() {
 	local attempt
 
 	for attempt in 1 2 3; do
-		transfer 60
+		transfer 120
 		had_no_af_xdp || return 0
 		echo "note: attempt $attempt: $(grep -h 'DPDK could not' "$scratch"/*.err)"
 	done
@@ -66,7 +66,7 @@ captures_cross_in_trains() {
 	done
 	programs --impair "$impair,seed=1" "$scratch"/from/*
 	collector+=(--impair "$impair,seed=2")
-	transfer 60
+	transfer 120
 	expect_stored
 	expect_crossed "udp to udp in trains, IPv$2, MTU $1"
 }
@@ -80,7 +80,7 @@ ordinary_user_is_told_of_a_small_buffer() {
 	(($(</proc/sys/net/core/rmem_max) < 16 << 20)) || skip_case "this machine gives everyone 16 MiB"
 	link_udp
 	programs "$scratch"/from/*
-	transfer 60
+	transfer 120
 	expect_stored
 	grep -q 'net.core.rmem_max' "$scratch/collector.err" || fail_with "nothing is said of the small buffer"
 	expect_crossed "udp with an ordinary user's buffer"
