@@ -163,7 +163,7 @@ static uint16_t default_descriptors(const struct ethdev *ethdev)
 {
 	uint16_t count = ETHDEV_DESCRIPTORS;
 
-	if (ethdev->name.kind != DPS_PORT_MEMIF || ethdev->is_zero_copy)
+	if (ethdev->name.kind != DPS_PORT_MEMIF)
 		return count;
 	while (count < MEMIF_DESCRIPTORS_MAX &&
 	       count * memif_buffer_bytes(ethdev) < MEMIF_RING_BYTES)
