@@ -57,14 +57,12 @@ int64_t dps_ranges_add_anywhere(struct dps_ranges *ranges, uint64_t start, uint6
 /* What arrives in order is the first interval, and then only moves the end of the last. */
 static inline int64_t dps_ranges_add(struct dps_ranges *ranges, uint64_t start, uint64_t end)
 {
-	struct dps_range *last = ranges->items + ranges->count - 1;
-
 	if (end <= start)
 		return 0;
 	if (ranges->count == 0 && ranges->capacity != 0)
 		ranges->items[ranges->count++] = (struct dps_range){ start, end };
-	else if (ranges->count != 0 && start == last->end)
-		last->end = end;
+	else if (ranges->count != 0 && start == ranges->items[ranges->count - 1].end)
+		ranges->items[ranges->count - 1].end = end;
 	else
 		return dps_ranges_add_anywhere(ranges, start, end);
 	return (int64_t)(end - start);
