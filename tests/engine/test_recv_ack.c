@@ -354,6 +354,8 @@ static void acknowledge_late(struct sender *sender)
 	assert_int_not_equal(first, UINT64_MAX);
 	last = newest(sender);
 	sender->path->congestion.window_bytes = 0;
+	/* As if it had not learned from the times before how late they come. */
+	dps_loss_init(&sender->path->loss);
 	say(sender, last, last, 0, 0, 0);
 	say(sender, first, last, 0, 0, 0);
 }
