@@ -50,10 +50,13 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 		return drop(&counters->dropped_short);
 	/* The sender may share this memory: judge and check one and the same copy. */
 	memcpy(placement->header, bytes, DPS_HEADER_BYTES);
-	if (dps_run_place_tail(engine, placement, length, ecn & 3))
-		return DPS_VERDICT_OPEN;
-	if (dps_run_has_more(&engine->run))
-		dps_run_count(engine);
+	if (engine->run.length != 0) {
+		if (length == engine->run.tail_length &&
+		    dps_run_place_tail(engine, placement, ecn & 3))
+			return DPS_VERDICT_OPEN;
+		if (dps_run_has_more(&engine->run))
+			dps_run_count(engine);
+	}
 	result = dps_header_decode(placement->header, length, &header);
 	if (result < 0)
 		return drop(result == -EPROTONOSUPPORT ? &counters->dropped_version
@@ -71,12 +74,10 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 	placement->floor_low = header.floor;
 	placement->channel = header.channel;
 	placement->sent_at_us = header.sent_at_us;
-	placement->chunk = DPS_CHUNK_NONE;
 	placement->type = header.type;
 	placement->flags = header.flags;
 	placement->ecn = ecn & 3;
-	placement->is_scratch = true;
-	placement->is_placed = placement->is_tail = false;
+	placement->is_placed = false;
 	switch (header.type) {
 	case DPS_PACKET_DATA:
 		/* Where the data begins is known when the options can be believed. */
@@ -199,7 +200,7 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	}
 	path = &engine->paths[placement->path];
 	engine->now_ns = now_ns;
-	if (placement->is_tail) {
+	if (placement->type == DPS_RUN_TAIL) {
 		dps_run_commit_tail(engine, placement);
 		return;
 	}

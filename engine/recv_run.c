@@ -19,7 +19,7 @@ void dps_engine_end_burst(struct dps_engine *engine)
 void dps_run_forget(struct dps_engine *engine)
 {
 	DPS_ASSERT(!dps_run_has_more(&engine->run));
-	engine->run.length = 0;
+	engine->run.length = engine->run.tail_length = 0;
 }
 
 /*
@@ -305,21 +305,19 @@ void dps_run_count(struct dps_engine *engine)
 	count_with(engine, engine->run.next_offset);
 }
 
-bool dps_run_place_tail(struct dps_engine *engine, struct dps_placement *placement, uint32_t length,
-			uint8_t ecn)
+bool dps_run_place_tail(struct dps_engine *engine, struct dps_placement *placement, uint8_t ecn)
 {
 	const struct dps_run *run = &engine->run;
 
-	if (!run->is_burst || run->length == 0 || run->next_number != run->end_number ||
-	    length != run->tail_length || ecn != run->ecn ||
+	if (!run->is_burst || run->next_number != run->end_number || ecn != run->ecn ||
 	    !may_ask(run, run->tail_front, placement->header, run->next_number, run->next_offset))
 		return false;
 	/* The digest stands in front of the data, so they go through scratch. */
 	placement->to = engine->scratch;
-	placement->payload_bytes = length - DPS_ENVELOPE_BYTES;
+	placement->payload_bytes = run->tail_length - DPS_ENVELOPE_BYTES;
 	placement->path = run->path;
 	placement->packet_number = run->next_number;
-	placement->is_tail = true;
+	placement->type = DPS_RUN_TAIL;
 	return true;
 }
 

@@ -7,8 +7,8 @@
  * the next burst, unless something else happens to its path or chunk.
  *
  * Invariant: no byte has been received of what packets next_number..end_number - 1 carry, the chunk
- * is RECEIVING, next_number follows the largest of the path; between bursts nothing is left to be
- * counted.
+ * is RECEIVING, next_number follows the largest of the path; while something is left to be counted
+ * length is not 0; between bursts nothing is.
  *
  * Owner: the lane.
  */
@@ -30,7 +30,8 @@ struct dps_run {
 	uint64_t next_number;
 	uint64_t next_offset;
 	uint64_t end_number; /* a packet with it is not of the run: its bytes are had, or others' */
-	uint32_t tail_length; /* or it brings the end of the piece and its digest; 0: it does not */
+	uint32_t tail_length; /* or it brings the end of the piece and its digest; 0: it does not,
+				 or there is no run */
 	uint32_t tail_front;  /* what that one's header begins with */
 	uint8_t *to;	      /* where the next one's payload goes */
 	bool has_slot;	      /* the chunk has one; else to is of the next that is free */

@@ -262,12 +262,13 @@ void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
 		   const struct dps_placement *placement);
 /* Counts what the run brought, which is something: before anything else looks at it. */
 void dps_run_count(struct dps_engine *engine);
+enum { DPS_RUN_TAIL = 16 }; /* a placement's type that no header has */
 /*
  * The packet behind the run that ends its piece and brings the digest, if the one whose header was
- * copied to the placement is that: it needs no look-up, and is counted with the run.
+ * copied to the placement, and which is as long, is that: it needs no look-up, and is counted with
+ * the run.
  */
-bool dps_run_place_tail(struct dps_engine *engine, struct dps_placement *placement, uint32_t length,
-			uint8_t ecn);
+bool dps_run_place_tail(struct dps_engine *engine, struct dps_placement *placement, uint8_t ecn);
 void dps_run_commit_tail(struct dps_engine *engine, const struct dps_placement *placement);
 /* No packet goes on with it: something else happened to its path or chunk, outside of a run. */
 void dps_run_forget(struct dps_engine *engine);

@@ -177,7 +177,6 @@ struct dps_placement {
 	uint8_t ecn;
 	bool is_scratch;
 	bool is_placed; /* data: the rest was looked up before it was opened */
-	bool is_tail;	/* ... and is known: it ends the run */
 };
 
 /* Judges the first bytes of a datagram; bytes are borrowed for the call. */
