@@ -31,6 +31,7 @@ enum dps_stream_queue {
 	DPS_QUEUE_ROOM,	  /* for segments or blocks to send from */
 	DPS_QUEUE_ACK,	  /* acknowledgements */
 	DPS_QUEUE_CREDIT, /* for blocks to receive into */
+	DPS_QUEUE_AWAIT,  /* for credit, or an acknowledgement */
 	DPS_QUEUES_COUNT,
 };
 
@@ -66,6 +67,8 @@ struct dps_segment {
 	uint8_t flags;
 };
 
+enum { DPS_STREAM_MISSING_MAX = 6 };
+
 /*
  * The bytes that are not acknowledged yet, as segments in order.
  * Invariant: acknowledged <= sent <= sent_max <= posted.
@@ -77,16 +80,22 @@ struct dps_stream_sender {
 	uint64_t sent_max; /* in any */
 	uint64_t acknowledged;
 	uint64_t credit;
-	uint64_t missing_start; /* to be sent again; below sent */
-	uint64_t missing_end;
+	struct dps_ranges missing; /* offsets to be sent again, within acknowledged..sent */
+	struct dps_range missing_items[DPS_STREAM_MISSING_MAX];
+	uint64_t asked_acknowledged; /* what was known when it was looked at last */
+	uint64_t asked_credit;
+	uint64_t turn_bytes;	  /* left of its turn */
 	uint32_t first; /* segments */
 	uint32_t last;
 	uint32_t cursor;	  /* where sent is, or before */
 	uint32_t fill_block;	  /* that a copy may be added to, DPS_SLOT_NONE */
 	uint32_t fill_bytes;	  /* of it, used */
+	uint32_t weight;
 	uint32_t wanted_segments; /* of the send that was told FULL */
 	uint32_t wanted_blocks;
 	uint64_t wanted_bytes;
+	uint8_t asks_count; /* in a row, without a word */
+	uint8_t asks_wait;  /* looks until the next */
 	bool is_wanting;
 	bool is_end_sent;     /* in this epoch */
 	bool is_end_sent_max; /* in any */
@@ -160,6 +169,8 @@ struct dps_streams {
 	uint32_t first_free;
 	uint32_t used_count;
 	uint32_t ours_count; /* of those, opened here */
+	uint32_t live_count; /* halves under way */
+	uint64_t changes;    /* how often there was more to emit */
 	uint32_t first[DPS_QUEUES_COUNT];
 	uint32_t last[DPS_QUEUES_COUNT];
 	struct dps_timers timers; /* by record: the answer to an open */
@@ -215,6 +226,9 @@ void dps_stream_number(struct dps_streams *streams, struct dps_stream *stream, u
 void dps_stream_settle(struct dps_streams *streams, struct dps_stream *stream);
 void dps_stream_enqueue(struct dps_streams *streams, struct dps_stream *stream,
 			enum dps_stream_queue queue);
+/* In front of the others; it is not in the queue. */
+void dps_stream_enqueue_first(struct dps_streams *streams, struct dps_stream *stream,
+			      enum dps_stream_queue queue);
 /* The next; NULL when there is none. */
 struct dps_stream *dps_stream_dequeue(struct dps_streams *streams, enum dps_stream_queue queue);
 
@@ -288,6 +302,10 @@ void dps_streams_wake_waiting(struct dps_streams *streams);
 void dps_stream_sendable(struct dps_streams *streams, struct dps_stream *stream);
 /* What was sent and is not acknowledged is sent again, in a new epoch. */
 void dps_stream_rewind(struct dps_streams *streams, struct dps_stream *stream);
+
+/* ---- stream_await.c ---- */
+/* It may have to wait for a word of the far side. */
+void dps_stream_await(struct dps_streams *streams, struct dps_stream *stream);
 
 /* ---- stream_block.c ---- */
 void dps_stream_blocks_init(struct dps_streams *streams);

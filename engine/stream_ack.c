@@ -14,7 +14,7 @@ static void take_offsets(struct dps_streams *streams, struct dps_stream *stream,
 		streams->counters.anomalies++;
 	}
 	send->acknowledged = dps_max_u64(send->acknowledged, contiguous);
-	send->missing_start = dps_max_u64(send->missing_start, send->acknowledged);
+	dps_ranges_remove_below(&send->missing, send->acknowledged);
 	send->credit = dps_max_u64(send->credit, dps_min_u64(ack->credit, DPS_OFFSET_MAX));
 	if (send->sent < send->acknowledged) {
 		/* It came in an earlier epoch after all. */
@@ -61,6 +61,12 @@ void dps_streams_on_ack(struct dps_streams *streams, uint64_t epoch,
 		return;
 	}
 	state = stream->halves[DPS_HALF_SEND].state;
+	if (state == DPS_STREAM_OPENING && stream->is_ours) {
+		/* What it says here is ahead of its acceptance, which goes another way. */
+		stream->send.credit = dps_max_u64(stream->send.credit,
+						  dps_min_u64(ack->credit, DPS_OFFSET_MAX));
+		return;
+	}
 	if (state != DPS_STREAM_OPEN && state != DPS_STREAM_ENDING) {
 		/* Late, or of a stream that it did not accept yet: that would be a lie. */
 		streams->counters.anomalies +=

@@ -11,7 +11,7 @@ static bool is_sending(const struct dps_stream *stream)
 
 static bool has_missing(const struct dps_stream_sender *send)
 {
-	return send->missing_start < send->missing_end || send->is_end_missing;
+	return send->missing.count > 0 || send->is_end_missing;
 }
 
 /* The end goes by itself when there is no byte left for it to go with. */
@@ -38,6 +38,7 @@ void dps_stream_sendable(struct dps_streams *streams, struct dps_stream *stream)
 {
 	if (has_any(stream))
 		dps_stream_enqueue(streams, stream, DPS_QUEUE_SEND);
+	dps_stream_await(streams, stream);
 }
 
 void dps_stream_rewind(struct dps_streams *streams, struct dps_stream *stream)
@@ -46,7 +47,7 @@ void dps_stream_rewind(struct dps_streams *streams, struct dps_stream *stream)
 
 	send->sent = send->acknowledged;
 	send->cursor = send->first;
-	send->missing_start = send->missing_end = 0;
+	dps_ranges_clear(&send->missing);
 	send->is_end_sent = send->is_end_missing = false;
 	dps_stream_sendable(streams, stream);
 }
@@ -106,14 +107,15 @@ static void cut_missing(struct dps_streams *streams, struct dps_stream *stream, 
 			struct dps_stream_slice *slice)
 {
 	struct dps_stream_sender *send = &stream->send;
+	const struct dps_range *first = send->missing.items;
 
-	if (send->missing_start >= send->missing_end) {
+	if (send->missing.count == 0) {
 		cut_end(stream, slice);
 		return;
 	}
-	cut(streams, stream, find_segment(streams, send->first, send->missing_start),
-	    send->missing_start, send->missing_end, bytes_max, slice);
-	send->missing_start += slice->bytes;
+	cut(streams, stream, find_segment(streams, send->first, first->start), first->start,
+	    first->end, bytes_max, slice);
+	dps_ranges_remove_below(&send->missing, slice->offset + slice->bytes);
 	slice->flags |= DPS_SLICE_RESENT;
 }
 
@@ -156,6 +158,33 @@ static void cut_next(struct dps_streams *streams, struct dps_stream *stream, uin
 		add_end(stream, slice);
 }
 
+/* It goes on with its turn, or the others have theirs first. */
+static void end_slice(struct dps_streams *streams, struct dps_stream *stream, uint32_t bytes)
+{
+	struct dps_stream_sender *send = &stream->send;
+
+	send->turn_bytes -= dps_min_u64(send->turn_bytes, dps_max_u64(bytes, 1));
+	if (send->turn_bytes > 0 && has_any(stream)) {
+		dps_stream_enqueue_first(streams, stream, DPS_QUEUE_SEND);
+		dps_stream_await(streams, stream);
+	} else {
+		send->turn_bytes = 0;
+		dps_stream_sendable(streams, stream);
+	}
+}
+
+bool dps_streams_has_slices(struct dps_streams *streams, uint64_t epoch)
+{
+	if (!streams->is_attached || epoch != streams->epoch)
+		return false;
+	while (streams->first[DPS_QUEUE_SEND] != DPS_STREAM_INDEX_NONE) {
+		if (has_any(&streams->records[streams->first[DPS_QUEUE_SEND]]))
+			return true;
+		dps_stream_dequeue(streams, DPS_QUEUE_SEND);
+	}
+	return false;
+}
+
 unsigned int dps_streams_emit_slices(struct dps_streams *streams, uint64_t epoch,
 				     struct dps_stream_slice *slices, unsigned int room,
 				     uint32_t slice_bytes_max)
@@ -172,8 +201,10 @@ unsigned int dps_streams_emit_slices(struct dps_streams *streams, uint64_t epoch
 			break;
 		if (!has_any(stream))
 			continue;
-		cut_next(streams, stream, slice_bytes_max, &slices[count++]);
-		dps_stream_sendable(streams, stream);
+		if (stream->send.turn_bytes == 0)
+			stream->send.turn_bytes = (uint64_t)stream->send.weight * slice_bytes_max;
+		cut_next(streams, stream, slice_bytes_max, &slices[count]);
+		end_slice(streams, stream, slices[count++].bytes);
 	}
 	return count;
 }
@@ -196,6 +227,27 @@ void dps_streams_on_released(struct dps_streams *streams, uint32_t token)
 	dps_stream_settle(streams, stream);
 }
 
+/* Where there is room for no more of them, the nearest is joined with what is between. */
+static void note_missing(struct dps_ranges *missing, uint64_t start, uint64_t end)
+{
+	uint64_t nearest = UINT64_MAX, from = start, to = end;
+
+	if (dps_ranges_add(missing, start, end) >= 0)
+		return;
+	for (uint32_t i = 0; i < missing->count; i++) {
+		const struct dps_range *other = &missing->items[i];
+		bool is_before = other->end < start;
+		uint64_t gap = is_before ? start - other->end : other->start - end;
+
+		if (gap >= nearest)
+			continue;
+		nearest = gap;
+		from = is_before ? other->end : start;
+		to = is_before ? end : other->start;
+	}
+	(void)dps_ranges_add(missing, from, to);
+}
+
 void dps_streams_on_missing(struct dps_streams *streams, uint64_t epoch,
 			    const struct dps_stream_slice *slice)
 {
@@ -211,11 +263,7 @@ void dps_streams_on_missing(struct dps_streams *streams, uint64_t epoch,
 	end = dps_min_u64(slice->offset + slice->bytes, send->sent);
 	if (slice->flags & DPS_SLICE_END && send->is_end_sent)
 		send->is_end_missing = true;
-	if (start < end) {
-		bool is_first = send->missing_start >= send->missing_end;
-
-		send->missing_start = is_first ? start : dps_min_u64(send->missing_start, start);
-		send->missing_end = is_first ? end : dps_max_u64(send->missing_end, end);
-	}
+	if (start < end)
+		note_missing(&send->missing, start, end);
 	dps_stream_sendable(streams, stream);
 }

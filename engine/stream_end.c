@@ -78,6 +78,11 @@ static void on_over(struct dps_streams *streams, struct dps_stream *stream,
 		dps_stream_tell(streams, stream, DPS_STREAM_EVENT_RECEIVE_OVER);
 }
 
+static bool is_live(uint8_t state)
+{
+	return state != DPS_STREAM_NONE && !dps_stream_state_is_over(state);
+}
+
 bool dps_stream_enter(struct dps_streams *streams, struct dps_stream *stream,
 		      enum dps_stream_half half, enum dps_stream_input input, uint64_t value)
 {
@@ -87,6 +92,8 @@ bool dps_stream_enter(struct dps_streams *streams, struct dps_stream *stream,
 	DPS_ASSERT(next != DPS_STREAM_STATES_COUNT);
 	if (next == side->state)
 		return false;
+	streams->live_count += is_live((uint8_t)next);
+	streams->live_count -= is_live(side->state);
 	side->state = (uint8_t)next;
 	if (dps_stream_state_is_over(next)) {
 		side->cause = cause_of(next, value);

@@ -213,6 +213,21 @@ unsigned int dps_streams_emit_acks(struct dps_streams *streams, uint64_t epoch,
 	return count;
 }
 
+bool dps_streams_has_acks(const struct dps_streams *streams, uint64_t epoch)
+{
+	return streams->is_attached && epoch == streams->epoch &&
+	       streams->first[DPS_QUEUE_ACK] != DPS_STREAM_INDEX_NONE;
+}
+
+void dps_streams_on_asked_all(struct dps_streams *streams, uint64_t epoch)
+{
+	if (!streams->is_attached || epoch != streams->epoch)
+		return;
+	for (uint32_t i = 0; i < streams->config.streams; i++)
+		if (streams->records[i].is_used)
+			dps_stream_report(streams, &streams->records[i]);
+}
+
 void dps_streams_on_asked(struct dps_streams *streams, uint64_t epoch, uint32_t number)
 {
 	struct dps_stream *stream = dps_stream_numbered(streams, number);

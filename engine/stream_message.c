@@ -309,6 +309,14 @@ static unsigned int emit_own(struct dps_streams *streams, struct dps_stream_mess
 	return count;
 }
 
+/* Of those in the queue some may have nothing to say any more; what there is, is said. */
+bool dps_streams_has_messages(const struct dps_streams *streams, uint64_t epoch)
+{
+	return streams->is_attached && epoch == streams->epoch &&
+	       (!streams->is_limit_said || !streams->is_used_said || streams->strays_count > 0 ||
+		streams->first[DPS_QUEUE_SAY] != DPS_STREAM_INDEX_NONE);
+}
+
 unsigned int dps_streams_emit_messages(struct dps_streams *streams, uint64_t epoch,
 				       struct dps_stream_message *messages, unsigned int room)
 {

@@ -46,7 +46,7 @@ int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options
 	uint32_t room = streams->config.streams - streams->config.peer_streams;
 	struct dps_stream *stream;
 
-	if (options->flags & ~known)
+	if (options->flags & ~known || options->weight > DPS_STREAM_WEIGHT_MAX)
 		return -DPS_ERROR_INVALID;
 	if (streams->is_lost)
 		return -DPS_ERROR_LOST;
@@ -57,6 +57,8 @@ int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options
 	stream = dps_stream_make(streams, true, options->tag);
 	if (options->window_bytes > 0)
 		stream->send.window_bytes = options->window_bytes;
+	if (options->weight > 0)
+		stream->send.weight = options->weight;
 	dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_OPEN, 0);
 	stream->is_both_ways = (options->flags & DPS_STREAM_BOTH_WAYS) != 0;
 	if (stream->is_both_ways)

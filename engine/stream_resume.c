@@ -88,6 +88,21 @@ static void go_on(struct dps_streams *streams, struct dps_stream *stream)
 		dps_stream_enqueue(streams, stream, DPS_QUEUE_SAY);
 }
 
+int dps_streams_reroute(struct dps_streams *streams, uint64_t epoch)
+{
+	if (!streams->is_attached || epoch != streams->epoch)
+		return -ESTALE;
+	for (uint32_t i = 0; i < streams->config.streams; i++) {
+		struct dps_stream *stream = &streams->records[i];
+
+		if (!stream->is_used)
+			continue;
+		dps_stream_rewind(streams, stream);
+		dps_stream_report(streams, stream);
+	}
+	return 0;
+}
+
 /*
  * Whatever was said may not have been heard. Who opened a stream names it again, and so does who
  * accepted it: the other side answers that it does not know it, if it does not. What was opened

@@ -222,6 +222,18 @@ int dps_stream_set_window(struct dps_streams *streams, struct dps_handle handle,
 	return 0;
 }
 
+int dps_stream_set_weight(struct dps_streams *streams, struct dps_handle handle, uint32_t weight)
+{
+	struct dps_stream *stream = dps_stream_of(streams, handle);
+
+	if (stream == NULL)
+		return -DPS_ERROR_CLOSED;
+	if (weight == 0 || weight > DPS_STREAM_WEIGHT_MAX)
+		return -DPS_ERROR_INVALID;
+	stream->send.weight = weight;
+	return 0;
+}
+
 int dps_stream_finish(struct dps_streams *streams, struct dps_handle handle)
 {
 	struct dps_stream *stream = dps_stream_of(streams, handle);

@@ -6,11 +6,13 @@
 
 enum {
 	STREAMS_MAX = 1 << 24,
-	SEGMENTS_MAX = 1 << 24,
+	SEGMENTS_MAX = 1 << 20, /* an engine names them in its tokens */
 	BLOCKS_MAX = 1 << 24,
 	BLOCK_BYTES_MIN = 64,
 	BLOCK_BYTES_MAX = 1 << 20,
 	ALIGNMENT = 64,
+	/* What an engine emits, in contrast to what is said and told. */
+	EMITTED = 1 << DPS_QUEUE_SEND | 1 << DPS_QUEUE_ACK | 1 << DPS_QUEUE_AWAIT,
 };
 
 void dps_streams_config_init(struct dps_streams_config *config, bool is_dialer)
@@ -32,7 +34,7 @@ void dps_streams_config_init(struct dps_streams_config *config, bool is_dialer)
 
 static bool is_valid(const struct dps_streams_config *config)
 {
-	return config->epoch > 0 && config->streams > 0 && config->streams <= STREAMS_MAX &&
+	return config->streams > 0 && config->streams <= STREAMS_MAX &&
 	       config->peer_streams <= config->streams && config->segments > 0 &&
 	       config->segments <= SEGMENTS_MAX && config->send_blocks > 0 &&
 	       config->send_blocks <= BLOCKS_MAX && config->receive_blocks >= config->streams &&
@@ -144,7 +146,7 @@ int dps_streams_init(void *memory, const struct dps_streams_config *config, uint
 	dps_segments_init(made);
 	dps_stream_blocks_init(made);
 	made->epoch = config->epoch;
-	made->is_attached = made->is_used_said = true;
+	made->is_attached = made->is_used_said = config->epoch > 0;
 	made->arrived_max = config->peer_streams;
 	*streams = made;
 	return 0;
@@ -233,6 +235,7 @@ struct dps_stream *dps_stream_make(struct dps_streams *streams, bool is_ours, ui
 			.last = DPS_STREAM_INDEX_NONE,
 			.cursor = DPS_STREAM_INDEX_NONE,
 			.fill_block = DPS_SLOT_NONE,
+			.weight = 1,
 		},
 		.receive = { .end = UINT64_MAX },
 		.tag = tag,
@@ -242,6 +245,7 @@ struct dps_stream *dps_stream_make(struct dps_streams *streams, bool is_ours, ui
 		.is_ours = is_ours,
 	};
 	memcpy(stream->next, kept.next, sizeof(kept.next));
+	dps_ranges_init(&stream->send.missing, stream->send.missing_items, DPS_STREAM_MISSING_MAX);
 	dps_stream_window_init(streams, stream);
 	streams->used_count++;
 	streams->ours_count += is_ours;
@@ -300,6 +304,20 @@ void dps_stream_enqueue(struct dps_streams *streams, struct dps_stream *stream,
 	else
 		streams->records[streams->last[queue]].next[queue] = index;
 	streams->last[queue] = index;
+	streams->changes += (EMITTED >> queue) & 1;
+}
+
+void dps_stream_enqueue_first(struct dps_streams *streams, struct dps_stream *stream,
+			      enum dps_stream_queue queue)
+{
+	uint32_t index = dps_stream_index(streams, stream);
+
+	DPS_ASSERT(!(stream->queued & 1u << queue));
+	stream->queued |= (uint8_t)(1u << queue);
+	stream->next[queue] = streams->first[queue];
+	if (streams->first[queue] == DPS_STREAM_INDEX_NONE)
+		streams->last[queue] = index;
+	streams->first[queue] = index;
 }
 
 struct dps_stream *dps_stream_dequeue(struct dps_streams *streams, enum dps_stream_queue queue)
@@ -352,4 +370,19 @@ void dps_streams_read_counters(const struct dps_streams *streams,
 uint32_t dps_streams_count(const struct dps_streams *streams)
 {
 	return streams->used_count;
+}
+
+uint64_t dps_streams_epoch(const struct dps_streams *streams)
+{
+	return streams->is_attached ? streams->epoch : 0;
+}
+
+bool dps_streams_are_over(const struct dps_streams *streams)
+{
+	return streams->live_count == 0;
+}
+
+uint64_t dps_streams_changes(const struct dps_streams *streams)
+{
+	return streams->changes;
 }

@@ -50,7 +50,7 @@ enum dps_stream_state {
 };
 
 struct dps_streams_config {
-	uint64_t epoch;	       /* of the connection it starts on, not 0; later ones are greater */
+	uint64_t epoch;	       /* of the connection it starts on; 0: none yet, it starts parked */
 	uint64_t seed;	       /* of hashes, so that a peer cannot choose its places */
 	uint64_t window_bytes; /* sender: most that is posted and not acknowledged */
 	uint64_t receive_window_bytes; /* receiver: most that is granted and not read */
@@ -91,11 +91,14 @@ struct dps_stream_options {
 	uint64_t window_bytes;	   /* 0: as configured */
 	uint64_t open_deadline_ns; /* to be answered by; DPS_NEVER_NS */
 	uint32_t flags;		   /* enum dps_stream_flags */
+	uint32_t weight;	   /* as dps_stream_set_weight; 0: 1 */
 };
+
+enum { DPS_STREAM_WEIGHT_MAX = 256 };
 
 /*
  * Opens a stream; data may be sent at once and leave when the far side has accepted, which an
- * event tells. Errors: -DPS_ERROR_LIMIT (with NO_WAIT), -DPS_ERROR_NO_ROOM, -EINVAL (flags),
+ * event tells. Errors: -DPS_ERROR_LIMIT (with NO_WAIT), -DPS_ERROR_NO_ROOM, -EINVAL (flags, weight),
  * -DPS_ERROR_LOST the connection is gone for good.
  */
 int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options *options,
@@ -171,6 +174,13 @@ int dps_stream_cancel_send(struct dps_streams *streams, struct dps_handle handle
 /* From now on; what is outstanding beyond a smaller one drains. Errors: -EINVAL (0). */
 int dps_stream_set_window(struct dps_streams *streams, struct dps_handle handle,
 			  uint64_t window_bytes);
+
+/*
+ * How much of what leaves is this stream's, beside others that have something to send: one of
+ * weight 3 sends three bytes for each byte of one of weight 1. From now on. Errors: -EINVAL (0, or
+ * above DPS_STREAM_WEIGHT_MAX).
+ */
+int dps_stream_set_weight(struct dps_streams *streams, struct dps_handle handle, uint32_t weight);
 
 /*
  * Nothing follows. Again changes nothing. Errors: what ended the half otherwise, so that an abort
@@ -270,6 +280,27 @@ int dps_streams_resume(struct dps_streams *streams, uint64_t epoch);
 /* It is gone for good: every stream that has not ended is lost. */
 void dps_streams_lose(struct dps_streams *streams, uint32_t reason);
 
+/* Of the connection there is; 0 while parked, and when it is lost. */
+uint64_t dps_streams_epoch(const struct dps_streams *streams);
+
+/*
+ * Another way to the same peer, within the connection: what was not acknowledged is sent again over
+ * it, and what may not have been acknowledged is. Errors: -ESTALE another epoch.
+ */
+int dps_streams_reroute(struct dps_streams *streams, uint64_t epoch);
+
+/* No half of any is under way: each has ended, or was not opened. */
+bool dps_streams_are_over(const struct dps_streams *streams);
+
+/*
+ * Whether there is something to emit; none while parked. The number changes whenever there may be
+ * more slices, acknowledgements or asks than before, so that who had all of them need not look.
+ */
+bool dps_streams_has_slices(struct dps_streams *streams, uint64_t epoch);
+bool dps_streams_has_acks(const struct dps_streams *streams, uint64_t epoch);
+bool dps_streams_has_messages(const struct dps_streams *streams, uint64_t epoch);
+uint64_t dps_streams_changes(const struct dps_streams *streams);
+
 /* A run of bytes to be sent; never crosses a multiple of block_bytes. */
 struct dps_stream_slice {
 	const uint8_t *memory;
@@ -290,7 +321,7 @@ enum dps_stream_slice_flags {
 
 /*
  * What to send next, at most room slices of at most so many bytes, of each stream that has any in
- * turn; returns how many. None while parked.
+ * turn, as long as its weight says; returns how many. None while parked.
  */
 unsigned int dps_streams_emit_slices(struct dps_streams *streams, uint64_t epoch,
 				     struct dps_stream_slice *slices, unsigned int room,
@@ -312,7 +343,7 @@ struct dps_stream_ack {
 void dps_streams_on_ack(struct dps_streams *streams, uint64_t epoch,
 			const struct dps_stream_ack *ack);
 
-/* A slice is lost: it comes out again. Stretches of a stream are joined with what is between. */
+/* A slice is lost: it comes out again, and so may what lies between it and others that are. */
 void dps_streams_on_missing(struct dps_streams *streams, uint64_t epoch,
 			    const struct dps_stream_slice *slice);
 
@@ -348,6 +379,18 @@ unsigned int dps_streams_emit_acks(struct dps_streams *streams, uint64_t epoch,
 
 /* The sender asks to be told again: its acknowledgement may have been lost. */
 void dps_streams_on_asked(struct dps_streams *streams, uint64_t epoch, uint32_t number);
+
+/* What was told of any may have been lost. */
+void dps_streams_on_asked_all(struct dps_streams *streams, uint64_t epoch);
+
+/*
+ * The numbers of streams to ask for, at most room: they wait for credit or an acknowledgement, and
+ * have heard nothing since this was called before; each ever more rarely while that goes on. To be
+ * called about every probe timeout while is_awaiting. Returns how many.
+ */
+unsigned int dps_streams_emit_asks(struct dps_streams *streams, uint64_t epoch, uint32_t *numbers,
+				   unsigned int room);
+bool dps_streams_is_awaiting(const struct dps_streams *streams, uint64_t epoch);
 
 /*
  * What one side says to the other and must not get lost: carried in order, within an epoch

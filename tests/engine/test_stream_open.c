@@ -46,7 +46,7 @@ static void init__refuses_what_cannot_work(void **state)
 	config.streams = UINT32_MAX;
 	assert_int_equal(dps_streams_bytes(&config), 0);
 	config = good;
-	config.epoch = 0;
+	config.segments = (1 << 20) + 1;
 	assert_int_equal(dps_streams_bytes(&config), 0);
 }
 
