@@ -24,7 +24,7 @@ void dps_lane_give_back(struct dps_lane *lane, uint32_t token, uint32_t count)
 {
 	uint32_t slots = lane->config.limits.slots;
 
-	if (token < slots) {
+	if (token < slots || token >= DPS_TOKEN_STREAMS) {
 		dps_engine_on_released(lane->engine, token, count);
 		return;
 	}

@@ -81,6 +81,9 @@ uint64_t dps_path_deadline_ns(const struct dps_path *path)
 	at_ns = dps_min_u64(at_ns, path->blocked_at_ns);
 	at_ns = dps_min_u64(at_ns, path->grant_at_ns);
 	at_ns = dps_min_u64(at_ns, ping_at_ns(path));
+	if (path->carrier)
+		at_ns = dps_min_u64(
+			at_ns, dps_min_u64(path->carrier->ack_at_ns, path->carrier->ask_at_ns));
 	if (path->limit == DPS_LIMIT_PACING)
 		at_ns = dps_min_u64(
 			at_ns, dps_pacer_ready_at_ns(&path->pacer,

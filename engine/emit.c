@@ -18,7 +18,9 @@ uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_outgoing *out)
 void dps_emit_finish(struct dps_path *path, struct dps_outgoing *out, struct dps_header *header,
 		     struct dps_sent_packet *sent, uint64_t now_ns)
 {
-	bool is_eliciting = (sent->flags & (DPS_SENT_DATA | DPS_SENT_PROBE)) != 0;
+	bool is_eliciting =
+		(sent->flags & (DPS_SENT_DATA | DPS_SENT_PROBE | DPS_SENT_SLICE | DPS_SENT_TOLD)) !=
+		0;
 
 	header->version = DPS_WIRE_VERSION;
 	header->payload_bytes = (uint16_t)(out->head_bytes - DPS_ENVELOPE_BYTES + out->body_bytes);
@@ -52,12 +54,28 @@ static struct dps_path *take_touched(struct dps_engine *engine)
 	return path;
 }
 
+/* Where the peer's streams go over the path, too: acknowledgements of these before any bytes. */
+static unsigned int emit_carried(struct dps_engine *engine, struct dps_path *path,
+				 struct dps_outgoing *out, unsigned int room, uint8_t *heads,
+				 bool is_due, uint64_t now_ns)
+{
+	unsigned int count = 0;
+
+	if (path->state == DPS_PATH_OPEN) {
+		count += dps_emit_stream_acks(engine, path, out, room, is_due, now_ns);
+		count += dps_emit_shares(engine, path, out + count, room - count,
+					 heads + count * DPS_ENGINE_HEAD_BYTES, now_ns);
+	}
+	path->carrier->changes = dps_streams_changes(path->carrier->streams);
+	return count;
+}
+
 /* All that a path has to say now, in the order of urgency. */
 static unsigned int emit_path(struct dps_engine *engine, struct dps_path *path,
 			      struct dps_outgoing *out, unsigned int room, unsigned int used,
 			      uint64_t now_ns)
 {
-	unsigned int count = 0;
+	unsigned int count = 0, acks;
 
 	if (path->sent.next_number > DPS_PACKET_NUMBER_MAX - DPS_EMIT_PACKETS_MAX) {
 		/* A number is never used twice: a newer epoch has to take over. */
@@ -65,9 +83,13 @@ static unsigned int emit_path(struct dps_engine *engine, struct dps_path *path,
 		dps_path_free(engine, path);
 		return 0;
 	}
-	count += dps_emit_ack(engine, path, out, room, now_ns);
+	count += acks = dps_emit_ack(engine, path, out, room, now_ns);
 	count += dps_emit_control(engine, path, out + count, room - count, now_ns);
-	if (path->state == DPS_PATH_OPEN)
+	if (path->carrier)
+		count += emit_carried(engine, path, out + count, room - count,
+				      engine->heads + (used + count) * DPS_ENGINE_HEAD_BYTES,
+				      acks > 0, now_ns);
+	else if (path->state == DPS_PATH_OPEN)
 		count += dps_emit_data(engine, path, out + count, room - count,
 				       engine->heads + (used + count) * DPS_ENGINE_HEAD_BYTES,
 				       now_ns);
@@ -87,11 +109,13 @@ unsigned int dps_engine_emit_packets(struct dps_engine *engine, struct dps_outgo
 				     unsigned int room, uint64_t now_ns)
 {
 	unsigned int count = 0;
-	uint32_t last = engine->last_touched;
 	uint8_t limit = engine->limit;
-	uint32_t index;
+	uint32_t index, last;
 
 	engine->now_ns = now_ns;
+	if (engine->first_carrier != DPS_CARRIER_NONE)
+		dps_carriers_touch(engine);
+	last = engine->last_touched;
 	engine->bodies_used = 0;
 	if (room == 0)
 		limit = DPS_LIMIT_NIC;

@@ -127,7 +127,8 @@ unsigned int dps_emit_control(struct dps_engine *engine, struct dps_path *path,
 		return emit_path_probe(engine, path, out, now_ns);
 	if (path->state != DPS_PATH_OPEN || !dps_sent_has_room(&path->sent))
 		return 0;
-	if (path->probes_owed > 0 && !dps_repair_next(engine, path, &chunk, &gap)) {
+	if (path->probes_owed > 0 && !dps_repair_next(engine, path, &chunk, &gap) &&
+	    !dps_carrier_has_slices(path)) {
 		uint32_t channel = path->blocked_channel;
 
 		path->probes_owed--;

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Data packets: what is lost first, what is new next, within window, pace and credit. */
-#include "engine/state.h"
+#include "engine/emit_pace.h"
 #include <string.h>
-
-enum {
-	/* A window-limited sender asks for an ACK this often, so that a small window keeps moving.
-	 */
-	ASK_EVERY_PACKETS = 32,
-	ASK_EVERY_NTH_OF_FLIGHT = 4,
-};
 
 /* Cuts a packet out of offset..limit of a piece; the one with its last byte brings the digest. */
 static void cut(const struct dps_path *path, struct dps_choice *choice, uint64_t offset,
@@ -235,19 +228,6 @@ static void build(struct dps_engine *engine, struct dps_path *path, const struct
 	engine->counters.data_bytes += choice->bytes;
 }
 
-/* Leaves packet numbers for acknowledgements. */
-static bool may_remember(struct dps_path *path)
-{
-	struct dps_sent *sent = &path->sent;
-
-	while (sent->next_number - sent->floor_number >= sent->capacity - DPS_ENGINE_SENT_SPARE) {
-		if (!dps_sent_is_lost(sent, sent->floor_number))
-			return false;
-		dps_sent_forget_lost(sent, sent->floor_number);
-	}
-	return true;
-}
-
 /*
  * Whether what is sent again leaves the queue by it. When nothing is in flight, one has to go that
  * does not, as long as there is a place for it should it be lost.
@@ -288,19 +268,6 @@ static bool go_on(struct dps_path *path, struct dps_choice *choice)
 	return true;
 }
 
-/* Asks for an ACK with the last packet when we have to wait for one. */
-static void ask(struct dps_path *path, struct dps_outgoing *last)
-{
-	uint64_t every = dps_min_u64(ASK_EVERY_PACKETS,
-				     path->sent.packets_in_flight / ASK_EVERY_NTH_OF_FLIGHT);
-
-	if (path->limit == DPS_LIMIT_PACING || path->limit == DPS_LIMIT_CPU ||
-	    (path->limit == DPS_LIMIT_WINDOW && path->unasked_packets < every))
-		return;
-	last->head[1] |= DPS_PACKET_ACK_NOW;
-	path->unasked_packets = 0;
-}
-
 /* Nothing to send: what the channels ran dry of is still what limits them. */
 static void stay_dry(struct dps_path *path)
 {
@@ -308,32 +275,11 @@ static void stay_dry(struct dps_path *path)
 		path->limit = DPS_LIMIT_SOURCE;
 }
 
-/*
- * Nothing was sent for more than a probe timeout, and at most a ping is in flight: what the window
- * was then is not evidence any more, and the time since does not let it grow (RFC 9002
- * section 7.8, RFC 9438 section 5.8).
- */
-static bool has_paused(const struct dps_path *path, uint64_t now_ns)
-{
-	return path->sent.bytes_in_flight < path->data_bytes_max &&
-	       path->last_data_sent_ns != DPS_NEVER_NS &&
-	       now_ns - path->last_data_sent_ns > dps_path_probe_timeout_ns(path);
-}
-
-static void end_pause(struct dps_path *path, uint64_t now_ns)
-{
-	path->congestion.ops->on_idle(&path->congestion, now_ns);
-	dps_pacer_set_rate(&path->pacer,
-			   path->congestion.ops->pacing_rate_bytes_per_s(&path->congestion,
-									 path->rtt.smoothed_ns),
-			   path->data_bytes_max + DPS_ENVELOPE_BYTES, now_ns);
-}
-
 /* Repair takes turns with new data, probes are counted, and a pause ends: packet by packet. */
 static bool may_run(const struct dps_path *path, const struct dps_choice *choice, uint64_t now_ns)
 {
 	return choice->run_end >= choice->offset + choice->bytes && dps_repair_count(path) == 0 &&
-	       path->probes_owed == 0 && !has_paused(path, now_ns);
+	       path->probes_owed == 0 && !dps_pace_has_paused(path, now_ns);
 }
 
 unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
@@ -358,7 +304,7 @@ unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 			path->limit = DPS_LIMIT_WINDOW;
 			break;
 		}
-		if (!may_remember(path)) {
+		if (!dps_pace_may_remember(path)) {
 			path->limit = DPS_LIMIT_WINDOW;
 			break;
 		}
@@ -379,8 +325,8 @@ unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 			break;
 		}
 		path->probes_owed -= is_probe;
-		if (has_paused(path, now_ns))
-			end_pause(path, now_ns);
+		if (dps_pace_has_paused(path, now_ns))
+			dps_pace_end_pause(path, now_ns);
 		path->last_data_sent_ns = now_ns;
 		build(engine, path, &choice, &out[count], heads + count * DPS_ENGINE_HEAD_BYTES,
 		      now_ns);
@@ -393,6 +339,6 @@ unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 	if (count == room)
 		path->limit = DPS_LIMIT_CPU;
 	if (count > 0)
-		ask(path, &out[count - 1]);
+		dps_pace_ask(path, &out[count - 1]);
 	return count;
 }

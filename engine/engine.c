@@ -77,6 +77,7 @@ static size_t lay_out(struct dps_engine *engine, const struct dps_limits *limits
 	uint32_t events =
 		(limits->extents + limits->channels + limits->paths) * 2 + DPS_ENGINE_EVENTS_SPARE;
 	void *slots_memory, *chunks, *extents, *table, *timers;
+	uint32_t carriers = limits->paths < DPS_CARRIERS_MAX ? limits->paths : DPS_CARRIERS_MAX;
 
 	(void)take(&arena, sizeof(struct dps_engine));
 	slots_memory = take(&arena, dps_slots_bytes(limits->slots));
@@ -98,6 +99,13 @@ static size_t lay_out(struct dps_engine *engine, const struct dps_limits *limits
 	if (engine)
 		engine->paths = (struct dps_path *)(arena.memory + arena.used);
 	(void)take(&arena, limits->paths * sizeof(struct dps_path));
+	if (engine) {
+		engine->carriers = (struct dps_carrier *)(arena.memory + arena.used);
+		engine->carriers_count = carriers;
+		for (uint32_t i = 0; i < carriers; i++)
+			engine->carriers[i] = (struct dps_carrier){ .path = DPS_PATH_NONE };
+	}
+	(void)take(&arena, carriers * sizeof(struct dps_carrier));
 	if (engine)
 		engine->events = (struct dps_event *)(arena.memory + arena.used);
 	(void)take(&arena, events * sizeof(struct dps_event));
@@ -147,6 +155,7 @@ struct dps_engine *dps_engine_init(void *memory, const struct dps_limits *limits
 	engine->first_hungry = engine->last_hungry = DPS_CHANNEL_NONE;
 	engine->first_starved = engine->last_starved = DPS_CHANNEL_NONE;
 	engine->first_io = engine->last_io = DPS_CHUNK_NONE;
+	engine->first_carrier = DPS_CARRIER_NONE;
 	while ((1u << engine->chunk_shift) < limits->chunk_bytes)
 		engine->chunk_shift++;
 	dps_random_init(&engine->random, seed);
@@ -183,9 +192,11 @@ bool dps_engine_is_choked(const struct dps_engine *engine)
 	return engine->events_head - engine->events_tail > DPS_ENGINE_EVENTS_SPARE / 2;
 }
 
-void dps_engine_on_released(struct dps_engine *engine, uint32_t slot, uint32_t count)
+void dps_engine_on_released(struct dps_engine *engine, uint32_t token, uint32_t count)
 {
-	if (dps_slots_drop(&engine->slots, slot, count))
+	if (token >= DPS_TOKEN_STREAMS)
+		dps_carrier_on_released(engine, token, count);
+	else if (dps_slots_drop(&engine->slots, token, count))
 		dps_channel_feed_starved(engine);
 }
 
@@ -202,6 +213,8 @@ uint64_t dps_engine_next_deadline_ns(const struct dps_engine *engine)
 {
 	if (engine->first_touched != DPS_PATH_NONE || engine->first_io != DPS_CHUNK_NONE ||
 	    engine->first_hungry != DPS_CHANNEL_NONE || engine->events_head != engine->events_tail)
+		return engine->now_ns;
+	if (engine->first_carrier != DPS_CARRIER_NONE && dps_carriers_have_news(engine))
 		return engine->now_ns;
 	return dps_timers_next_at_ns(&engine->timers);
 }

@@ -118,6 +118,12 @@ bool dps_pacer_take(struct dps_pacer *pacer, uint32_t packet_bytes, uint64_t now
 	return dps_pacer_take_many(pacer, packet_bytes, 1, now_ns) == 1;
 }
 
+void dps_pacer_give(struct dps_pacer *pacer, uint32_t bytes)
+{
+	if (!is_unpaced(pacer))
+		pacer->credit = dps_min_u64(pacer->credit + cost(pacer, bytes), full_credit(pacer));
+}
+
 uint64_t dps_pacer_ready_at_ns(const struct dps_pacer *pacer, uint32_t packet_bytes)
 {
 	uint64_t needed = cost(pacer, packet_bytes);

@@ -39,5 +39,8 @@ bool dps_pacer_take(struct dps_pacer *pacer, uint32_t packet_bytes, uint64_t now
 uint32_t dps_pacer_take_many(struct dps_pacer *pacer, uint32_t packet_bytes, uint32_t count,
 			     uint64_t now_ns);
 
+/* So many bytes of what was taken are not sent. */
+void dps_pacer_give(struct dps_pacer *pacer, uint32_t bytes);
+
 /* When take() will next succeed for this size; now_ns or earlier if it would at once. */
 uint64_t dps_pacer_ready_at_ns(const struct dps_pacer *pacer, uint32_t packet_bytes);

@@ -17,6 +17,8 @@
 
 #define DPS_PATH_NONE UINT32_MAX
 
+struct dps_carrier;
+
 enum {
 	DPS_PATH_RANGES = 256,			  /* of packet numbers received, kept for ACKs */
 	DPS_PATH_BASE_DATAGRAM_BYTES = 1200 - 28, /* what every way carries (RFC 8899's BASE) */
@@ -129,6 +131,8 @@ struct dps_path {
 	struct dps_resend *resends;
 	uint32_t resends_head; /* counts up; modulo the sent capacity */
 	uint32_t resends_tail;
+
+	struct dps_carrier *carrier; /* of streams; NULL: none go over it */
 
 	uint32_t first_channel;	 /* a circle; DPS_CHANNEL_NONE when there is none */
 	uint32_t first_sendable; /* senders with something to send; the first has its turn */

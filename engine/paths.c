@@ -131,6 +131,7 @@ int dps_engine_open_path(struct dps_engine *engine, uint32_t index,
 	path->astray_count = 0;
 	path->astray_at_ns = 0;
 	path->resends_head = path->resends_tail = 0;
+	path->carrier = NULL;
 	path->first_channel = DPS_CHANNEL_NONE;
 	path->first_sendable = path->last_sendable = DPS_CHANNEL_NONE;
 	path->send_quantum = path->brief_count = path->unasked_packets = 0;
@@ -162,6 +163,7 @@ static void close_channels(struct dps_engine *engine, struct dps_path *path)
 {
 	while (path->first_channel != DPS_CHANNEL_NONE)
 		dps_channel_close(engine, &engine->channels[path->first_channel]);
+	dps_carrier_detach(engine, path);
 }
 
 void dps_path_free(struct dps_engine *engine, struct dps_path *path)

@@ -7,6 +7,8 @@
 
 enum {
 	ACK_PACKETS = 64, /* acknowledge at the latest after so many */
+	ELICITING = 1 << DPS_PACKET_DATA | 1 << DPS_PACKET_PROBE | 1 << DPS_PACKET_PING |
+		    1 << DPS_PACKET_STREAM | 1 << DPS_PACKET_STREAM_ACK,
 };
 
 static struct dps_path *find_path(struct dps_engine *engine, uint64_t connection_id)
@@ -91,6 +93,15 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 	case DPS_PACKET_PING:
 	case DPS_PACKET_CLOSE:
 		return DPS_VERDICT_OPEN;
+	case DPS_PACKET_STREAM:
+		if ((header.flags & DPS_PACKET_OPTIONS) || engine->is_wary)
+			return DPS_VERDICT_OPEN;
+		placement->is_placed = true;
+		return dps_place_stream(engine, path, placement) ? DPS_VERDICT_OPEN
+								 : DPS_VERDICT_DROP;
+	case DPS_PACKET_STREAM_ACK:
+		/* Not acknowledged, so that it comes again when there are streams. */
+		return path->carrier ? DPS_VERDICT_OPEN : drop(&counters->dropped_stream);
 	default:
 		return drop(&counters->dropped_type);
 	}
@@ -133,9 +144,7 @@ static void note_packet(struct dps_path *path, const struct dps_placement *place
 		.floor = placement->floor_low,
 	};
 	struct dps_path_ack *ack = &path->ack;
-	bool is_eliciting = placement->type == DPS_PACKET_DATA ||
-			    placement->type == DPS_PACKET_PROBE ||
-			    placement->type == DPS_PACKET_PING;
+	bool is_eliciting = (ELICITING >> placement->type & 1) != 0;
 
 	ack->ecn_counts[placement->ecn]++;
 	note_number(ack, placement->packet_number);
@@ -195,6 +204,8 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	/* Where one came that is not worth its place, the next is opened before it is given one. */
 	engine->is_wary = !is_good;
 	if (!is_good) {
+		if (placement->type == DPS_PACKET_STREAM)
+			dps_forget_stream(engine, placement);
 		dps_path_on_bad_seal(engine, &engine->paths[placement->path]);
 		return;
 	}
@@ -211,6 +222,9 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	    ((!placement->is_placed && !place_late(engine, path, placement)) ||
 	     !dps_recv_data(engine, path, placement)))
 		return; /* as if it never came: it will come again */
+	if (placement->type == DPS_PACKET_STREAM &&
+	    !dps_recv_stream(engine, path, placement, now_ns))
+		return;
 	dps_path_hear(path, now_ns);
 	if (!path->proof.is_there)
 		path->proof.received_bytes += DPS_ENVELOPE_BYTES + placement->payload_bytes;
@@ -223,6 +237,9 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	case DPS_PACKET_PROBE:
 	case DPS_PACKET_PING:
 		dps_recv_probe(engine, path, placement);
+		break;
+	case DPS_PACKET_STREAM_ACK:
+		dps_recv_stream_ack(engine, path, placement->to, placement->payload_bytes);
 		break;
 	case DPS_PACKET_CLOSE:
 		dps_recv_close(engine, path, placement->to, placement->payload_bytes);

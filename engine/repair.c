@@ -41,6 +41,18 @@ bool dps_repair_queue(struct dps_path *path, const struct dps_sent_packet *packe
 				      packet->data_bytes);
 }
 
+/* What it carried is to be sent again. */
+static void on_lost(struct dps_path *path, const struct dps_sent_packet *packet)
+{
+	if (packet->flags & DPS_SENT_DATA) {
+		bool is_queued = dps_repair_queue(path, packet);
+
+		DPS_ASSERT(is_queued); /* emit_data keeps the room */
+	} else if (path->carrier) {
+		dps_carrier_on_lost(path, packet);
+	}
+}
+
 struct dps_resend *dps_repair_next(struct dps_engine *engine, struct dps_path *path,
 				   struct dps_chunk **chunk, struct dps_range *gap)
 {
@@ -124,11 +136,7 @@ void dps_repair_detect(struct dps_engine *engine, struct dps_path *path, uint64_
 		lost_bytes += packet.wire_bytes;
 		newest_ns = dps_max_u64(newest_ns, packet.sent_at_ns);
 		extend_row(&row, number, packet.sent_at_ns);
-		if (packet.flags & DPS_SENT_DATA) {
-			bool is_queued = dps_repair_queue(path, &packet);
-
-			DPS_ASSERT(is_queued); /* emit_data keeps the room */
-		}
+		on_lost(path, &packet);
 		number++;
 	}
 	dps_sent_forget_lost_before(
@@ -164,11 +172,7 @@ static void make_room(struct dps_engine *engine, struct dps_path *path, uint64_t
 			engine->counters.lost_packets++;
 			lost_bytes += packet.wire_bytes;
 			newest_ns = dps_max_u64(newest_ns, packet.sent_at_ns);
-			if (packet.flags & DPS_SENT_DATA) {
-				bool is_queued = dps_repair_queue(path, &packet);
-
-				DPS_ASSERT(is_queued); /* emit_data keeps the room */
-			}
+			on_lost(path, &packet);
 		}
 		dps_sent_forget_lost(sent, number);
 	}
@@ -195,6 +199,8 @@ void dps_repair_on_probe_timeout(struct dps_engine *engine, struct dps_path *pat
 
 		if ((packet.flags & DPS_SENT_DATA) && dps_repair_has_room(path, PROBE_PACKETS))
 			(void)dps_repair_queue(path, &packet);
+		else if (path->carrier)
+			dps_carrier_on_lost(path, &packet);
 		number = number + 1 < sent->next_number
 				 ? dps_sent_next_live(sent, number + 1, sent->next_number - 1)
 				 : UINT64_MAX;

@@ -11,7 +11,10 @@ enum dps_sent_flag {
 	DPS_SENT_DATA = 1,   /* carries bytes of a channel */
 	DPS_SENT_DIGEST = 2, /* ... and the digest of the piece that ends with them */
 	DPS_SENT_RESENT = 4,
-	DPS_SENT_PROBE = 8, /* carries no data: a probe or a ping */
+	DPS_SENT_PROBE = 8,  /* carries no data: a probe or a ping */
+	DPS_SENT_SLICE = 16, /* of a stream: channel is its number, generation the carrier's life */
+	DPS_SENT_END = 32,   /* ... and its end */
+	DPS_SENT_TOLD = 64,  /* acknowledgements of streams: offset is their sequence */
 };
 
 struct dps_sent_packet {

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "engine/bits.h"
+#include "engine/carrier.h"
 #include "engine/channel.h"
 #include "engine/choice.h"
 #include "engine/chunk.h"
@@ -45,6 +46,9 @@ struct dps_engine {
 	struct dps_channel_table table;
 	struct dps_path *paths;
 	struct dps_timers timers; /* by path */
+	struct dps_carrier *carriers;
+	uint32_t carriers_count;
+	uint32_t carrier_lives; /* the last that was given */
 	struct dps_random random;
 
 	uint32_t active_channels; /* those that hold chunks: they share the slots */
@@ -55,6 +59,7 @@ struct dps_engine {
 	/* Queues through the records. */
 	uint32_t first_touched, last_touched; /* paths that may have something to emit */
 	uint32_t turn_path;		      /* whose peer asks for another port; DPS_PATH_NONE */
+	uint32_t first_carrier;		      /* of those that have a path */
 	uint32_t first_hungry, last_hungry;   /* channels that want chunks made */
 	uint32_t first_starved, last_starved; /* ... and found no slot: wait for one to be free */
 	uint32_t first_io, last_io;	      /* chunks with reads or writes to emit */
@@ -69,9 +74,10 @@ struct dps_engine {
 	uint8_t *bodies;  /* heads and bodies of the others */
 	uint32_t zero_slot; /* zeros: the padding of probes */
 	uint32_t bodies_used;
-	struct dps_ack ack; /* the one being built or read */
-	struct dps_run run; /* of the data packets that come in */
-	bool is_wary;	    /* the last that was not of a run was bad */
+	struct dps_ack ack;			      /* the one being built or read */
+	struct dps_stream_placement stream_placement; /* of the packet placed last */
+	struct dps_run run;			      /* of the data packets that come in */
+	bool is_wary;				      /* the last that was not of a run was bad */
 
 	struct dps_engine_counters counters;
 	uint64_t limit_since_ns;
@@ -117,6 +123,18 @@ void dps_proof_on_probe(struct dps_engine *engine, struct dps_path *path,
 			const struct dps_probe *probe);
 /* Whether a packet that is no probe may go where nobody has proved to be: thrice what came. */
 bool dps_proof_may_send(const struct dps_path *path, uint32_t bytes);
+
+/* ---- carrier.c ---- */
+void dps_carrier_detach(struct dps_engine *engine, struct dps_path *path);
+/* The token of a body that goes to the port. */
+uint32_t dps_carrier_lend(struct dps_engine *engine, struct dps_carrier *carrier, uint32_t token);
+void dps_carrier_on_released(struct dps_engine *engine, uint32_t token, uint32_t count);
+/* A slice, or an acknowledgement of streams, is lost: what it said is said again. */
+void dps_carrier_on_lost(const struct dps_path *path, const struct dps_sent_packet *packet);
+bool dps_carrier_has_slices(const struct dps_path *path);
+/* Programs do things with streams that the engine is not told of. */
+void dps_carriers_touch(struct dps_engine *engine);
+bool dps_carriers_have_news(const struct dps_engine *engine);
 
 /* ---- channels.c ---- */
 /* A sender may have something to send. */
@@ -250,6 +268,18 @@ void dps_recv_probe(struct dps_engine *engine, struct dps_path *path,
 void dps_recv_close(struct dps_engine *engine, struct dps_path *path, const uint8_t *body,
 		    size_t length);
 
+/* ---- recv_stream.c ---- */
+/* False: it is dropped, and counted. */
+bool dps_place_stream(struct dps_engine *engine, const struct dps_path *path,
+		      struct dps_placement *placement);
+/* False when it was not kept and must not be acknowledged. */
+bool dps_recv_stream(struct dps_engine *engine, struct dps_path *path,
+		     struct dps_placement *placement, uint64_t now_ns);
+/* It was placed, and was bad. */
+void dps_forget_stream(struct dps_engine *engine, const struct dps_placement *placement);
+void dps_recv_stream_ack(struct dps_engine *engine, const struct dps_path *path,
+			 const uint8_t *body, size_t length);
+
 /* ---- receive.c ---- */
 /* The sender does not wait for numbers below its floor any more: nor do we keep them. */
 void dps_ack_follow_floor(struct dps_path_ack *ack, uint64_t floor);
@@ -310,6 +340,14 @@ unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 unsigned int dps_emit_run(struct dps_engine *engine, struct dps_path *path,
 			  const struct dps_choice *choice, struct dps_outgoing *out,
 			  unsigned int room, uint8_t *heads, uint64_t now_ns);
+/* Both: data and slices of streams, in turn. Of a path that has a carrier. */
+unsigned int dps_emit_shares(struct dps_engine *engine, struct dps_path *path,
+			     struct dps_outgoing *out, unsigned int room, uint8_t *heads,
+			     uint64_t now_ns);
+/* is_due: another acknowledgement has just been built. Of a path that has a carrier. */
+unsigned int dps_emit_stream_acks(struct dps_engine *engine, struct dps_path *path,
+				  struct dps_outgoing *out, unsigned int room, bool is_due,
+				  uint64_t now_ns);
 /* Begins a packet without data; returns where its body goes, of DPS_WIRE_BODY_BYTES_MAX. */
 uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_outgoing *out);
 /* Numbers a packet, fills in its header and records it. */

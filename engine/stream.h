@@ -84,12 +84,12 @@ struct dps_stream_sender {
 	struct dps_range missing_items[DPS_STREAM_MISSING_MAX];
 	uint64_t asked_acknowledged; /* what was known when it was looked at last */
 	uint64_t asked_credit;
-	uint64_t turn_bytes;	  /* left of its turn */
-	uint32_t first; /* segments */
+	uint64_t turn_bytes; /* left of its turn */
+	uint32_t first;	     /* segments */
 	uint32_t last;
-	uint32_t cursor;	  /* where sent is, or before */
-	uint32_t fill_block;	  /* that a copy may be added to, DPS_SLOT_NONE */
-	uint32_t fill_bytes;	  /* of it, used */
+	uint32_t cursor;     /* where sent is, or before */
+	uint32_t fill_block; /* that a copy may be added to, DPS_SLOT_NONE */
+	uint32_t fill_bytes; /* of it, used */
 	uint32_t weight;
 	uint32_t wanted_segments; /* of the send that was told FULL */
 	uint32_t wanted_blocks;

@@ -63,8 +63,8 @@ void dps_streams_on_ack(struct dps_streams *streams, uint64_t epoch,
 	state = stream->halves[DPS_HALF_SEND].state;
 	if (state == DPS_STREAM_OPENING && stream->is_ours) {
 		/* What it says here is ahead of its acceptance, which goes another way. */
-		stream->send.credit = dps_max_u64(stream->send.credit,
-						  dps_min_u64(ack->credit, DPS_OFFSET_MAX));
+		stream->send.credit =
+			dps_max_u64(stream->send.credit, dps_min_u64(ack->credit, DPS_OFFSET_MAX));
 		return;
 	}
 	if (state != DPS_STREAM_OPEN && state != DPS_STREAM_ENDING) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Who waits for a word of the far side, and asks for it when none comes: an acknowledgement that was
- * not heard would else be the last, as what it told of has all arrived.
+ * Who waits for a word of the far side, and asks for it when none comes: an acknowledgement that
+ * was not heard would else be the last, as what it told of has all arrived.
  */
 #include "engine/stream.h"
 
 enum {
-	LOOKS_MAX = 64,	      /* of one call: the others are looked at in the next */
+	LOOKS_MAX = 64, /* of one call: the others are looked at in the next */
 	ASKS_DOUBLINGS = 7,
 };
 
@@ -37,8 +37,7 @@ static bool has_moved(const struct dps_stream_sender *send)
 {
 	return send->missing.count > 0 || send->is_end_missing ||
 	       send->sent < dps_min_u64(send->posted, send->credit) ||
-	       send->acknowledged != send->asked_acknowledged ||
-	       send->credit != send->asked_credit;
+	       send->acknowledged != send->asked_acknowledged || send->credit != send->asked_credit;
 }
 
 /* Twice as many looks between two asks each time. */

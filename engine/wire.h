@@ -11,11 +11,14 @@ enum dps_wire_limits {
 	DPS_WIRE_VERSION = 1,
 	DPS_WIRE_RANGES_MAX = 64,   /* in one ACK */
 	DPS_WIRE_CHANNELS_MAX = 16, /* in one ACK */
+	DPS_WIRE_STREAMS_MAX = 47,  /* in one STREAM_ACK */
 	DPS_WIRE_ACK_BYTES_MAX = 40 + DPS_WIRE_RANGES_MAX * 8 + DPS_WIRE_CHANNELS_MAX * 32,
 	DPS_WIRE_PROBE_BYTES = 24,
 	DPS_WIRE_BODY_BYTES_MAX =
 		1152, /* of every packet that is not DATA, padding of a probe aside */
 };
+
+struct dps_stream_ack;
 
 /* No packet number passes it: key phases fit 32 bits, and a path lasts 57 years at 10 M packets/s.
  */
@@ -27,15 +30,17 @@ enum dps_packet_type {
 	DPS_PACKET_PROBE = 3, /* padded to a size; asks for an ACK: path and MTU, credit, timeout */
 	DPS_PACKET_PING = 4,  /* the same without padding: keeps a silent path alive */
 	DPS_PACKET_CLOSE = 5,
+	DPS_PACKET_STREAM = 6, /* a slice of a stream; without bytes or end: asks how far it came */
+	DPS_PACKET_STREAM_ACK = 7,
 	DPS_PACKET_TYPES_COUNT = 16,
 };
 
 enum dps_packet_flag {
 	DPS_PACKET_ACK_NOW = 0x01, /* acknowledge at the end of this burst */
-	DPS_PACKET_FIN = 0x02,	   /* ends with the last byte of the channel */
+	DPS_PACKET_FIN = 0x02,	   /* ends with the last byte of the channel, or of the stream */
 	DPS_PACKET_RESENT = 0x04,  /* carries bytes that were sent before; statistics only */
 	DPS_PACKET_DIGEST = 0x08, /* DATA: ends a piece, whose digest stands in front of the data */
-	DPS_PACKET_BLOCKED = 0x10, /* DATA: uses up the credit, and more is to be sent */
+	DPS_PACKET_BLOCKED = 0x10, /* DATA, STREAM: uses up the credit, and more is to be sent */
 	DPS_PACKET_ASTRAY =
 		0x20, /* PROBE, PING: yours come to the wrong queue here; use another port */
 	DPS_PACKET_OPTIONS = 0x80, /* the payload starts with a chain of options */
@@ -120,6 +125,16 @@ size_t dps_ack_encode(const struct dps_ack *ack, uint8_t *bytes, size_t room);
  * overlaps its neighbour or runs below zero, or a number or offset is past its last.
  */
 int dps_ack_decode(const uint8_t *bytes, size_t length, struct dps_ack *ack);
+
+/*
+ * The body of a STREAM_ACK: of at most DPS_WIRE_STREAMS_MAX streams how far they came; offsets only
+ * ever rise. Encodes into room bytes (1136 are enough) and returns the bytes used; decodes into as
+ * many places and returns how many. Errors: -EBADMSG when the count does not match the length, or
+ * an offset is past its last.
+ */
+size_t dps_stream_acks_encode(const struct dps_stream_ack *acks, uint32_t count, uint8_t *bytes,
+			      size_t room);
+int dps_stream_acks_decode(const uint8_t *bytes, size_t length, struct dps_stream_ack *acks);
 
 /* The body of PROBE and PING; what follows it is padding. */
 struct dps_probe {

@@ -27,7 +27,7 @@ struct dps_outgoing {
 	uint32_t head_bytes;
 	uint32_t body_bytes;
 	uint32_t remote; /* the port's name for the destination */
-	uint32_t token;	 /* the slot that body lies in; of no slot without a body */
+	uint32_t token;	 /* the slot that body lies in, or of a stream; of none without a body */
 	uint32_t path;	 /* of the engine, and its number there: what the seal needs */
 	uint64_t packet_number;
 	/* Where a seal that encrypts puts the body; NULL without one, or without such a seal. */

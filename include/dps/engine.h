@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct dps_engine;
+struct dps_streams;
 
 /* Bytes of 64-byte aligned memory for dps_engine_init. */
 size_t dps_engine_bytes(const struct dps_limits *limits);
@@ -153,6 +154,30 @@ int dps_engine_write_again(struct dps_engine *engine, uint32_t channel, uint64_t
 int dps_engine_resend(struct dps_engine *engine, uint32_t channel,
 		      const struct dps_extent_config *piece, uint64_t file_offset);
 
+/* ---- Streams: slices and acknowledgements of a peer's streams go over one path to it. ---- */
+
+/*
+ * From now on they go over this path, until it is detached, closed or lost; over another one they
+ * do not go any more then, and what was not acknowledged goes again. The streams stay the
+ * program's, which may call anything of them between any two calls of the engine; their messages,
+ * deadlines and connection (park, resume, lose) are its affair, or their peer's (dps_peer_config).
+ * epoch: the one they are in; in another one nothing goes over the path before they are attached
+ * anew. Errors: -ENOENT (path), -ESTALE (epoch), -EBUSY the path has other streams, -ENOSPC.
+ */
+int dps_engine_attach_streams(struct dps_engine *engine, uint32_t path, struct dps_streams *streams,
+			      uint64_t epoch);
+void dps_engine_detach_streams(struct dps_engine *engine, uint32_t path);
+
+/* Whether they have a path, or the port still holds bodies of theirs: then neither their memory nor
+ * their blocks may go. */
+bool dps_engine_holds_streams(const struct dps_engine *engine, const struct dps_streams *streams);
+
+/*
+ * Tokens from here on are of bodies of streams: these lie in the streams' blocks, or in memory that
+ * the program has lent, of which a port may know nothing. All others are of slots.
+ */
+#define DPS_TOKEN_STREAMS (UINT32_C(1) << 31)
+
 /* ---- Packets in: place, open, commit; one packet at a time, or a run of them. ---- */
 
 enum dps_verdict {
@@ -232,8 +257,8 @@ bool dps_engine_take_turn(struct dps_engine *engine, uint32_t *remote);
 
 /* ---- What else happens. ---- */
 
-/* The port is done with the bodies of so many packets that lie in this slot. */
-void dps_engine_on_released(struct dps_engine *engine, uint32_t slot, uint32_t count);
+/* The port is done with the bodies of so many packets that have this token. */
+void dps_engine_on_released(struct dps_engine *engine, uint32_t token, uint32_t count);
 
 /*
  * A read or write ended: bytes done or -errno. Reads bring the digest of what they read;
@@ -250,8 +275,8 @@ enum { DPS_EMIT_PACKETS_MAX = 32 };
 
 /*
  * Those of a path follow each other, in the order of their numbers.
- * head is lent until the next emit_packets; its bytes 40..55 are for the seal. body is NULL, or in
- * the slot that token names: one reference to it, until on_released.
+ * head is lent until the next emit_packets; its bytes 40..55 are for the seal. body is NULL, or
+ * where token says: one reference to it, until on_released.
  */
 unsigned int dps_engine_emit_packets(struct dps_engine *engine, struct dps_outgoing *packets,
 				     unsigned int room, uint64_t now_ns);
@@ -348,6 +373,13 @@ struct dps_engine_counters {
 	uint64_t acks_sent;
 	uint64_t acks_received;
 	uint64_t digest_mismatches;
+	uint64_t dropped_stream; /* no streams here, or they would not have it */
+	uint64_t stream_packets; /* of slices sent, first time and again */
+	uint64_t stream_bytes;
+	uint64_t stream_packets_received;
+	uint64_t stream_acks_sent;
+	uint64_t stream_acks_received;
+	uint64_t stream_asks_sent; /* how far a stream came */
 	uint64_t limited_ns[DPS_LIMITS_COUNT];
 };
 

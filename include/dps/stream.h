@@ -98,8 +98,8 @@ enum { DPS_STREAM_WEIGHT_MAX = 256 };
 
 /*
  * Opens a stream; data may be sent at once and leave when the far side has accepted, which an
- * event tells. Errors: -DPS_ERROR_LIMIT (with NO_WAIT), -DPS_ERROR_NO_ROOM, -EINVAL (flags, weight),
- * -DPS_ERROR_LOST the connection is gone for good.
+ * event tells. Errors: -DPS_ERROR_LIMIT (with NO_WAIT), -DPS_ERROR_NO_ROOM, -EINVAL (flags,
+ * weight), -DPS_ERROR_LOST the connection is gone for good.
  */
 int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options *options,
 		    struct dps_handle *handle);
