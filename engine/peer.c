@@ -23,6 +23,7 @@ static const char *const reason_names[DPS_PEER_REASONS] = {
 	[DPS_PEER_HELLO_TIMEOUT] = "hello_timeout",
 	[DPS_PEER_VERSION_UNKNOWN] = "version",
 	[DPS_PEER_LONGER_MESSAGES] = "longer_messages",
+	[DPS_PEER_OTHER_BLOCKS] = "other_blocks",
 	[DPS_PEER_CONNECTION_FAILED] = "connection_failed",
 	[DPS_PEER_ENDED] = "ended",
 	[DPS_PEER_TRUNCATED] = "truncated",
@@ -144,6 +145,7 @@ struct dps_peer *dps_peer_init(void *memory, const struct dps_peer_config *confi
 	dps_timers_init(&peer->timers, bytes + at[TIMERS], config->calls);
 	dps_peer_calls_init(peer);
 	dps_peer_requests_init(peer);
+	dps_peer_streams_init(peer);
 	return peer;
 }
 

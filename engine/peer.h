@@ -244,6 +244,20 @@ bool dps_peer_requests_take_refusal(struct dps_peer *peer, struct dps_peer_head 
 bool dps_peer_requests_emit_over(struct dps_peer *peer, struct dps_peer_event *event);
 bool dps_peer_requests_emit(struct dps_peer *peer, struct dps_peer_event *event, uint64_t now_ns);
 
+/* peer_streams.c: nothing, of a peer without streams */
+void dps_peer_streams_init(const struct dps_peer *peer);
+uint32_t dps_peer_streams_block_bytes(const struct dps_peer *peer);
+bool dps_peer_streams_agree(const struct dps_peer *peer, uint32_t block_bytes);
+void dps_peer_streams_on_hello(struct dps_peer *peer, uint32_t block_bytes);
+void dps_peer_streams_park(const struct dps_peer *peer);
+void dps_peer_streams_lose(const struct dps_peer *peer, enum dps_peer_reason reason);
+bool dps_peer_streams_are_over(const struct dps_peer *peer);
+bool dps_peer_streams_have_words(const struct dps_peer *peer);
+/* False when there was none after all. */
+bool dps_peer_streams_take_word(const struct dps_peer *peer, struct dps_stream_message *word);
+/* False: it breaks the protocol. */
+bool dps_peer_streams_on_word(const struct dps_peer *peer, const uint8_t *body, uint32_t bytes);
+
 /* peer_receive.c */
 void dps_peer_reader_reset(struct dps_peer *peer);
 /* The answer that is coming in belongs to a call that is over: its room is not ours any more. */

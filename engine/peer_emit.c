@@ -8,6 +8,7 @@
 #include "engine/peer.h"
 #include "engine/peer_meter.h"
 #include <dps/assert.h>
+#include <dps/stream.h>
 
 static struct dps_peer_frame *frame_at(struct dps_peer *peer, uint32_t position)
 {
@@ -29,7 +30,7 @@ static bool is_talking(const struct dps_peer *peer)
 static bool has_own_control(const struct dps_peer *peer)
 {
 	return peer->is_closing_owed || (!peer->has_bye && dps_peer_credit_is_owed(peer)) ||
-	       peer->calls_cancel.first != DPS_PEER_NONE;
+	       peer->calls_cancel.first != DPS_PEER_NONE || dps_peer_streams_have_words(peer);
 }
 
 uint32_t dps_peer_may_go(const struct dps_peer *peer)
@@ -83,6 +84,7 @@ static void add_hello(struct dps_peer *peer, uint64_t now_ns)
 		.version_min = DPS_PEER_VERSION,
 		.version_max = DPS_PEER_VERSION,
 		.body_bytes_max = peer->config.body_bytes_max,
+		.block_bytes = dps_peer_streams_block_bytes(peer),
 	};
 
 	dps_peer_credit_grant(peer, &hello.credit);
@@ -100,6 +102,17 @@ static void add_credit(struct dps_peer *peer, uint64_t now_ns)
 	dps_peer_credit_encode(&credit, frame->head + DPS_PEER_HEAD_BYTES);
 }
 
+static void add_word(struct dps_peer *peer, uint64_t now_ns)
+{
+	struct dps_stream_message word;
+	struct dps_peer_frame *frame;
+
+	if (!dps_peer_streams_take_word(peer, &word))
+		return;
+	frame = add_own(peer, DPS_PEER_STREAM, 0, DPS_PEER_WORD_BYTES, now_ns);
+	dps_peer_word_encode(&word, frame->head + DPS_PEER_HEAD_BYTES);
+}
+
 static void add_own_control(struct dps_peer *peer, uint64_t now_ns)
 {
 	struct dps_peer_head cancel = { .kind = DPS_PEER_CANCEL };
@@ -110,8 +123,10 @@ static void add_own_control(struct dps_peer *peer, uint64_t now_ns)
 	} else if (peer->calls_cancel.first != DPS_PEER_NONE) {
 		cancel.id = dps_peer_calls_take_cancel(peer);
 		add(peer, &cancel, now_ns);
-	} else {
+	} else if (!peer->has_bye && dps_peer_credit_is_owed(peer)) {
 		add_credit(peer, now_ns);
+	} else {
+		add_word(peer, now_ns);
 	}
 }
 

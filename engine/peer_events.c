@@ -64,11 +64,9 @@ static bool emit_notice(struct dps_peer *peer, enum dps_peer_class class,
 		return false;
 	arrival = &peer->inbox.arrivals[message];
 	*event = (struct dps_peer_event){
-		.kind = arrival->kind == DPS_PEER_STREAM ? DPS_PEER_EVENT_STREAM_OPENED
-							 : DPS_PEER_EVENT_NOTICE,
+		.kind = DPS_PEER_EVENT_NOTICE,
 		.message_class = class,
 		.bytes = arrival->bytes,
-		.stream = arrival->id,
 	};
 	dps_peer_histogram_add(&peer->figures.phases[DPS_PEER_RECEIVED], arrival->at_ns, now_ns);
 	peer->lent = message;

@@ -3,6 +3,7 @@
 #include "engine/bits.h"
 #include "engine/blocks.h"
 #include <dps/assert.h>
+#include <dps/stream.h>
 
 enum { LENGTH_MIN = DPS_PEER_HEAD_BYTES - DPS_PEER_LENGTH_BYTES };
 
@@ -65,6 +66,7 @@ void dps_peer_hello_encode(const struct dps_peer_hello *hello, uint8_t *body)
 	dps_store_be32(body, (uint32_t)hello->version_min << 16 | hello->version_max);
 	dps_store_be32(body + 4, hello->body_bytes_max);
 	dps_peer_credit_encode(&hello->credit, body + 8);
+	dps_store_be32(body + 8 + DPS_PEER_CREDIT_BYTES, hello->block_bytes);
 }
 
 bool dps_peer_hello_decode(struct dps_peer_hello *hello, const uint8_t *body, uint32_t bytes)
@@ -74,5 +76,26 @@ bool dps_peer_hello_decode(struct dps_peer_hello *hello, const uint8_t *body, ui
 	hello->version_min = dps_load_be16(body);
 	hello->version_max = dps_load_be16(body + 2);
 	hello->body_bytes_max = dps_load_be32(body + 4);
+	hello->block_bytes = dps_load_be32(body + 8 + DPS_PEER_CREDIT_BYTES);
 	return dps_peer_credit_decode(&hello->credit, body + 8, bytes - 8);
+}
+
+void dps_peer_word_encode(const struct dps_stream_message *word, uint8_t *body)
+{
+	dps_store_be32(body, (uint32_t)word->type << 24 | (uint32_t)word->flags << 16);
+	dps_store_be32(body + 4, word->number);
+	dps_store_be64(body + 8, word->value);
+}
+
+bool dps_peer_word_decode(struct dps_stream_message *word, const uint8_t *body, uint32_t bytes)
+{
+	if (bytes < DPS_PEER_WORD_BYTES)
+		return false;
+	*word = (struct dps_stream_message){
+		.type = body[0],
+		.flags = body[1],
+		.number = dps_load_be32(body + 4),
+		.value = dps_load_be64(body + 8),
+	};
+	return true;
 }

@@ -14,11 +14,9 @@
 
 /* A message is known by its first block. */
 struct dps_peer_arrival {
-	uint64_t id;	/* of its stream */
 	uint64_t at_ns; /* it was whole */
 	uint32_t bytes;
 	uint32_t next;
-	uint8_t kind; /* enum dps_peer_kind */
 	uint8_t class;
 };
 

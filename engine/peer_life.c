@@ -158,6 +158,7 @@ static void let_go(struct dps_peer *peer, uint64_t now_ns)
 	dps_peer_calls_end_sent(peer, DPS_PEER_CALL_LOST, now_ns);
 	dps_peer_calls_forget_cancels(peer);
 	dps_peer_requests_end(peer);
+	dps_peer_streams_park(peer);
 	peer->is_hello_owed = peer->is_closing_owed = peer->is_bye_owed = false;
 }
 
@@ -168,6 +169,7 @@ static void end(struct dps_peer *peer, enum dps_peer_reason reason, int error, u
 	peer->high = peer->high_told = 0;
 	if (peer->over.reason == DPS_PEER_REASON_NONE)
 		peer->over.reason = reason;
+	dps_peer_streams_lose(peer, peer->over.reason);
 	peer->over.error = error;
 	peer->over.epoch = peer->epoch;
 	peer->over.is_ours = peer->is_ours;
@@ -276,7 +278,7 @@ static bool is_all_said(const struct dps_peer *peer)
 	if (peer->has_bye)
 		return true;
 	return peer->state == DPS_PEER_DRAINING && peer->queue.count == 0 && peer->calls_now == 0 &&
-	       dps_peer_requests_awaited(peer) == 0;
+	       dps_peer_requests_awaited(peer) == 0 && dps_peer_streams_are_over(peer);
 }
 
 void dps_peer_on_said(struct dps_peer *peer, uint64_t now_ns)
@@ -409,6 +411,7 @@ enum dps_peer_step dps_peer_emit_step(struct dps_peer *peer, uint64_t *epoch, ui
 		return DPS_PEER_STEP_DROP;
 	}
 	*epoch = peer->epoch;
+	dps_peer_on_said(peer, now_ns); /* streams end without a word of the connection */
 	if (is_finish_due(peer)) {
 		peer->is_finish_told = true;
 		return DPS_PEER_STEP_FINISH;

@@ -48,17 +48,13 @@ static enum dps_peer_reason on_notice_head(struct dps_peer *peer)
 	struct dps_peer_reader *reader = &peer->reader;
 	const struct dps_peer_head *head = &reader->head;
 	enum dps_peer_class class = (enum dps_peer_class)head->class;
-	struct dps_peer_arrival *arrival;
 
-	if (class != DPS_PEER_BULK && (class != DPS_PEER_CONTROL || head->kind == DPS_PEER_STREAM))
+	if (class != DPS_PEER_BULK && class != DPS_PEER_CONTROL)
 		return DPS_PEER_PROTOCOL;
 	if (!dps_peer_credit_on_come(peer, class, dps_peer_cost(head->body_bytes)))
 		return DPS_PEER_BEYOND_CREDIT;
 	reader->index = dps_peer_inbox_take(&peer->inbox, class, head->body_bytes);
 	DPS_ASSERT(reader->index != DPS_BLOCK_NONE); /* credit is given for what is free */
-	arrival = &peer->inbox.arrivals[reader->index];
-	arrival->id = head->id;
-	arrival->kind = head->kind;
 	reader->place = DPS_PEER_PLACE_NOTICE;
 	reader->cursor = dps_blocks_seek(&peer->inbox.blocks, reader->index, 0);
 	return DPS_PEER_REASON_NONE;
@@ -77,8 +73,7 @@ static enum dps_peer_reason on_answer_head(struct dps_peer *peer)
 
 static bool is_message(uint8_t kind)
 {
-	return kind == DPS_PEER_REQUEST || kind == DPS_PEER_ANSWER || kind == DPS_PEER_NOTICE ||
-	       kind == DPS_PEER_STREAM;
+	return kind == DPS_PEER_REQUEST || kind == DPS_PEER_ANSWER || kind == DPS_PEER_NOTICE;
 }
 
 static enum dps_peer_reason on_head(struct dps_peer *peer)
@@ -96,9 +91,9 @@ static enum dps_peer_reason on_head(struct dps_peer *peer)
 	case DPS_PEER_ANSWER:
 		return on_answer_head(peer);
 	case DPS_PEER_NOTICE:
-	case DPS_PEER_STREAM:
 		return on_notice_head(peer);
 	case DPS_PEER_HELLO:
+	case DPS_PEER_STREAM:
 	case DPS_PEER_CANCEL:
 	case DPS_PEER_CREDIT:
 	case DPS_PEER_CLOSING:
@@ -179,8 +174,11 @@ static enum dps_peer_reason on_hello(struct dps_peer *peer, uint32_t bytes, uint
 		return DPS_PEER_VERSION_UNKNOWN;
 	if (hello.body_bytes_max < peer->config.body_bytes_max)
 		return DPS_PEER_LONGER_MESSAGES;
+	if (!dps_peer_streams_agree(peer, hello.block_bytes))
+		return DPS_PEER_OTHER_BLOCKS;
 	dps_peer_credit_on_told(peer, &hello.credit);
 	dps_peer_on_hello(peer, now_ns);
+	dps_peer_streams_on_hello(peer, hello.block_bytes);
 	return DPS_PEER_REASON_NONE;
 }
 
@@ -197,6 +195,10 @@ static enum dps_peer_reason on_own(struct dps_peer *peer, const struct dps_peer_
 			return DPS_PEER_PROTOCOL;
 		dps_peer_credit_on_told(peer, &credit);
 		return DPS_PEER_REASON_NONE;
+	case DPS_PEER_STREAM:
+		return dps_peer_streams_on_word(peer, peer->reader.own, head->body_bytes)
+			       ? DPS_PEER_REASON_NONE
+			       : DPS_PEER_PROTOCOL;
 	case DPS_PEER_CANCEL:
 		dps_peer_request_on_cancel(peer, head->id, now_ns);
 		return DPS_PEER_REASON_NONE;

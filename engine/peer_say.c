@@ -44,18 +44,3 @@ int dps_peer_notify(struct dps_peer *peer, enum dps_peer_class message_class, co
 		return -EINVAL;
 	return dps_peer_say(peer, &message, body, true, &queued);
 }
-
-int dps_peer_open_stream(struct dps_peer *peer, uint64_t stream, const void *body, uint32_t bytes,
-			 uint64_t now_ns)
-{
-	struct dps_peer_message message = {
-		.id = stream,
-		.queued_at_ns = now_ns,
-		.bytes = bytes,
-		.kind = DPS_PEER_STREAM,
-		.class = DPS_PEER_BULK,
-	};
-	uint32_t queued;
-
-	return dps_peer_say(peer, &message, body, true, &queued);
-}

@@ -114,6 +114,16 @@ bool dps_stream_enter_both(struct dps_streams *streams, struct dps_stream *strea
 	return has_changed;
 }
 
+/* All of what is here up to its end is not lost: it is read as if nothing had happened. */
+static void lose_halves(struct dps_streams *streams, struct dps_stream *stream, uint32_t reason)
+{
+	for (unsigned int half = 0; half < DPS_HALVES_COUNT; half++)
+		if (stream->halves[half].state != DPS_STREAM_NONE &&
+		    dps_stream_can(stream, half, DPS_INPUT_LOSE) &&
+		    !(half == DPS_HALF_RECEIVE && dps_stream_has_all(stream)))
+			dps_stream_enter(streams, stream, half, DPS_INPUT_LOSE, reason);
+}
+
 void dps_streams_lose(struct dps_streams *streams, uint32_t reason)
 {
 	if (streams->is_lost)
@@ -126,7 +136,7 @@ void dps_streams_lose(struct dps_streams *streams, uint32_t reason)
 
 		if (!stream->is_used)
 			continue;
-		dps_stream_enter_both(streams, stream, DPS_INPUT_LOSE, reason);
+		lose_halves(streams, stream, reason);
 		stream->say = 0;
 		dps_stream_settle(streams, stream);
 	}

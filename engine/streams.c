@@ -377,6 +377,11 @@ uint64_t dps_streams_epoch(const struct dps_streams *streams)
 	return streams->is_attached ? streams->epoch : 0;
 }
 
+uint32_t dps_streams_block_bytes(const struct dps_streams *streams)
+{
+	return streams->config.block_bytes;
+}
+
 bool dps_streams_are_over(const struct dps_streams *streams)
 {
 	return streams->live_count == 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Peer: one at the other end of a connection, dialled again whenever it is lost, and what both say
- * to each other: calls with one answer each, notices, and that a stream begins.
+ * to each other: calls with one answer each, notices, and what they have to say of their streams.
  *
  * Nothing here waits, allocates, or knows a socket. What the connection did goes in (on_…), what is
  * to be done with it comes out (emit_step, emit_slices), and so does what the program is to hear
@@ -29,6 +29,7 @@ extern "C" {
 #endif
 
 struct dps_peer;
+struct dps_streams;
 
 /* What goes first when more than one may go; see docs/architecture.md for what each is owed. */
 enum dps_peer_class {
@@ -54,6 +55,13 @@ struct dps_peer_config {
 	uint32_t requests;	   /* of theirs at once, those that are told `busy` among them */
 	uint32_t requests_waiting; /* of these, for a permit; what is more is `busy` */
 	struct dps_permits *permits; /* borrowed while the peer is used; NULL: requests bounds it */
+	/*
+	 * Streams to this peer, borrowed likewise; NULL: none. The peer carries what they say, and
+	 * parks, resumes and loses them with its connections, whose epochs become theirs: they
+	 * start with epoch 0. Their bytes go another way (dps_engine_attach_streams), from each
+	 * DPS_PEER_EVENT_CONNECTED on.
+	 */
+	struct dps_streams *streams;
 	uint32_t patience_bytes[DPS_PEER_CLASSES]; /* passed over for so many: its turn */
 	uint64_t call_timeout_ns;
 	uint64_t connect_timeout_ns; /* for a dial, and again for the greeting behind it */
@@ -96,6 +104,7 @@ enum dps_peer_reason {
 	DPS_PEER_HELLO_TIMEOUT,
 	DPS_PEER_VERSION_UNKNOWN,   /* no version in common */
 	DPS_PEER_LONGER_MESSAGES,   /* it takes no messages as long as ours may be */
+	DPS_PEER_OTHER_BLOCKS,	    /* its streams have other block_bytes than ours */
 	DPS_PEER_CONNECTION_FAILED, /* the driver says why */
 	DPS_PEER_ENDED,		    /* without a goodbye, between two frames */
 	DPS_PEER_TRUNCATED,	    /* ... inside a frame */
@@ -125,9 +134,10 @@ int dps_peer_accept(struct dps_peer *peer, uint64_t *epoch, uint64_t now_ns);
 void dps_peer_hurry(struct dps_peer *peer, uint64_t now_ns);
 
 /*
- * Stops taking calls, sends what is queued, waits for answers both ways until the grace is over,
- * says goodbye and ends; without a connection at once. What is not done by then ends with
- * DPS_PEER_GRACE_OVER, and is counted. code goes to the far side. Twice: the sooner deadline holds.
+ * Stops taking calls, sends what is queued, waits for answers both ways and for streams to end
+ * until the grace is over, says goodbye and ends; without a connection at once. What is not done by
+ * then ends with DPS_PEER_GRACE_OVER, and is counted. code goes to the far side. Twice: the sooner
+ * deadline holds.
  */
 void dps_peer_close(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uint64_t now_ns);
 
@@ -204,10 +214,6 @@ int dps_peer_cancel(struct dps_peer *peer, uint64_t call_id, uint64_t now_ns);
 int dps_peer_notify(struct dps_peer *peer, enum dps_peer_class message_class, const void *body,
 		    uint32_t bytes, uint64_t now_ns);
 
-/* Says that a stream begins, ahead of all bulk that follows. Errors: as call. */
-int dps_peer_open_stream(struct dps_peer *peer, uint64_t stream, const void *body, uint32_t bytes,
-			 uint64_t now_ns);
-
 /* What an answer says. A program has its own from DPS_PEER_CODE_OWN on. */
 enum dps_peer_code {
 	DPS_PEER_CODE_OK = 0,
@@ -237,14 +243,13 @@ enum dps_peer_event_kind {
 	DPS_PEER_EVENT_RETRY,	       /* wait_ns */
 	DPS_PEER_EVENT_CLOSED, /* is_ours, reason, code, unsent_…: the last, unless it begins anew
 				*/
-	DPS_PEER_EVENT_CALL_OVER,     /* cookie, outcome, code, bytes */
-	DPS_PEER_EVENT_REQUEST,	      /* request, bytes: a body */
-	DPS_PEER_EVENT_REQUEST_OVER,  /* request: nobody waits for it; answer it all the same */
-	DPS_PEER_EVENT_NOTICE,	      /* message_class, bytes: a body */
-	DPS_PEER_EVENT_STREAM_OPENED, /* stream, bytes: a body */
-	DPS_PEER_EVENT_BACKLOG_HIGH,  /* message_class: one was refused */
-	DPS_PEER_EVENT_BACKLOG_LOW,   /* message_class: there is room again for any; not told of
-					 what takes nothing any more */
+	DPS_PEER_EVENT_CALL_OVER,    /* cookie, outcome, code, bytes */
+	DPS_PEER_EVENT_REQUEST,	     /* request, bytes: a body */
+	DPS_PEER_EVENT_REQUEST_OVER, /* request: nobody waits for it; answer it all the same */
+	DPS_PEER_EVENT_NOTICE,	     /* message_class, bytes: a body */
+	DPS_PEER_EVENT_BACKLOG_HIGH, /* message_class: one was refused */
+	DPS_PEER_EVENT_BACKLOG_LOW,  /* message_class: there is room again for any; not told of
+					what takes nothing any more */
 };
 
 /* What became of a call. */
@@ -270,7 +275,6 @@ struct dps_peer_event {
 	uint64_t epoch;
 	uint64_t wait_ns;
 	uint64_t cookie;
-	uint64_t stream;
 	uint64_t unsent_messages; /* were accepted and not wholly sent */
 	uint64_t unsent_bytes;	  /* of their bodies */
 	struct dps_handle request;

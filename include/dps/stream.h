@@ -277,7 +277,10 @@ int dps_streams_park(struct dps_streams *streams, uint64_t epoch);
  */
 int dps_streams_resume(struct dps_streams *streams, uint64_t epoch);
 
-/* It is gone for good: every stream that has not ended is lost. */
+/*
+ * It is gone for good: every stream that has not ended is lost. What has arrived with its end can
+ * still be read.
+ */
 void dps_streams_lose(struct dps_streams *streams, uint32_t reason);
 
 /* Of the connection there is; 0 while parked, and when it is lost. */
@@ -483,6 +486,8 @@ struct dps_streams_counters {
 
 void dps_streams_read_counters(const struct dps_streams *streams,
 			       struct dps_streams_counters *counters);
+
+uint32_t dps_streams_block_bytes(const struct dps_streams *streams);
 
 /* Records in use: 0 when every stream was closed and nothing of any is under way. */
 uint32_t dps_streams_count(const struct dps_streams *streams);

@@ -2,6 +2,8 @@
 #include "engine/peer_frame.h"
 #include "engine/random.h"
 #include "tests/support/cmocka.h"
+#include <dps/stream.h>
+#include <stddef.h>
 #include <string.h>
 
 /* As docs/protocol.md has it: a call of three bytes. */
@@ -77,6 +79,7 @@ static void hello_decode__takes_what_encode_wrote_and_no_less(void **state)
 		.version_min = 1,
 		.version_max = 3,
 		.body_bytes_max = 65536,
+		.block_bytes = 4096,
 		.credit.up_to = { [DPS_PEER_CONTROL] = 5,
 				  [DPS_PEER_CALL] = 6,
 				  [DPS_PEER_BULK] = UINT64_MAX },
@@ -87,9 +90,34 @@ static void hello_decode__takes_what_encode_wrote_and_no_less(void **state)
 	(void)state;
 	dps_peer_hello_encode(&hello, body);
 	assert_true(dps_peer_hello_decode(&read, body, sizeof(body)));
-	assert_memory_equal(&read, &hello, sizeof(read));
+	assert_memory_equal(&read, &hello, offsetof(struct dps_peer_hello, block_bytes));
+	assert_int_equal(read.block_bytes, 4096);
 	assert_true(dps_peer_hello_decode(&read, body, sizeof(body) + 8));
 	assert_false(dps_peer_hello_decode(&read, body, sizeof(body) - 1));
+}
+
+static void word_decode__takes_what_encode_wrote_and_no_less(void **state)
+{
+	static const uint8_t written[DPS_PEER_WORD_BYTES] = { 2, 1, 0, 0, 0, 0, 1, 4,
+							      0, 0, 0, 0, 0, 0, 1, 0 };
+	const struct dps_stream_message word = {
+		.type = DPS_STREAM_SAYS_OPEN,
+		.flags = DPS_STREAM_BOTH_WAYS,
+		.number = 260,
+		.value = 256,
+	};
+	uint8_t body[DPS_PEER_WORD_BYTES];
+	struct dps_stream_message read;
+
+	(void)state;
+	dps_peer_word_encode(&word, body);
+	assert_memory_equal(body, written, sizeof(body));
+	assert_true(dps_peer_word_decode(&read, body, sizeof(body) + 1));
+	assert_int_equal(read.type, word.type);
+	assert_int_equal(read.flags, word.flags);
+	assert_int_equal(read.number, word.number);
+	assert_int_equal(read.value, word.value);
+	assert_false(dps_peer_word_decode(&read, body, sizeof(body) - 1));
 }
 
 static void credit_decode__takes_what_encode_wrote_and_no_less(void **state)
@@ -114,6 +142,7 @@ int main(void)
 		cmocka_unit_test(head_decode__takes_what_encode_wrote),
 		cmocka_unit_test(head_decode__refuses_lengths_that_no_frame_has),
 		cmocka_unit_test(hello_decode__takes_what_encode_wrote_and_no_less),
+		cmocka_unit_test(word_decode__takes_what_encode_wrote_and_no_less),
 		cmocka_unit_test(credit_decode__takes_what_encode_wrote_and_no_less),
 	};
 

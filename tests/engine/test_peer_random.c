@@ -121,10 +121,7 @@ static void say(struct world *world, struct program *program)
 	int error;
 
 	memcpy(body, &number, 4);
-	if (class == DPS_PEER_BULK && chance(world, 5))
-		error = dps_peer_open_stream(program->side->peer, number, body, 4, now_ns);
-	else
-		error = dps_peer_notify(program->side->peer, class, body, bytes, now_ns);
+	error = dps_peer_notify(program->side->peer, class, body, bytes, now_ns);
 	if (error == 0)
 		program->said[class] = number;
 	else
@@ -202,8 +199,6 @@ static void hear_notice(struct program *program, const struct dps_peer_event *ev
 	assert_true(number <= program->far->said[event->message_class]);
 	program->heard[event->message_class] = number;
 	program->notices_heard++;
-	if (event->kind == DPS_PEER_EVENT_STREAM_OPENED)
-		assert_int_equal(event->stream, number);
 }
 
 /* What may follow what in the life of a peer. NOTICE_CAME stands for nothing yet. */
@@ -266,7 +261,6 @@ static bool hear(struct program *program)
 		hear_request(program, &event);
 		break;
 	case DPS_PEER_EVENT_NOTICE:
-	case DPS_PEER_EVENT_STREAM_OPENED:
 		hear_notice(program, &event);
 		break;
 	case DPS_PEER_EVENT_BACKLOG_HIGH:

@@ -60,10 +60,10 @@ static void permit__bp_send_does_not_consume_slot(void **state)
 	dps_permits_init(&permits, 1);
 	open_with(&pair, &permits);
 	pair_notify(&pair, &pair.a, DPS_PEER_BULK, "notice");
-	dps_peer_open_stream(pair.a.peer, 5, NULL, 0, pair.now_ns);
+	pair_notify(&pair, &pair.a, DPS_PEER_CONTROL, "control");
 	pair_run(&pair);
 	pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE);
-	pair_heard(&pair.b, DPS_PEER_EVENT_STREAM_OPENED);
+	pair_heard(&pair.b, DPS_PEER_EVENT_NOTICE);
 	assert_int_equal(permits.granted, 0);
 	pair_call(&pair, &pair.a, "call");
 	pair_run(&pair);

@@ -160,7 +160,7 @@ static void write_peers(void)
 	static const struct dps_peer_head said[] = {
 		{ .kind = DPS_PEER_REQUEST, .class = DPS_PEER_CALL, .id = 1, .body_bytes = 5 },
 		{ .kind = DPS_PEER_NOTICE, .class = DPS_PEER_BULK, .body_bytes = 100 },
-		{ .kind = DPS_PEER_STREAM, .class = DPS_PEER_BULK, .id = 9, .body_bytes = 1 },
+		{ .kind = DPS_PEER_STREAM, .body_bytes = DPS_PEER_WORD_BYTES },
 		{ .kind = DPS_PEER_REQUEST, .class = DPS_PEER_CALL, .id = 2 },
 		{ .kind = DPS_PEER_CANCEL, .id = 2 },
 		{ .kind = DPS_PEER_CREDIT, .body_bytes = DPS_PEER_CREDIT_BYTES },

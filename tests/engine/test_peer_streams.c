@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Streams of two peers: what they say goes over the connection, and its life is theirs. */
+#include "tests/support/peer_pair.h"
+#include "tests/support/stream_rig.h"
+
+struct streams_pair {
+	struct peer_pair peers;
+	struct stream_rig rig;
+};
+
+static void open_with(struct streams_pair *pair, uint32_t near_block_bytes, bool has_far)
+{
+	struct dps_streams_config near = rig_stream_config(true), far = rig_stream_config(false);
+	struct dps_peer_config a, b;
+
+	near.epoch = far.epoch = 0;
+	near.block_bytes = near_block_bytes;
+	rig_open_with(&pair->rig, &near, &far);
+	pair_config(&a);
+	pair_config(&b);
+	a.streams = pair->rig.near.streams;
+	b.streams = has_far ? pair->rig.far.streams : NULL;
+	pair_open(&pair->peers, &a, &b);
+}
+
+static void open_pair(struct streams_pair *pair)
+{
+	open_with(pair, 256, true);
+	assert_int_equal(dps_streams_epoch(pair->rig.near.streams), 0);
+	pair_connect(&pair->peers);
+}
+
+static void close_both(struct streams_pair *pair)
+{
+	pair_close(&pair->peers);
+	rig_close_streams(&pair->rig);
+}
+
+/* A stream of near's, and far's handle of it. */
+static struct dps_handle opened(struct streams_pair *pair, struct dps_handle *far)
+{
+	struct dps_handle near = rig_stream(&pair->rig.near, 0);
+
+	pair_run(&pair->peers);
+	*far = rig_event(&pair->rig.far, DPS_STREAM_EVENT_ARRIVED).handle;
+	rig_event(&pair->rig.near, DPS_STREAM_EVENT_OPENED);
+	return near;
+}
+
+/* What goes over a path: straight across. */
+static void carry(struct streams_pair *pair)
+{
+	struct rig_side *near = &pair->rig.near, *far = &pair->rig.far;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		struct dps_stream_slice slice;
+		struct dps_stream_placement placement;
+		struct dps_stream_ack ack;
+
+		while (dps_streams_emit_acks(far->streams, dps_streams_epoch(far->streams), &ack, 1,
+					     0) == 1)
+			dps_streams_on_ack(near->streams, dps_streams_epoch(near->streams), &ack);
+		while (dps_streams_emit_slices(near->streams, dps_streams_epoch(near->streams),
+					       &slice, 1, 256) == 1) {
+			if (dps_streams_place(far->streams, dps_streams_epoch(far->streams), &slice,
+					      &placement)) {
+				if (slice.bytes > 0)
+					memcpy(placement.to, slice.memory, slice.bytes);
+				dps_streams_commit(far->streams, &placement, true, 0);
+			}
+			dps_streams_on_released(near->streams, slice.token);
+		}
+	}
+}
+
+static void stream__is_opened_and_ended_over_the_connection(void **state)
+{
+	struct dps_handle near, far;
+	struct streams_pair pair;
+	bool has_end;
+
+	(void)state;
+	open_pair(&pair);
+	assert_int_equal(dps_streams_epoch(pair.rig.near.streams), 1);
+	near = opened(&pair, &far);
+	assert_int_equal(rig_send(&pair.rig.near, near, 100, DPS_SEND_FINISH, 0), 0);
+	carry(&pair);
+	assert_int_equal(rig_read(&pair.rig.far, far, &has_end), 100);
+	assert_true(has_end);
+	pair_run(&pair.peers);
+	dps_stream_close(pair.rig.near.streams, near, DPS_STREAM_LINGER);
+	dps_stream_close(pair.rig.far.streams, far, DPS_STREAM_LINGER);
+	pair_run(&pair.peers);
+	assert_int_equal(dps_streams_count(pair.rig.near.streams), 0);
+	assert_int_equal(dps_streams_count(pair.rig.far.streams), 0);
+	close_both(&pair);
+}
+
+static void connection__that_is_lost_parks_and_the_next_goes_on(void **state)
+{
+	struct dps_handle near, far;
+	struct streams_pair pair;
+	bool has_end;
+
+	(void)state;
+	open_pair(&pair);
+	near = opened(&pair, &far);
+	assert_int_equal(rig_send(&pair.rig.near, near, 100, DPS_SEND_FINISH, 0), 0);
+	pair_cut(&pair.peers);
+	assert_int_equal(dps_streams_epoch(pair.rig.near.streams), 0);
+	assert_int_equal(dps_streams_epoch(pair.rig.far.streams), 0);
+	carry(&pair);
+	assert_int_equal(rig_look(&pair.rig.far, far).arrived, 0);
+	pair_pass(&pair.peers, DPS_NS_PER_S);
+	assert_int_equal(dps_streams_epoch(pair.rig.near.streams), 2);
+	carry(&pair);
+	assert_int_equal(rig_read(&pair.rig.far, far, &has_end), 100);
+	assert_true(has_end);
+	close_both(&pair);
+}
+
+static void block_bytes__that_differ_are_told_apart_from_all_else(void **state)
+{
+	struct streams_pair pair;
+
+	(void)state;
+	open_with(&pair, 512, true);
+	dps_peer_dial(pair.peers.a.peer, pair.peers.now_ns);
+	pair_run(&pair.peers);
+	/* Who reads the other's hello first finds it out. */
+	assert_int_equal(pair_heard(&pair.peers.b, DPS_PEER_EVENT_CONNECT_FAILED)->event.reason,
+			 DPS_PEER_OTHER_BLOCKS);
+	assert_int_equal(dps_streams_epoch(pair.rig.near.streams), 0);
+	assert_int_equal(dps_streams_epoch(pair.rig.far.streams), 0);
+	assert_string_equal(dps_peer_reason_name(DPS_PEER_OTHER_BLOCKS), "other_blocks");
+	close_both(&pair);
+}
+
+/* A peer without streams is one all the same; who has some waits with them. */
+static void streams__wait_where_the_far_side_has_none(void **state)
+{
+	struct streams_pair pair;
+
+	(void)state;
+	open_with(&pair, 512, false);
+	pair_connect(&pair.peers);
+	rig_stream(&pair.rig.near, 0);
+	pair_run(&pair.peers);
+	assert_int_equal(dps_streams_epoch(pair.rig.near.streams), 0);
+	pair_heard_all(&pair.peers.a);
+	pair_heard_all(&pair.peers.b);
+	close_both(&pair);
+}
+
+static void close__waits_for_streams_to_end(void **state)
+{
+	struct dps_handle near, far;
+	struct streams_pair pair;
+	bool has_end;
+
+	(void)state;
+	open_pair(&pair);
+	near = opened(&pair, &far);
+	assert_int_equal(rig_send(&pair.rig.near, near, 100, DPS_SEND_FINISH, 0), 0);
+	dps_peer_close(pair.peers.a.peer, 0, DPS_NS_PER_S, pair.peers.now_ns);
+	pair_run(&pair.peers);
+	assert_int_equal(dps_peer_state(pair.peers.a.peer), DPS_PEER_DRAINING);
+	carry(&pair);
+	pair_run(&pair.peers);
+	assert_int_equal(dps_peer_state(pair.peers.a.peer), DPS_PEER_CLOSED);
+	assert_int_equal(pair_heard(&pair.peers.a, DPS_PEER_EVENT_CLOSED)->event.reason,
+			 DPS_PEER_ASKED);
+	/* Nothing of it was read before: all of it is there. */
+	assert_int_equal(rig_read(&pair.rig.far, far, &has_end), 100);
+	assert_true(has_end);
+	assert_int_equal(rig_look(&pair.rig.near, near).send.state, DPS_STREAM_FINISHED);
+	close_both(&pair);
+}
+
+static void close__loses_what_does_not_end_in_time(void **state)
+{
+	struct dps_handle near, far;
+	struct streams_pair pair;
+
+	(void)state;
+	open_pair(&pair);
+	near = opened(&pair, &far);
+	assert_int_equal(rig_send(&pair.rig.near, near, 100, DPS_SEND_TELL, 5), 0);
+	dps_peer_close(pair.peers.a.peer, 0, DPS_NS_PER_S, pair.peers.now_ns);
+	pair_pass(&pair.peers, 2 * DPS_NS_PER_S);
+	assert_int_equal(pair_heard(&pair.peers.a, DPS_PEER_EVENT_CLOSED)->event.reason,
+			 DPS_PEER_GRACE_OVER);
+	assert_int_equal(rig_look(&pair.rig.near, near).send.state, DPS_STREAM_LOST);
+	assert_int_equal(rig_look(&pair.rig.near, near).send.cause.reason, DPS_CLOSE_SHUTDOWN);
+	assert_int_equal(rig_event(&pair.rig.near, DPS_STREAM_EVENT_LOST).value, 5);
+	assert_int_equal(rig_look(&pair.rig.far, far).receive.state, DPS_STREAM_LOST);
+	close_both(&pair);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stream__is_opened_and_ended_over_the_connection),
+		cmocka_unit_test(connection__that_is_lost_parks_and_the_next_goes_on),
+		cmocka_unit_test(block_bytes__that_differ_are_told_apart_from_all_else),
+		cmocka_unit_test(streams__wait_where_the_far_side_has_none),
+		cmocka_unit_test(close__waits_for_streams_to_end),
+		cmocka_unit_test(close__loses_what_does_not_end_in_time),
+	};
+
+	return cmocka_run_group_tests_name("peer_streams", tests, NULL, NULL);
+}
