@@ -139,8 +139,11 @@ void dps_path_on_deadline(struct dps_engine *engine, struct dps_path *path, uint
 		return;
 	}
 	dps_path_touch(engine, path);
-	if (path->state != DPS_PATH_OPEN)
+	if (path->state != DPS_PATH_OPEN) {
+		/* What it hears is acknowledged under numbers that probes, unheard, hold back. */
+		dps_repair_make_room(engine, path, now_ns);
 		return;
+	}
 	if (path->congestion.ops->is_broken(&path->congestion, now_ns)) {
 		dps_path_lose(engine, path, DPS_CLOSE_LOSS);
 		return;

@@ -155,7 +155,7 @@ void dps_repair_detect(struct dps_engine *engine, struct dps_path *path, uint64_
  * When numbers run out because nothing is acknowledged, the oldest packets count as lost: else
  * there would be none left to ask with, nor to acknowledge what the other side sends.
  */
-static void make_room(struct dps_engine *engine, struct dps_path *path, uint64_t now_ns)
+void dps_repair_make_room(struct dps_engine *engine, struct dps_path *path, uint64_t now_ns)
 {
 	struct dps_sent *sent = &path->sent;
 	uint64_t in_flight = sent->bytes_in_flight;
@@ -176,7 +176,8 @@ static void make_room(struct dps_engine *engine, struct dps_path *path, uint64_t
 		}
 		dps_sent_forget_lost(sent, number);
 	}
-	if (lost_bytes > 0)
+	/* Of a way of which nothing is known yet, a lost probe says nothing either. */
+	if (lost_bytes > 0 && path->state == DPS_PATH_OPEN)
 		path->congestion.ops->on_lost(&path->congestion, lost_bytes, newest_ns, in_flight,
 					      now_ns);
 }
@@ -186,7 +187,7 @@ void dps_repair_on_probe_timeout(struct dps_engine *engine, struct dps_path *pat
 	struct dps_sent *sent = &path->sent;
 	uint64_t number;
 
-	make_room(engine, path, now_ns);
+	dps_repair_make_room(engine, path, now_ns);
 	number = sent->next_number
 			 ? dps_sent_next_live(sent, sent->floor_number, sent->next_number - 1)
 			 : UINT64_MAX;

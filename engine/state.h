@@ -324,6 +324,8 @@ struct dps_resend *dps_repair_next(struct dps_engine *engine, struct dps_path *p
 				   struct dps_chunk **chunk, struct dps_range *gap);
 /* Whether so many packets more may be in flight that were not before. */
 bool dps_repair_has_room(const struct dps_path *path, uint32_t packets);
+/* Numbers run out: what is oldest is given up. */
+void dps_repair_make_room(struct dps_engine *engine, struct dps_path *path, uint64_t now_ns);
 /* Sends the oldest of what is in flight again, or a probe, whatever the window says. */
 void dps_repair_on_probe_timeout(struct dps_engine *engine, struct dps_path *path, uint64_t now_ns);
 

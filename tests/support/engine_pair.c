@@ -91,6 +91,25 @@ static void open_side(struct pair *pair, unsigned int which)
 	side->path = (uint32_t)path;
 }
 
+void pair_open_path(struct pair *pair, unsigned int which)
+{
+	struct pair_side *side = &pair->sides[which];
+	const struct pair_options *options = &pair->options;
+	const struct dps_path_config config = {
+		.remote_connection_id = pair->sides[1 - which].connection_id,
+		.remote = which,
+		.datagram_bytes = options->datagram_bytes,
+		.congestion_mode = options->congestion_mode,
+		.challenge = ~side->connection_id,
+		.rate_bytes_per_s = options->rate_bytes_per_s,
+		.probe_floor_ns = 5 * DPS_NS_PER_MS,
+		.silence_ns = options->silence_ns,
+	};
+
+	pair_check(pair,
+		   dps_engine_open_path(side->engine, side->path, &config, pair->now_ns) == 0);
+}
+
 void pair_open(struct pair *pair, const struct pair_options *options)
 {
 	memset(pair, 0, sizeof(*pair));
@@ -102,21 +121,8 @@ void pair_open(struct pair *pair, const struct pair_options *options)
 	running = pair;
 	for (unsigned int i = 0; i < 2; i++)
 		open_side(pair, i);
-	for (unsigned int i = 0; i < 2; i++) {
-		const struct dps_path_config config = {
-			.remote_connection_id = pair->sides[1 - i].connection_id,
-			.remote = i,
-			.datagram_bytes = options->datagram_bytes,
-			.congestion_mode = options->congestion_mode,
-			.challenge = ~pair->sides[i].connection_id,
-			.rate_bytes_per_s = options->rate_bytes_per_s,
-			.probe_floor_ns = 5 * DPS_NS_PER_MS,
-			.silence_ns = options->silence_ns,
-		};
-
-		pair_check(pair, dps_engine_open_path(pair->sides[i].engine, pair->sides[i].path,
-						      &config, pair->now_ns) == 0);
-	}
+	for (unsigned int i = 0; i < 2; i++)
+		pair_open_path(pair, i);
 }
 
 /* Lets reads, writes and held packets come back; no packets any more. */

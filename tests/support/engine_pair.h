@@ -142,6 +142,9 @@ void pair_options_init(struct pair_options *options, uint64_t seed);
 void pair_open(struct pair *pair, const struct pair_options *options);
 void pair_close(struct pair *pair);
 
+/* The path that a side has reserved, towards what the other has. */
+void pair_open_path(struct pair *pair, unsigned int which);
+
 /* Each side opens its channel when it is told to; files are announced while there is room. */
 struct pair_transfer *pair_add_transfer(struct pair *pair, unsigned int from);
 void pair_open_channel(struct pair *pair, struct pair_transfer *transfer, unsigned int which);
