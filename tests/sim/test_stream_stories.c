@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Streams between two programs, one misfortune at a time: all arrives, once, in order, to its end.
+ */
+#include "tests/support/stream_link.h"
+#include "tests/support/stream_rig.h"
+
+enum {
+	BYTES = 2 << 20,
+	STREAMS = 4, /* from each side */
+};
+
+struct story {
+	struct stream_link link;
+	struct stream_rig rig;
+	struct dps_handle out[2][STREAMS];
+	struct dps_handle in[2][STREAMS];
+	uint64_t sent[2][STREAMS];
+	uint64_t read[2][STREAMS];
+	bool has_end[2][STREAMS];
+};
+
+static struct story story;
+
+static struct rig_side *side_of(unsigned int which)
+{
+	return which == 0 ? &story.rig.near : &story.rig.far;
+}
+
+static struct dps_streams_config config_of(bool is_dialer)
+{
+	struct dps_streams_config config = rig_stream_config(is_dialer);
+
+	config.epoch = 0;
+	config.block_bytes = 16 << 10;
+	config.window_bytes = config.receive_window_bytes = 256 << 10;
+	config.send_blocks = config.receive_blocks = 128;
+	return config;
+}
+
+static void take_events(unsigned int which)
+{
+	struct rig_side *side = side_of(which);
+
+	rig_events(side);
+	for (unsigned int i = 0; i < side->events_count; i++)
+		if (side->events[i].type == DPS_STREAM_EVENT_ARRIVED)
+			story.in[which][side->events[i].value] = side->events[i].handle;
+}
+
+static void open_story(const struct pair_options *options)
+{
+	struct dps_streams_config near = config_of(true), far = config_of(false);
+
+	memset(&story.sent, 0, sizeof(story) - offsetof(struct story, sent));
+	rig_open_with(&story.rig, &near, &far);
+	stream_link_open(&story.link, options, story.rig.near.streams, story.rig.far.streams);
+	stream_link_run(&story.link, 100 * DPS_NS_PER_MS);
+	for (unsigned int i = 0; i < 2 * STREAMS; i++) {
+		struct dps_stream_options stream = {
+			.tag = i / 2,
+			.open_deadline_ns = DPS_NEVER_NS,
+		};
+
+		assert_int_equal(
+			dps_stream_open(side_of(i % 2)->streams, &stream, &story.out[i % 2][i / 2]),
+			0);
+	}
+	stream_link_run(&story.link, 10 * DPS_NS_PER_MS);
+	take_events(0);
+	take_events(1);
+}
+
+static bool do_stream(unsigned int which, unsigned int i)
+{
+	struct rig_side *from = side_of(which), *to = side_of(1 - which);
+	size_t part = (size_t)dps_min_u64(16 << 10, BYTES - story.sent[which][i]);
+
+	if (part > 0 && rig_send(from, story.out[which][i], part, 0, 0) == 0)
+		story.sent[which][i] += part;
+	else if (part == 0)
+		assert_int_equal(dps_stream_finish(from->streams, story.out[which][i]), 0);
+	if (!story.has_end[which][i])
+		story.read[which][i] +=
+			rig_read(to, story.in[1 - which][i], &story.has_end[which][i]);
+	return story.has_end[which][i];
+}
+
+/* A step of 1 ms; whether all has come. */
+static bool do_all(void)
+{
+	bool is_over = true;
+
+	for (unsigned int i = 0; i < 2 * STREAMS; i++)
+		is_over &= do_stream(i % 2, i / 2);
+	stream_link_run(&story.link, DPS_NS_PER_MS);
+	take_events(0);
+	take_events(1);
+	return is_over;
+}
+
+static void finish(void)
+{
+	uint64_t end_ns = story.link.net.now_ns + 60 * DPS_NS_PER_S;
+
+	while (!do_all())
+		pair_check(&story.link.net, story.link.net.now_ns < end_ns);
+	for (unsigned int i = 0; i < 2 * STREAMS; i++)
+		assert_int_equal(story.read[i % 2][i / 2], BYTES);
+	for (unsigned int i = 0; i < 2; i++)
+		dps_peer_close(story.link.sides[i].peer, 0, DPS_NS_PER_S, story.link.net.now_ns);
+	stream_link_run(&story.link, 3 * DPS_NS_PER_S);
+	for (unsigned int i = 0; i < 2 * STREAMS; i++)
+		assert_int_equal(rig_look(side_of(i % 2), story.out[i % 2][i / 2]).send.state,
+				 DPS_STREAM_FINISHED);
+	assert_true(story.link.sides[0].is_closed && story.link.sides[1].is_closed);
+	stream_link_close(&story.link);
+	rig_close_streams(&story.rig);
+}
+
+static void way__that_is_good_sends_nothing_twice(void **state)
+{
+	struct pair_options options;
+
+	(void)state;
+	pair_options_init(&options, 1);
+	open_story(&options);
+	for (unsigned int i = 0; i < 50; i++)
+		do_all();
+	assert_int_equal(pair_counters(&story.link.net, 0).lost_packets, 0);
+	finish();
+}
+
+static void way__that_loses_repeats_and_reorders_is_made_good(void **state)
+{
+	struct pair_options options;
+
+	(void)state;
+	pair_options_init(&options, 2);
+	options.loss_ppm = 10000;
+	options.duplicate_ppm = 10000;
+	options.damage_ppm = 5000;
+	options.jitter_ns = 200 * DPS_NS_PER_US;
+	options.hold_ns = DPS_NS_PER_MS;
+	open_story(&options);
+	finish();
+}
+
+/* Of what one in a hundred lost, little more than that is sent again. */
+static void way__that_loses_little_sends_little_twice(void **state)
+{
+	struct dps_engine_counters counters;
+	struct pair_options options;
+
+	(void)state;
+	pair_options_init(&options, 3);
+	options.loss_ppm = 10000;
+	options.delay_ns = DPS_NS_PER_MS;
+	open_story(&options);
+	while (!do_all())
+		;
+	counters = pair_counters(&story.link.net, 0);
+	assert_true(counters.lost_packets > 20);
+	assert_true(counters.stream_bytes > (uint64_t)STREAMS * BYTES);
+	assert_true(counters.stream_bytes < (uint64_t)STREAMS * BYTES * 110 / 100);
+	finish();
+}
+
+static void connection__that_breaks_again_and_again(void **state)
+{
+	struct pair_options options;
+
+	(void)state;
+	pair_options_init(&options, 4);
+	options.loss_ppm = 1000;
+	open_story(&options);
+	for (unsigned int i = 0; i < 6; i++) {
+		for (unsigned int k = 0; k < 5; k++)
+			do_all();
+		story.link.has_new_paths = i % 2 == 0;
+		stream_link_cut(&story.link);
+		stream_link_run(&story.link, 400 * DPS_NS_PER_MS);
+		assert_int_equal(story.link.sides[0].connections, i + 2);
+	}
+	finish();
+}
+
+/* The path breaks; the connection stays. What was on its way goes over the next one. */
+static void path__that_is_replaced_within_a_connection(void **state)
+{
+	struct pair_options options;
+
+	(void)state;
+	pair_options_init(&options, 5);
+	open_story(&options);
+	for (unsigned int i = 0; i < 4; i++) {
+		for (unsigned int k = 0; k < 5; k++)
+			do_all();
+		stream_link_renew_paths(&story.link);
+	}
+	assert_int_equal(story.link.sides[0].connections, 1);
+	finish();
+}
+
+/* A file and streams both get on, each with about half of the way. */
+static void file__beside_streams_gets_its_share(void **state)
+{
+	struct pair_transfer *transfer;
+	struct pair_options options;
+	struct dps_channel_state channel;
+	uint64_t streams = 0;
+
+	(void)state;
+	pair_options_init(&options, 6);
+	options.congestion_mode = DPS_CONGESTION_FIXED;
+	options.rate_bytes_per_s = 50000000;
+	open_story(&options);
+	transfer = pair_add_transfer(&story.link.net, 0);
+	pair_open_channel(&story.link.net, transfer, 0);
+	pair_open_channel(&story.link.net, transfer, 1);
+	pair_add_file(&story.link.net, transfer, 16 << 20);
+	for (unsigned int i = 0; i < 100; i++)
+		do_all();
+	for (unsigned int i = 0; i < STREAMS; i++)
+		streams += story.read[0][i];
+	assert_int_equal(dps_engine_read_channel(story.link.net.sides[1].engine,
+						 transfer->channel[1], &channel),
+			 0);
+	assert_true(streams > (UINT64_C(1) << 20) && channel.contiguous > (1 << 20));
+	assert_true(streams < 2 * channel.contiguous && channel.contiguous < 2 * streams);
+	while (!transfer->is_done[0] || !transfer->is_done[1])
+		do_all();
+	pair_expect_written(&story.link.net);
+	finish();
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(way__that_is_good_sends_nothing_twice),
+		cmocka_unit_test(way__that_loses_repeats_and_reorders_is_made_good),
+		cmocka_unit_test(way__that_loses_little_sends_little_twice),
+		cmocka_unit_test(connection__that_breaks_again_and_again),
+		cmocka_unit_test(path__that_is_replaced_within_a_connection),
+		cmocka_unit_test(file__beside_streams_gets_its_share),
+	};
+
+	pair_seeds_from(argc, argv);
+	return cmocka_run_group_tests_name("stream_stories", tests, NULL, NULL);
+}
