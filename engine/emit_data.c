@@ -304,7 +304,7 @@ unsigned int dps_emit_data(struct dps_engine *engine, struct dps_path *path,
 			path->limit = DPS_LIMIT_WINDOW;
 			break;
 		}
-		if (!dps_pace_may_remember(path)) {
+		if (!dps_pace_may_remember(path, DPS_ENGINE_SENT_SPARE)) {
 			path->limit = DPS_LIMIT_WINDOW;
 			break;
 		}

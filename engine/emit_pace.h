@@ -10,12 +10,12 @@ enum {
 	DPS_ASK_EVERY_NTH_OF_FLIGHT = 4,
 };
 
-/* Leaves packet numbers for acknowledgements. */
-static inline bool dps_pace_may_remember(struct dps_path *path)
+/* Leaves so many packet numbers for what is more urgent. */
+static inline bool dps_pace_may_remember(struct dps_path *path, uint64_t spare)
 {
 	struct dps_sent *sent = &path->sent;
 
-	while (sent->next_number - sent->floor_number >= sent->capacity - DPS_ENGINE_SENT_SPARE) {
+	while (sent->next_number - sent->floor_number >= sent->capacity - spare) {
 		if (!dps_sent_is_lost(sent, sent->floor_number))
 			return false;
 		dps_sent_forget_lost(sent, sent->floor_number);

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What is said of streams beside their bytes: how far they came, and who waits to hear it. */
-#include "engine/state.h"
+#include "engine/emit_pace.h"
 
-enum { ASKS_MAX = 8 }; /* at a time */
-
-/* Acknowledgements of packets, and what else keeps a path alive, have numbers left. */
-static bool may_remember(const struct dps_path *path)
-{
-	const struct dps_sent *sent = &path->sent;
-
-	return sent->next_number - sent->floor_number < sent->capacity - DPS_ENGINE_SENT_SPARE / 2;
-}
+enum {
+	ASKS_MAX = 8, /* at a time */
+	/* Acknowledgements of packets have numbers left. */
+	SENT_SPARE = DPS_ENGINE_SENT_SPARE / 2,
+};
 
 static void emit_one(struct dps_engine *engine, struct dps_path *path, struct dps_outgoing *out,
 		     uint64_t now_ns)
@@ -52,7 +48,7 @@ static unsigned int emit_acks(struct dps_engine *engine, struct dps_path *path,
 		carrier->ack_at_ns = now_ns + path->ack.delay_max_ns;
 	if (!is_due && carrier->ack_at_ns > now_ns)
 		return 0;
-	while (count < room && may_remember(path) &&
+	while (count < room && dps_pace_may_remember(path, SENT_SPARE) &&
 	       dps_streams_has_acks(carrier->streams, carrier->epoch))
 		emit_one(engine, path, &out[count++], now_ns);
 	carrier->ack_at_ns = DPS_NEVER_NS;
@@ -95,7 +91,7 @@ static unsigned int emit_asks(struct dps_engine *engine, struct dps_path *path,
 		carrier->ask_at_ns = now_ns + wait_ns;
 	if (carrier->ask_at_ns > now_ns)
 		return 0;
-	if (may_remember(path))
+	if (dps_pace_may_remember(path, SENT_SPARE))
 		count = dps_streams_emit_asks(carrier->streams, carrier->epoch, numbers,
 					      room < ASKS_MAX ? room : ASKS_MAX);
 	for (unsigned int i = 0; i < count; i++)

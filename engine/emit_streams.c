@@ -47,7 +47,7 @@ static bool may_go(struct dps_path *path, uint64_t now_ns)
 
 	path->limit = DPS_LIMIT_WINDOW;
 	/* Data that may be lost must find room to be queued; what is queued goes first, then. */
-	if (!dps_pace_may_remember(path) || !dps_repair_has_room(path, 1))
+	if (!dps_pace_may_remember(path, DPS_ENGINE_SENT_SPARE) || !dps_repair_has_room(path, 1))
 		return false;
 	if (path->probes_owed > 0)
 		return true;
