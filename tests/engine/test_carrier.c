@@ -98,12 +98,134 @@ static void stream__arrives_whole_through_a_bad_way(void **state)
 	}
 }
 
+/* Looks at what leaves: with the type, and the first so many of them are lost. */
+static bool lose_first(struct pair *net, unsigned int from, const uint8_t *bytes, uint32_t length)
+{
+	(void)from;
+	(void)length;
+	return (bytes[0] & 15) == DPS_PACKET_STREAM_ACK && net->mark++ < 1;
+}
+
+/* Nothing else is said of the stream: the word that was lost is said again, by itself. */
+static void ack__that_is_lost_is_told_again(void **state)
+{
+	struct dps_handle near, far;
+
+	(void)state;
+	open_pair(1);
+	near = stream_pair_opened(&pair, 0, &far);
+	stream_pair_run(&pair, 10 * DPS_NS_PER_MS);
+	pair.net.is_lost = lose_first;
+	pair.net.mark = 0;
+	assert_int_equal(rig_send(&pair.rig.near, near, 1000, DPS_SEND_FINISH, 0), 0);
+	stream_pair_run(&pair, DPS_NS_PER_S);
+	assert_int_equal(rig_look(&pair.rig.near, near).send.state, DPS_STREAM_FINISHED);
+	assert_true(pair_counters(&pair.net, 1).stream_acks_sent >= 2);
+	assert_int_equal(pair_counters(&pair.net, 0).stream_asks_sent, 0);
+	stream_pair_close(&pair);
+}
+
+/* Every acknowledgement is lost, until it is asked for. */
+static bool lose_all_acks(struct pair *net, unsigned int from, const uint8_t *bytes,
+			  uint32_t length)
+{
+	(void)from;
+	(void)length;
+	return net->mark != 0 && (bytes[0] & 15) == DPS_PACKET_STREAM_ACK;
+}
+
+static void sender__that_hears_nothing_asks(void **state)
+{
+	struct dps_handle near, far;
+
+	(void)state;
+	open_pair(1);
+	near = stream_pair_opened(&pair, 0, &far);
+	stream_pair_run(&pair, 10 * DPS_NS_PER_MS);
+	pair.net.is_lost = lose_all_acks;
+	pair.net.mark = 1;
+	assert_int_equal(rig_send(&pair.rig.near, near, 1000, DPS_SEND_FINISH, 0), 0);
+	stream_pair_run(&pair, DPS_NS_PER_S);
+	assert_int_equal(rig_look(&pair.rig.near, near).send.state, DPS_STREAM_ENDING);
+	assert_true(pair_counters(&pair.net, 0).stream_asks_sent > 2);
+	assert_true(pair_counters(&pair.net, 0).stream_asks_sent < 20);
+	pair.net.mark = 0;
+	stream_pair_run(&pair, 3 * DPS_NS_PER_S);
+	assert_int_equal(rig_look(&pair.rig.near, near).send.state, DPS_STREAM_FINISHED);
+	stream_pair_close(&pair);
+}
+
+/* What cannot be placed leaves nothing, and is not acknowledged either. */
+static void packet__of_no_stream_is_dropped_and_counted(void **state)
+{
+	static const uint8_t body[64];
+	struct dps_header header = { .type = DPS_PACKET_STREAM, .packet_number = 900 };
+	struct dps_handle near, far;
+
+	(void)state;
+	open_pair(1);
+	near = stream_pair_opened(&pair, 0, &far);
+	header.channel = 77;
+	assert_false(pair_inject(&pair.net, 1, header, body, 16, true));
+	header.channel = rig_look(&pair.rig.near, near).number;
+	header.offset = 1 << 30; /* beyond its credit */
+	assert_false(pair_inject(&pair.net, 1, header, body, 16, true));
+	header.offset = 4090; /* across two blocks */
+	assert_false(pair_inject(&pair.net, 1, header, body, 16, true));
+	assert_int_equal(pair_counters(&pair.net, 1).dropped_stream, 3);
+	header.offset = 0; /* forged */
+	assert_true(pair_inject(&pair.net, 1, header, body, 16, false));
+	assert_int_equal(rig_look(&pair.rig.far, far).arrived, 0);
+	/* ... and the next is judged before it has a place. */
+	header.packet_number++;
+	assert_true(pair_inject(&pair.net, 1, header, body, 16, true));
+	assert_int_equal(rig_look(&pair.rig.far, far).arrived, 16);
+	header.type = DPS_PACKET_STREAM_ACK;
+	header.packet_number++;
+	assert_true(pair_inject(&pair.net, 1, header, body, 7, true));
+	assert_int_equal(pair_counters(&pair.net, 1).dropped_body, 1);
+	dps_engine_detach_streams(stream_pair_engine(&pair, 1), pair.net.sides[1].path);
+	header.packet_number++;
+	assert_false(pair_inject(&pair.net, 1, header, body, 8, true));
+	header.type = DPS_PACKET_STREAM;
+	assert_false(pair_inject(&pair.net, 1, header, body, 8, true));
+	assert_int_equal(pair_counters(&pair.net, 1).dropped_stream, 5);
+	stream_pair_close(&pair);
+}
+
+/* Streams may not go while a port reads their memory, whatever became of the path. */
+static void close_path__leaves_what_the_port_holds(void **state)
+{
+	struct pair_options options;
+	struct dps_handle near, far;
+	struct dps_engine *engine;
+
+	(void)state;
+	pair_options_init(&options, 1);
+	options.hold_ns = 50 * DPS_NS_PER_MS;
+	stream_pair_open(&pair, &options);
+	engine = stream_pair_engine(&pair, 0);
+	near = stream_pair_opened(&pair, 0, &far);
+	stream_pair_run(&pair, 10 * DPS_NS_PER_MS);
+	assert_int_equal(rig_send(&pair.rig.near, near, 8000, 0, 0), 0);
+	stream_pair_turn(&pair, DPS_NS_PER_US);
+	dps_engine_close_path(engine, pair.net.sides[0].path, DPS_CLOSE_DONE, pair.net.now_ns);
+	assert_true(dps_engine_holds_streams(engine, pair.rig.near.streams));
+	stream_pair_run(&pair, DPS_NS_PER_S);
+	assert_false(dps_engine_holds_streams(engine, pair.rig.near.streams));
+	stream_pair_close(&pair);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attach__names_what_it_does_not_take),
 		cmocka_unit_test(stream__arrives_whole_both_ways),
 		cmocka_unit_test(stream__arrives_whole_through_a_bad_way),
+		cmocka_unit_test(ack__that_is_lost_is_told_again),
+		cmocka_unit_test(sender__that_hears_nothing_asks),
+		cmocka_unit_test(packet__of_no_stream_is_dropped_and_counted),
+		cmocka_unit_test(close_path__leaves_what_the_port_holds),
 	};
 
 	pair_seeds_from(argc, argv);

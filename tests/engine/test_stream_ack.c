@@ -90,6 +90,31 @@ static void on_missing__comes_again(void **state)
 	room_close(&room);
 }
 
+/* Nor does what lies between, unless there are too many of them. */
+static void on_missing__leaves_out_what_lies_between(void **state)
+{
+	struct dps_stream_slice slices[16];
+	struct room room;
+	uint64_t bytes;
+
+	(void)state;
+	room_open(&room);
+	assert_int_equal(dps_stream_set_window(room.near->streams, room.handle, 1 << 16), 0);
+	assert_int_equal(send_some(&room, 4096), 0);
+	assert_int_equal(rig_emit(&room.rig, room.near, 16), 16);
+	memcpy(slices, room.near->slices, sizeof(slices));
+	rig_release(room.near);
+	dps_streams_on_missing(room.near->streams, 1, &slices[15]);
+	dps_streams_on_missing(room.near->streams, 1, &slices[0]);
+	assert_int_equal(rig_flush(&room.rig, room.near), 512);
+	for (unsigned int i = 0; i < 16; i += 2)
+		dps_streams_on_missing(room.near->streams, 1, &slices[i]);
+	bytes = rig_flush(&room.rig, room.near);
+	assert_true(bytes >= 2048 && bytes < 3072);
+	ack(&room, 4096, false);
+	room_close(&room);
+}
+
 /* A claim of what was never sent, or of nonsense, sends nothing twice. */
 static void on_missing__of_what_was_not_sent_is_nothing(void **state)
 {
@@ -145,6 +170,7 @@ int main(void)
 		cmocka_unit_test(on_ack__beyond_what_was_sent_is_capped_and_counted),
 		cmocka_unit_test(on_ack__that_is_old_or_anothers_moves_nothing),
 		cmocka_unit_test(on_missing__comes_again),
+		cmocka_unit_test(on_missing__leaves_out_what_lies_between),
 		cmocka_unit_test(on_missing__of_what_was_not_sent_is_nothing),
 		cmocka_unit_test(resume__sends_again_what_was_not_acknowledged),
 	};

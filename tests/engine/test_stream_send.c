@@ -331,6 +331,34 @@ static void emit__takes_turns(void **state)
 	rig_close_streams(&rig);
 }
 
+/* Bytes count, not slices: who sends little at a time has more of these. */
+static void emit__takes_turns_by_weight(void **state)
+{
+	struct dps_handle handles[2], far;
+	unsigned int bytes[2] = { 0 };
+	struct stream_rig rig;
+
+	(void)state;
+	rig_open_streams(&rig);
+	for (unsigned int i = 0; i < 2; i++) {
+		handles[i] = rig_opened(&rig, 0, &far);
+		rig_ack(&rig, &rig.near, handles[i], PLENTY, 0, false);
+		assert_int_equal(dps_stream_set_window(rig.near.streams, handles[i], 1 << 16), 0);
+		assert_int_equal(rig_send(&rig.near, handles[i], 3072, 0, 0), 0);
+	}
+	assert_int_equal(dps_stream_set_weight(rig.near.streams, handles[0], 0), -EINVAL);
+	assert_int_equal(
+		dps_stream_set_weight(rig.near.streams, handles[0], DPS_STREAM_WEIGHT_MAX + 1),
+		-EINVAL);
+	assert_int_equal(dps_stream_set_weight(rig.near.streams, handles[0], 3), 0);
+	assert_int_equal(rig_emit(&rig, &rig.near, 12), 12);
+	for (unsigned int i = 0; i < 12; i++)
+		bytes[rig.near.slices[i].number / 2] += rig.near.slices[i].bytes;
+	assert_int_equal(bytes[0], 3 * bytes[1]);
+	rig_release(&rig.near);
+	rig_close_streams(&rig);
+}
+
 /* ---- taking back (E37) ---- */
 
 static void cancel_send__takes_back_what_has_not_left(void **state)
@@ -411,6 +439,7 @@ int main(void)
 		cmocka_unit_test(send__shared_memory_is_given_in_order),
 		cmocka_unit_test(emit__cuts_at_blocks_and_at_the_credit),
 		cmocka_unit_test(emit__takes_turns),
+		cmocka_unit_test(emit__takes_turns_by_weight),
 		cmocka_unit_test(cancel_send__takes_back_what_has_not_left),
 		cmocka_unit_test(cancel_send__of_what_has_left_in_part_is_too_late),
 	};
