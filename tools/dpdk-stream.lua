@@ -9,12 +9,13 @@ local HEADER_BYTES, ENVELOPE_BYTES, DIGEST_BYTES = 40, 56, 16
 local PAYLOAD_BYTES_MAX = 16384
 local OFFSET_MAX = UInt64(0, 0x40000000) -- 2^62
 local PACKET_NUMBER_MAX = UInt64(0xffffffff, 0x003fffff) -- 2^54 - 1
-local RANGES_MAX, CHANNELS_MAX = 64, 16
-local DATA, ACK, PROBE, PING, CLOSE = 1, 2, 3, 4, 5
-local FLAG_DIGEST, FLAG_OPTIONS = 0x08, 0x80
+local RANGES_MAX, CHANNELS_MAX, STREAMS_MAX = 64, 16, 47
+local DATA, ACK, PROBE, PING, CLOSE, STREAM, STREAM_ACK = 1, 2, 3, 4, 5, 6, 7
+local FLAG_FIN, FLAG_DIGEST, FLAG_OPTIONS = 0x02, 0x08, 0x80
 
 local types = {
 	[DATA] = "DATA", [ACK] = "ACK", [PROBE] = "PROBE", [PING] = "PING", [CLOSE] = "CLOSE",
+	[STREAM] = "STREAM", [STREAM_ACK] = "STREAM_ACK",
 }
 local flag_names = {
 	{ 0x01, "ACK_NOW" }, { 0x02, "FIN" }, { 0x04, "RESENT" }, { 0x08, "DIGEST" },
@@ -31,7 +32,7 @@ local field = {
 	type = ProtoField.uint8("dps.type", "Type", base.DEC, types, 0x0f),
 	flags = ProtoField.uint8("dps.flags", "Flags", base.HEX),
 	ack_now = ProtoField.bool("dps.flags.ack_now", "Acknowledge now", 8, nil, 0x01),
-	fin = ProtoField.bool("dps.flags.fin", "Ends the channel", 8, nil, 0x02),
+	fin = ProtoField.bool("dps.flags.fin", "Ends the channel or stream", 8, nil, 0x02),
 	resent = ProtoField.bool("dps.flags.resent", "Sent before", 8, nil, 0x04),
 	has_digest = ProtoField.bool("dps.flags.digest", "Ends a piece, brings its digest", 8, nil, 0x08),
 	blocked = ProtoField.bool("dps.flags.blocked", "Uses up the credit", 8, nil, 0x10),
@@ -81,6 +82,9 @@ local field = {
 	challenge = ProtoField.uint64("dps.probe.challenge", "Challenge", base.HEX),
 	answer = ProtoField.uint64("dps.probe.answer", "Answer", base.HEX),
 	padding = ProtoField.bytes("dps.padding", "Padding"),
+	streams_count = ProtoField.uint16("dps.stream_ack.streams", "Streams"),
+	stream = ProtoField.uint32("dps.stream_ack.stream", "Stream"),
+	has_end = ProtoField.bool("dps.stream_ack.end", "Its end arrived", 32, nil, 1),
 	reason = ProtoField.uint32("dps.close.reason", "Reason", base.DEC, reasons),
 }
 
@@ -324,6 +328,45 @@ local function show_probe(tvb, at, stop, tree)
 	return ("%u bytes"):format(stop)
 end
 
+local function show_stream(tvb, at, stop, tree)
+	local text = ("stream %u"):format(tvb(36, 4):uint())
+	if stop > at then
+		tree:add(field.data, tvb(at, stop - at))
+		tree:add(field.data_bytes, tvb(at, stop - at), stop - at):set_generated()
+	elseif bit32.band(tvb(1, 1):uint(), FLAG_FIN) == 0 then
+		return text .. " how far?"
+	end
+	return text .. (" offset %s +%u"):format(tostring(tvb(24, 8):uint64()), stop - at)
+end
+
+local function show_stream_ack(tvb, at, stop, tree)
+	if stop - at < 8 then
+		return nil
+	end
+	local body = tree:add(tvb(at, stop - at), "Acknowledgement of streams")
+	local count = tvb(at, 2):uint()
+	body:add(field.streams_count, tvb(at, 2))
+	if count > STREAMS_MAX or stop - at ~= 8 + count * 24 then
+		return nil
+	end
+	local texts = {}
+	at = at + 8
+	for i = 1, count do
+		local item = body:add(field.stream, tvb(at, 4))
+		item:add(field.has_end, tvb(at + 4, 4))
+		item:add(field.credit, tvb(at + 8, 8))
+		item:add(field.contiguous, tvb(at + 16, 8))
+		if tvb(at + 8, 8):uint64() > OFFSET_MAX or tvb(at + 16, 8):uint64() > OFFSET_MAX then
+			return nil
+		end
+		texts[i] = ("stream %u credit %s contiguous %s%s"):format(tvb(at, 4):uint(),
+			tostring(tvb(at + 8, 8):uint64()), tostring(tvb(at + 16, 8):uint64()),
+			bit32.band(tvb(at + 4, 4):uint(), 1) == 1 and " end" or "")
+		at = at + 24
+	end
+	return table.concat(texts, " ")
+end
+
 local function show_close(tvb, at, stop, tree)
 	if stop - at < 4 then
 		return nil
@@ -335,7 +378,7 @@ end
 
 local show_body = {
 	[DATA] = show_data, [ACK] = show_ack, [PROBE] = show_probe, [PING] = show_probe,
-	[CLOSE] = show_close,
+	[CLOSE] = show_close, [STREAM] = show_stream, [STREAM_ACK] = show_stream_ack,
 }
 
 -- Shows what is behind the seal; returns a text for the Info column, or nil if it is broken.

@@ -193,6 +193,31 @@ static void packet__of_no_stream_is_dropped_and_counted(void **state)
 	stream_pair_close(&pair);
 }
 
+/* One gap too many: it has to come again, so its sender must not hear that it came. */
+static void packet__that_is_not_kept_is_not_acknowledged(void **state)
+{
+	static const uint8_t body[16];
+	struct dps_header header = { .type = DPS_PACKET_STREAM, .packet_number = 900 };
+	const struct dps_ranges *received;
+	struct dps_handle near, far;
+	unsigned int kept = 0;
+
+	(void)state;
+	open_pair(1);
+	near = stream_pair_opened(&pair, 0, &far);
+	received = &stream_pair_engine(&pair, 1)->paths[pair.net.sides[1].path].ack.received;
+	header.channel = rig_look(&pair.rig.near, near).number;
+	for (unsigned int i = 0; i < 2 * DPS_STREAM_BLOCK_GAPS_MAX; i++) {
+		header.offset = 32 * i;
+		assert_true(pair_inject(&pair.net, 1, header, body, 16, true));
+		kept += dps_ranges_has_all(received, header.packet_number,
+					   header.packet_number + 1);
+		header.packet_number += 2;
+	}
+	assert_int_equal(kept, DPS_STREAM_BLOCK_GAPS_MAX);
+	stream_pair_close(&pair);
+}
+
 /* Streams may not go while a port reads their memory, whatever became of the path. */
 static void close_path__leaves_what_the_port_holds(void **state)
 {
@@ -225,6 +250,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ack__that_is_lost_is_told_again),
 		cmocka_unit_test(sender__that_hears_nothing_asks),
 		cmocka_unit_test(packet__of_no_stream_is_dropped_and_counted),
+		cmocka_unit_test(packet__that_is_not_kept_is_not_acknowledged),
 		cmocka_unit_test(close_path__leaves_what_the_port_holds),
 	};
 

@@ -106,6 +106,13 @@ expect 'probe, ping, close' <<'END'
 |||7
 END
 
+fields "$scratch/all.pcap" dps.type dps.channel dps.offset dps.data dps.stream_ack.stream \
+	dps.stream_ack.end dps.ack.credit dps.ack.contiguous | sed -n 15,16p >"$scratch/got"
+expect streams <<'END'
+6|6|70000|6279746573||||
+7|0|0||6,9|1,0|131072,65536|70005,0
+END
+
 # The verdicts of the dissector, in the engine's words.
 judge() {
 	show "$1" -T fields -E separator=, -e dps.malformed -e dps.unknown |

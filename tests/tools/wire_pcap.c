@@ -7,6 +7,7 @@
 #include "engine/bits.h"
 #include "engine/random.h"
 #include "engine/wire.h"
+#include <dps/stream.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,10 +45,11 @@ static const char *verdict_of_body(const struct dps_header *header, const uint8_
 	struct dps_ack ack;
 	struct dps_probe probe;
 	struct dps_close close;
+	struct dps_stream_ack streams[DPS_WIRE_STREAMS_MAX];
 	size_t digest_bytes = header->flags & DPS_PACKET_DIGEST ? DPS_DIGEST_BYTES : 0;
 	int skipped = 0;
 
-	if (header->type < DPS_PACKET_DATA || header->type > DPS_PACKET_CLOSE)
+	if (header->type < DPS_PACKET_DATA || header->type > DPS_PACKET_STREAM_ACK)
 		return "unknown";
 	if (header->flags & DPS_PACKET_OPTIONS)
 		skipped = dps_options_skip(bytes, length);
@@ -63,6 +65,10 @@ static const char *verdict_of_body(const struct dps_header *header, const uint8_
 	case DPS_PACKET_PROBE:
 	case DPS_PACKET_PING:
 		return dps_probe_decode(bytes, length, &probe) == 0 ? "ok" : "malformed";
+	case DPS_PACKET_STREAM:
+		return "ok";
+	case DPS_PACKET_STREAM_ACK:
+		return dps_stream_acks_decode(bytes, length, streams) >= 0 ? "ok" : "malformed";
 	default:
 		return dps_close_decode(bytes, length, &close) == 0 ? "ok" : "malformed";
 	}
@@ -238,6 +244,32 @@ static size_t make_reserved(uint8_t *packet)
 	return finish(&header, packet, 0);
 }
 
+static size_t make_stream(uint8_t *packet)
+{
+	struct dps_header header = {
+		.type = DPS_PACKET_STREAM,
+		.flags = DPS_PACKET_FIN,
+		.packet_number = 13,
+		.offset = 70000,
+		.channel = 6,
+	};
+
+	memcpy(packet + DPS_ENVELOPE_BYTES, "bytes", 5);
+	return finish(&header, packet, 5);
+}
+
+static size_t make_stream_ack(uint8_t *packet)
+{
+	const struct dps_stream_ack acks[] = {
+		{ .number = 6, .credit = 131072, .contiguous = 70005, .has_end = true },
+		{ .number = 9, .credit = 65536 },
+	};
+	struct dps_header header = { .type = DPS_PACKET_STREAM_ACK, .packet_number = 14 };
+
+	return finish(&header, packet,
+		      dps_stream_acks_encode(acks, 2, packet + DPS_ENVELOPE_BYTES, 56));
+}
+
 static size_t make_damaged(uint8_t *packet)
 {
 	size_t length = make_hello(packet);
@@ -298,6 +330,8 @@ static size_t (*const makers[])(uint8_t *packet) = {
 	make_short,
 	make_ack_with_gap_to_zero,
 	make_digest_alone,
+	make_stream,
+	make_stream_ack,
 };
 
 enum { MAKERS_COUNT = sizeof(makers) / sizeof(makers[0]) };
