@@ -6,15 +6,19 @@
 #include "engine/peer.h"
 #include "tests/fuzz/fuzz.h"
 #include <dps/assert.h>
+#include <dps/stream.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALLS = 4, HELD = 64, ANSWER = 16 };
+enum { CALLS = 4, HELD = 64, ANSWER = 16, STREAMS = 4, BLOCK = 64 };
 
 struct world {
 	struct dps_peer *peer;
 	struct dps_permits permits;
+	struct dps_streams *streams;
+	void *streams_memory;
+	uint8_t blocks[2 * STREAMS * BLOCK];
 	const uint8_t *at, *end;
 	uint64_t now_ns;
 	uint64_t epoch;
@@ -47,6 +51,21 @@ static void hear(struct world *world)
 		DPS_ASSERT(world->held_count < HELD);
 		world->held[world->held_count++] = event.request;
 	}
+}
+
+static void open_stream(struct world *world, uint8_t how)
+{
+	const struct dps_stream_options options = {
+		.open_deadline_ns = DPS_NEVER_NS,
+		.flags = how & DPS_STREAM_BOTH_WAYS,
+	};
+	struct dps_stream_event event;
+	struct dps_handle handle;
+
+	(void)dps_stream_open(world->streams, &options, &handle);
+	while (dps_streams_emit_events(world->streams, &event, 1) == 1)
+		if (how % 2 == 0)
+			(void)dps_stream_close(world->streams, event.handle, DPS_STREAM_DROP);
 }
 
 static void say(struct world *world, uint8_t how)
@@ -143,6 +162,8 @@ static void step(struct world *world)
 			dps_peer_accept(world->peer, &world->epoch, world->now_ns);
 		break;
 	default:
+		if (how % 8 == 1)
+			open_stream(world, how / 8);
 		if (how % 8 == 0)
 			dps_peer_close(world->peer, how, how * DPS_NS_PER_MS, world->now_ns);
 		break;
@@ -164,10 +185,26 @@ static void finish(struct world *world)
 	while (world->held_count > 0)
 		reply(world, 0);
 	DPS_ASSERT(dps_peer_state(world->peer) == DPS_PEER_CLOSED);
+	DPS_ASSERT(dps_streams_are_over(world->streams));
 	DPS_ASSERT(world->made == world->ended);
 	DPS_ASSERT(world->permits.taken == 0);
 	DPS_ASSERT(dps_peer_requests_held(world->peer) == 0);
 	DPS_ASSERT(world->peer->queue.blocks.free_count == world->peer->queue.blocks.count);
+}
+
+static void init_streams(struct world *world)
+{
+	struct dps_streams_config config;
+
+	dps_streams_config_init(&config, false);
+	config.epoch = 0;
+	config.streams = config.segments = config.send_blocks = config.receive_blocks = STREAMS;
+	config.peer_streams = STREAMS / 2;
+	config.block_bytes = BLOCK;
+	world->streams_memory = aligned_alloc(64, (dps_streams_bytes(&config) + 63) / 64 * 64);
+	DPS_ASSERT(world->streams_memory != NULL);
+	DPS_ASSERT(dps_streams_init(world->streams_memory, &config, world->blocks,
+				    &world->streams) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -186,6 +223,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.requests = CALLS;
 	config.requests_waiting = 1;
 	config.permits = &world.permits;
+	init_streams(&world);
+	config.streams = world.streams;
 	dps_permits_init(&world.permits, 2);
 	memory = aligned_alloc(64, (dps_peer_bytes(&config) + 63) / 64 * 64);
 	DPS_ASSERT(memory != NULL);
@@ -195,5 +234,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		step(&world);
 	finish(&world);
 	free(memory);
+	free(world.streams_memory);
 	return 0;
 }

@@ -147,6 +147,7 @@ static uint8_t *give_hello(uint8_t *at)
 		.version_max = DPS_PEER_VERSION,
 		.body_bytes_max = 512,
 		.credit.up_to = { 1024, 0, 4, 1024 },
+		.block_bytes = 64,
 	};
 	uint8_t body[DPS_PEER_HELLO_BYTES];
 
