@@ -6,6 +6,6 @@
 
 void dps_panic(const char *condition, const char *file, int line)
 {
-	fprintf(stderr, "dpdk-streamd: bug: %s:%d: assertion failed: %s\n", file, line, condition);
+	fprintf(stderr, "dpdk-stream: bug: %s:%d: assertion failed: %s\n", file, line, condition);
 	abort();
 }

@@ -5,10 +5,10 @@
 #include "apps/dpdk-streamd/key_commands.h"
 #include "apps/dpdk-streamd/peer_trust.h"
 #include "apps/dpdk-streamd/start_again.h"
-#include "apps/version.h"
 #include "drivers/ethdev/eal_lane.h"
 #include "drivers/log/log.h"
 #include "drivers/privilege/dump.h"
+#include <dps/version.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static int print_version(void)
 	printf("dpdk-streamd %s\n%s\nports: memif, af_packet, af_xdp, pci, vdev, udp\n"
 	       "ciphers: aes-128-gcm, aes-256-gcm (intel-ipsec-mb%s, OpenSSL); CRC32C with "
 	       "--clear\n",
-	       DPS_VERSION, dps_eal_version(), dps_aead_ipsec_mb() ? "" : " not here");
+	       DPS_VERSION_TEXT, dps_eal_version(), dps_aead_ipsec_mb() ? "" : " not here");
 	return 0;
 }
 

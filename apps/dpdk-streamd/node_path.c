@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Node paths: on which lanes they are, where their packets come to, and what peers hear of them. */
 #include "apps/dpdk-streamd/node_state.h"
-#include "apps/version.h"
 #include "drivers/ethdev/ethdev_port.h"
 #include "drivers/log/log.h"
 #include "drivers/udp/sockaddr.h"
 #include <dps/assert.h>
+#include <dps/version.h>
 #include <errno.h>
 #include <sys/random.h>
 
@@ -107,7 +107,7 @@ void dps_node_fill_hello(struct dps_node *node, uint32_t path, struct dps_messag
 		.version_min = DPS_MESSAGE_VERSION,
 		.version_max = DPS_MESSAGE_VERSION,
 		.role = role,
-		.software = "dpdk-streamd " DPS_VERSION,
+		.software = "dpdk-streamd " DPS_VERSION_TEXT,
 		.seal = dps_node_seal_name(node),
 		.epoch = epoch,
 		.connection_id = connection_id,

@@ -2,7 +2,10 @@
 /* DPS_ASSERT: on in every build; a failed one is our own bug and stops the process. */
 #pragma once
 
-/* Defined by whoever links the engine: says where it failed and does not return. */
+/*
+ * Says where it failed and does not return. The library's own writes a line and aborts; a program
+ * that has one of its own gets that. Whoever links the engine alone defines it.
+ */
 #ifdef __cplusplus
 extern "C"
 	[[noreturn]]

@@ -4,6 +4,10 @@
 #include <dps/types.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* No wait is shorter. */
 #define DPS_BACKOFF_FLOOR_NS (100 * DPS_NS_PER_MS)
 
@@ -38,3 +42,7 @@ void dps_backoff_on_success(struct dps_backoff *backoff, uint64_t now_ns);
 
 /* The earliest moment of the next try; 0 before the first failure. */
 uint64_t dps_backoff_next_at_ns(const struct dps_backoff *backoff);
+
+#ifdef __cplusplus
+}
+#endif

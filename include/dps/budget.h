@@ -16,6 +16,10 @@
 #include <dps/transfer.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct dps_budget_member {
 	struct dps_transfer *transfer;
 	uint64_t epoch;	       /* of the connection that it sends on; 0: none */
@@ -61,3 +65,7 @@ struct dps_budget_slice {
  */
 unsigned int dps_budget_emit_slices(struct dps_budget *budget, struct dps_budget_slice *slices,
 				    unsigned int room, uint32_t slice_bytes_max);
+
+#ifdef __cplusplus
+}
+#endif

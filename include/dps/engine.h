@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct dps_engine;
 struct dps_streams;
 
@@ -424,3 +428,7 @@ int dps_engine_read_channel(const struct dps_engine *engine, uint32_t channel,
 uint32_t dps_engine_free_slots(const struct dps_engine *engine);
 /* When there were least. */
 uint32_t dps_engine_free_slots_low(const struct dps_engine *engine);
+
+#ifdef __cplusplus
+}
+#endif

@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum dps_error_kind {
 	/* ---- What was to be done is over, and why. ---- */
 	DPS_ERROR_CLOSED = EBADF,	  /* the handle leads to nothing: closed, or never opened */
@@ -75,3 +79,7 @@ enum { DPS_ERROR_TEXT_BYTES = 160 }; /* room for every sentence, its zero includ
  * and always ended by a zero; room is not 0. Returns the length of what was written.
  */
 size_t dps_error_write(const struct dps_error *error, char *text, size_t room);
+
+#ifdef __cplusplus
+}
+#endif

@@ -3,6 +3,10 @@
 #pragma once
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * A file starts at a multiple of min(chunk, its size rounded up to a power of two, at least 4 KiB):
  * small files never straddle a chunk, large ones start on one. The padding between files is
@@ -20,3 +24,7 @@ void dps_layout_init(struct dps_layout *layout, uint32_t chunk_bytes);
  * Errors: -EFBIG when it would pass DPS_OFFSET_MAX; nothing changed.
  */
 int dps_layout_place(struct dps_layout *layout, uint64_t size_bytes, uint64_t *offset);
+
+#ifdef __cplusplus
+}
+#endif

@@ -3,6 +3,10 @@
 #pragma once
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct dps_limits {
 	uint32_t paths;	      /* at most 65535 */
 	uint32_t channels;    /* over all paths */
@@ -28,3 +32,7 @@ enum dps_limits_defaults {
 
 /* What one lane of a program needs for a window and a chunk size, with room for 64 paths. */
 void dps_limits_init(struct dps_limits *limits, uint64_t window_bytes, uint32_t chunk_bytes);
+
+#ifdef __cplusplus
+}
+#endif

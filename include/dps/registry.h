@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct dps_registry;
 
 /* Bytes of 64-byte aligned memory for dps_registry_init: for so many entries at once, not zero. */
@@ -51,3 +55,7 @@ uint32_t dps_registry_count(const struct dps_registry *registry);
 /* At most room handles from an index on, which moves behind them; 0 at the end. */
 unsigned int dps_registry_snapshot(const struct dps_registry *registry, uint32_t *from,
 				   struct dps_handle *handles, unsigned int room);
+
+#ifdef __cplusplus
+}
+#endif

@@ -30,6 +30,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct dps_streams;
 
 /* Of one half of a stream. */
@@ -491,3 +495,7 @@ uint32_t dps_streams_block_bytes(const struct dps_streams *streams);
 
 /* Records in use: 0 when every stream was closed and nothing of any is under way. */
 uint32_t dps_streams_count(const struct dps_streams *streams);
+
+#ifdef __cplusplus
+}
+#endif

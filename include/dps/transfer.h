@@ -23,6 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct dps_transfer;
 
 /* From when on the ring need not hold a byte any more. */
@@ -293,3 +297,7 @@ unsigned int dps_transfer_emit_slices(struct dps_transfer *transfer, uint64_t ep
 
 /* The port is done with one slice of this chunk, whatever epoch it went out in. */
 void dps_transfer_on_released(struct dps_transfer *transfer, uint64_t chunk);
+
+#ifdef __cplusplus
+}
+#endif

@@ -15,6 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum dps_watchdog_verdict {
 	DPS_WATCHDOG_ALIVE,
 	DPS_WATCHDOG_PARKED,		/* within its reconnect time */
@@ -81,3 +85,7 @@ struct dps_watchdog_finding {
  */
 unsigned int dps_watchdog_on_tick(struct dps_watchdog *watchdog, uint64_t now_ns,
 				  struct dps_watchdog_finding *findings, unsigned int room);
+
+#ifdef __cplusplus
+}
+#endif
