@@ -43,6 +43,9 @@ fresh() {
 	for ((n = 2; n <= 54; n++)); do
 		echo "| E$n | a | not in this release | |" >>"$tree/docs/contract.md"
 	done
+	put include/dps/take.h '#pragma once' '/* dps_none(void); */' 'int dps_take(int count,' \
+		'	     int more);'
+	put docs/man/dps_take.3.scd '' 'int *dps_take*(int count, int more);' '' 'Takes.'
 	put docs/security.md '## Attacks' '| attack | held by |' '|---|---|' \
 		'| theft | `engine/pacer take__grants` |' '## Else' '| none | |'
 }
@@ -76,7 +79,7 @@ catches() {
 
 fresh
 for check in check-layers check-headers check-text check-long check-contract check-orders \
-	check-pure; do
+	check-man check-pure; do
 	accepts "$check"
 done
 
@@ -127,6 +130,22 @@ fresh
 yes 'int x;' 2>/dev/null | head -n 1100 >>"$tree/apps/main.c" || true
 catches check-long 'a file of 1100 lines'
 
+
+fresh
+put include/dps/give.h '#pragma once' 'void dps_give(void);'
+catches check-man 'a public function that no page has'
+fresh
+put docs/man/dps_take.3.scd '' 'int *dps_take*(int count);' ''
+catches check-man 'a page that has a function otherwise than its header'
+fresh
+put docs/man/dps_give.3.scd '' 'void *dps_give*(void);' ''
+catches check-man 'a page of a function that is gone'
+fresh
+put docs/man/dps_more.3.scd '' 'int *dps_take*(int count, int more);' ''
+catches check-man 'a function in two pages'
+fresh
+put include/dps/take.h '#pragma once'
+catches check-man 'headers without any function'
 
 fresh
 sed -i 's/^| E7 |.*/| E7 | a | b | |/' "$tree/docs/contract.md"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The library as it is installed: headers that stand alone, both forms with just the names that the
-# headers declare, what pkg-config says of them.
+# headers declare, what pkg-config says of them, manual pages.
 # seconds: 120
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -141,6 +141,20 @@ END
 	[[ $(./shared) == mine && $(./static) == mine ]] || fail "the library's own was called"
 }
 
+pages_are_there() {
+	local page
+
+	begin
+	[[ -n $(find "$installed" -path '*man3*' -name 'libdpdk-stream.3') ]] || {
+		command -v scdoc >/dev/null || skip_case "scdoc is not installed"
+		fail "no manual page"
+	}
+	for page in "$top"/docs/man/*.scd; do
+		page=${page##*/}
+		grep -q '^\.TH' "$installed/share/man/man3/${page%.scd}" || fail "${page%.scd}"
+	done
+}
+
 run_case all_headers_are_there
 run_case headers_compile_alone
 run_case names_are_those_of_the_headers
@@ -149,4 +163,5 @@ run_case a_program_links_either_form
 run_case nothing_of_dpdk_is_needed
 run_case cpp_can_call_every_function
 run_case a_program_has_its_own_panic
+run_case pages_are_there
 finish_cases
