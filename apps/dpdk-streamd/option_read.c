@@ -137,7 +137,7 @@ static bool read_verify(struct dps_option_reader *reader, const struct dps_optio
 }
 
 static bool read_endpoint(struct dps_option_reader *reader, const struct dps_option *option,
-			  const char *text, struct dps_endpoint *to)
+			  const char *text, struct dps_endpoint_name *to)
 {
 	char error[DPS_ENDPOINT_ERROR_BYTES];
 	enum dps_endpoint_use use =

@@ -23,7 +23,7 @@ enum dps_option_kind {
 	DPS_OPTION_ONE,	  /* uint64_t; only 1 in this version */
 	DPS_OPTION_CC,
 	DPS_OPTION_VERIFY,  /* bool: against the disk */
-	DPS_OPTION_CONNECT, /* struct dps_endpoint */
+	DPS_OPTION_CONNECT, /* struct dps_endpoint_name */
 	DPS_OPTION_LISTEN,
 	DPS_OPTION_CORES,
 	DPS_OPTION_NAME,

@@ -79,7 +79,7 @@ struct dps_options {
 	const char *impair; /* for dps_impair_parse */
 
 	/* export */
-	struct dps_endpoint to;
+	struct dps_endpoint_name to;
 	char **paths;
 	unsigned int paths_count;
 	bool reads_stdin; /* the one path is `-` */
@@ -92,7 +92,7 @@ struct dps_options {
 
 	/* collect */
 	const char *into; /* NULL only with discard */
-	struct dps_endpoint control;
+	struct dps_endpoint_name control;
 	bool is_once;
 	bool may_overwrite;
 	const char *stage;

@@ -324,7 +324,7 @@ void dps_peer_trust_close(struct dps_peer_trust *trust)
 }
 
 struct dps_socket *dps_peer_trust_dial(struct dps_peer_trust *trust, struct dps_socket *socket,
-				       const struct dps_endpoint *to)
+				       const struct dps_endpoint_name *to)
 {
 	bool is_ipv6 = strchr(to->host, ':') != NULL;
 	char name[DPS_ENDPOINT_HOST_BYTES + 16];

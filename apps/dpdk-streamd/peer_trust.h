@@ -43,7 +43,7 @@ void dps_peer_trust_close(struct dps_peer_trust *trust);
  * to prove the key that stands for `to` as the user wrote it.
  */
 struct dps_socket *dps_peer_trust_dial(struct dps_peer_trust *trust, struct dps_socket *socket,
-				       const struct dps_endpoint *to);
+				       const struct dps_endpoint_name *to);
 
 /*
  * Who has proved its key on a TLS socket, and what it may take here. False when it is not trusted

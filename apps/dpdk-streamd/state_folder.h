@@ -2,17 +2,7 @@
 /* State folder: where a user's key, trusted peers and the exporter's mirror lie. */
 #pragma once
 #include "apps/dpdk-streamd/options.h"
-
-enum { DPS_STATE_FOLDER_BYTES = 4096 };
-
-/* Of a user who gave none, from the environment; empty: there is none. */
-void dps_state_folder_default(char folder[DPS_STATE_FOLDER_BYTES]);
+#include "drivers/trust/state_folder.h"
 
 /* The folder of --state, or the default. */
 void dps_state_folder_find(const struct dps_options *options, char folder[DPS_STATE_FOLDER_BYTES]);
-
-/*
- * Makes a folder and those above it, for its owner alone, as far as they are missing. Returns a
- * descriptor or -errno; -ENOENT for an empty name.
- */
-int dps_state_folder_open(const char *folder);

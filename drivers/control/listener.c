@@ -75,7 +75,7 @@ static const char *advice(int status)
 	}
 }
 
-int dps_listener_open(struct dps_listener *listener, const struct dps_endpoint *endpoint,
+int dps_listener_open(struct dps_listener *listener, const struct dps_endpoint_name *endpoint,
 		      char error[DPS_ENDPOINT_ERROR_BYTES])
 {
 	struct dps_socket_address addresses[DPS_ENDPOINT_ADDRESSES_MAX];

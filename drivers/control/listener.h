@@ -21,7 +21,7 @@ struct dps_listener {
 };
 
 /* Opens the first address that can be. Returns 0 or -errno with a sentence. */
-int dps_listener_open(struct dps_listener *listener, const struct dps_endpoint *endpoint,
+int dps_listener_open(struct dps_listener *listener, const struct dps_endpoint_name *endpoint,
 		      char error[DPS_ENDPOINT_ERROR_BYTES]);
 void dps_listener_close(struct dps_listener *listener);
 

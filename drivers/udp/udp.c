@@ -309,6 +309,11 @@ int dps_udp_open(const struct dps_udp_options *options, struct dps_port **port)
 	return 0;
 }
 
+int dps_udp_fd(const struct dps_port *port)
+{
+	return dps_udp_of(port)->fd;
+}
+
 uint32_t dps_udp_receive_buffer_bytes(const struct dps_port *port)
 {
 	return dps_udp_of(port)->receive_buffer_bytes;

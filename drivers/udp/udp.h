@@ -50,6 +50,9 @@ struct dps_udp_options {
  */
 int dps_udp_open(const struct dps_udp_options *options, struct dps_port **port);
 
+/* For who waits until something arrives: readable then. It stays the port's. */
+int dps_udp_fd(const struct dps_port *port);
+
 /*
  * What the kernel gave to receive into, in its own counting (bookkeeping included, so twice what
  * was asked for): less when the process may not exceed net.core.rmem_max.

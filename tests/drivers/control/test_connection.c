@@ -23,7 +23,7 @@ static void await(int fd, short events)
 static bool open_listener(struct dps_listener *listener, const char *text)
 {
 	char error[DPS_ENDPOINT_ERROR_BYTES];
-	struct dps_endpoint endpoint;
+	struct dps_endpoint_name endpoint;
 
 	assert_true(dps_endpoint_parse(&endpoint, text, DPS_ENDPOINT_LISTEN, error));
 	return dps_listener_open(listener, &endpoint, error) == 0;
@@ -131,7 +131,7 @@ static void listener__says_which_address_is_taken(void **state)
 {
 	struct dps_listener first, second;
 	char text[DPS_ENDPOINT_TEXT_BYTES], error[DPS_ENDPOINT_ERROR_BYTES];
-	struct dps_endpoint endpoint;
+	struct dps_endpoint_name endpoint;
 
 	(void)state;
 	assert_true(open_listener(&first, "127.0.0.1:0"));

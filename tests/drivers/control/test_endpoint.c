@@ -26,7 +26,7 @@ static void parse__takes_what_users_write(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char error[DPS_ENDPOINT_ERROR_BYTES];
-		struct dps_endpoint endpoint;
+		struct dps_endpoint_name endpoint;
 
 		if (!dps_endpoint_parse(&endpoint, cases[i].text, cases[i].use, error))
 			fail_msg("%s: %s", cases[i].text, error);
@@ -64,7 +64,7 @@ static void parse__explains_what_it_does_not_take(void **state)
 		{ "user@host", DPS_ENDPOINT_CONNECT, "neither an IP address nor a name" },
 	};
 	char error[DPS_ENDPOINT_ERROR_BYTES], text[400];
-	struct dps_endpoint endpoint;
+	struct dps_endpoint_name endpoint;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -86,7 +86,7 @@ static void resolve__gives_addresses_that_format_as_written(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct dps_socket_address addresses[DPS_ENDPOINT_ADDRESSES_MAX];
 		char error[DPS_ENDPOINT_ERROR_BYTES], text[DPS_ENDPOINT_TEXT_BYTES];
-		struct dps_endpoint endpoint;
+		struct dps_endpoint_name endpoint;
 
 		assert_true(dps_endpoint_parse(&endpoint, texts[i], DPS_ENDPOINT_CONNECT, error));
 		assert_int_equal(

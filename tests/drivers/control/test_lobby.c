@@ -87,7 +87,7 @@ static int begin(void **state)
 	struct world *world = calloc(1, sizeof(*world));
 	struct rlimit limit = { 4096, 4096 };
 	char error[DPS_ENDPOINT_ERROR_BYTES];
-	struct dps_endpoint endpoint;
+	struct dps_endpoint_name endpoint;
 
 	assert_non_null(world);
 	(void)setrlimit(RLIMIT_NOFILE, &limit);

@@ -173,7 +173,7 @@ static void open_node(struct world *world, struct node *node,
 
 static void open_world(struct world *world, bool is_tls)
 {
-	struct dps_endpoint endpoint = { .host = "127.0.0.1" };
+	struct dps_endpoint_name endpoint = { .host = "127.0.0.1" };
 	char error[DPS_ENDPOINT_ERROR_BYTES];
 
 	memset(world, 0, sizeof(*world));
@@ -365,7 +365,7 @@ static void dial__of_nobody_fails_and_is_tried_again(void **state)
 	assert_int_equal(world.a.heard[DPS_PEER_EVENT_RETRY], 2);
 	/* It has moved. */
 	assert_int_equal(dps_listener_open(&world.listener,
-					   &(struct dps_endpoint){ .host = "127.0.0.1" },
+					   &(struct dps_endpoint_name){ .host = "127.0.0.1" },
 					   (char[DPS_ENDPOINT_ERROR_BYTES]){ 0 }),
 			 0);
 	world.listening.fd = world.listener.fd;
