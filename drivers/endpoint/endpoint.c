@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "drivers/endpoint/endpoint_state.h"
+#include <arpa/inet.h>
+#include <dps/endpoint.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum {
+	LINE_BYTES = 64,
+	PEERS = 8,
+	STREAMS = 64,
+	BLOCKS = 256,
+	LOOK_TURNS = 16,  /* busy ones between two looks at the control connections */
+	BUSY_TURNS = 256, /* before others of the program have their turn, told or not */
+	SPIN_NS = 20000,  /* a deadline so near is not slept for */
+	RECONNECT_S = 30,
+};
+
+void dps_endpoint_config_init(struct dps_endpoint_config *config)
+{
+	*config = (struct dps_endpoint_config){
+		.port = "udp",
+		.peers = PEERS,
+		.rate_bytes_per_s = UINT64_MAX,
+		.reconnect_ns = RECONNECT_S * DPS_NS_PER_S,
+	};
+	dps_peer_config_init(&config->peer);
+	dps_streams_config_init(&config->streams, false);
+	config->streams.streams = STREAMS;
+	config->streams.peer_streams = STREAMS / 2;
+	config->streams.send_blocks = BLOCKS;
+	config->streams.receive_blocks = BLOCKS;
+	config->streams.window_bytes = (uint64_t)BLOCKS * config->streams.block_bytes;
+	config->streams.receive_window_bytes = config->streams.window_bytes;
+}
+
+void dps_endpoint_tell_trouble(struct dps_endpoint *endpoint, const char *who, const char *why)
+{
+	const struct dps_endpoint_ops *ops = &endpoint->config.ops;
+
+	if (ops->on_trouble == NULL)
+		return;
+	endpoint->told++;
+	ops->on_trouble(ops->context, who, why);
+}
+
+/* ---- opening ---- */
+
+static bool find_key(void *context, const char *name, struct dps_fingerprint *key)
+{
+	struct dps_endpoint *endpoint = context;
+
+	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
+		const struct dps_endpoint_member *member = &endpoint->members[i];
+
+		if (!member->is_used || !member->has_wanted_key || strcmp(member->name, name) != 0)
+			continue;
+		*key = member->wanted_key;
+		return true;
+	}
+	return false;
+}
+
+static void on_news(void *context, const char *who, const char *sentence)
+{
+	dps_endpoint_tell_trouble(context, who, sentence);
+}
+
+static int open_credentials(struct dps_endpoint *endpoint, char *why)
+{
+	_Static_assert((int)DPS_TRUST_SENTENCE_BYTES <= (int)DPS_ENDPOINT_WHY_BYTES, "it fits");
+	return dps_credentials_open(
+		&endpoint->credentials,
+		&(struct dps_credentials_config){
+			.state = endpoint->config.state,
+			.peer_key = endpoint->config.peer_key,
+			.trusts_on_first_use = endpoint->config.trusts_on_first_use,
+			.is_clear = endpoint->config.is_clear,
+			.find_key = find_key,
+			.on_news = on_news,
+			.context = endpoint,
+		},
+		why);
+}
+
+static void *aligned(size_t bytes)
+{
+	return aligned_alloc(LINE_BYTES, (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES);
+}
+
+static bool make_members(struct dps_endpoint *endpoint)
+{
+	const struct dps_endpoint_config *config = &endpoint->config;
+
+	endpoint->members = calloc(config->peers, sizeof(*endpoint->members));
+	for (uint32_t i = 0; endpoint->members && i < config->peers; i++) {
+		struct dps_endpoint_member *member = &endpoint->members[i];
+
+		member->endpoint = endpoint;
+		member->path.name = DPS_ENDPOINT_NO_PATH;
+		member->peer_memory = aligned(dps_peer_bytes(&config->peer));
+		member->streams_memory = aligned(dps_streams_bytes(&config->streams));
+		member->wire = malloc(sizeof(*member->wire));
+		if (!member->peer_memory || !member->streams_memory || !member->wire)
+			return false;
+	}
+	return endpoint->members != NULL;
+}
+
+static void free_members(struct dps_endpoint *endpoint)
+{
+	for (uint32_t i = 0; endpoint->members && i < endpoint->config.peers; i++) {
+		free(endpoint->members[i].peer_memory);
+		free(endpoint->members[i].streams_memory);
+		free(endpoint->members[i].wire);
+	}
+	free(endpoint->members);
+}
+
+static const char *judge(const struct dps_endpoint_config *config)
+{
+	if (config->port == NULL)
+		return "a port is needed: udp, or udp:ADDRESS";
+	if (config->peers == 0 || config->peers > DPS_ENDPOINT_PEERS_MAX)
+		return "an endpoint has 1 to 64 peers";
+	if (dps_peer_bytes(&config->peer) == 0)
+		return "the configuration of peers is not valid (dps_peer_bytes)";
+	if (dps_streams_bytes(&config->streams) == 0)
+		return "the configuration of streams is not valid (dps_streams_bytes)";
+	return NULL;
+}
+
+static void on_wake(void *context, uint64_t now_ns)
+{
+	struct dps_endpoint *endpoint = context;
+
+	(void)now_ns;
+	endpoint->is_woken = true;
+}
+
+static void on_alarm(void *context, uint32_t events, uint64_t now_ns)
+{
+	struct dps_endpoint *endpoint = context;
+	uint64_t count;
+	ssize_t bytes = read(endpoint->alarm_fd, &count, sizeof(count));
+
+	(void)events;
+	(void)now_ns;
+	(void)bytes; /* none: it was set anew meanwhile */
+	endpoint->alarm_at_ns = DPS_NEVER_NS;
+}
+
+static int open_loop(struct dps_endpoint *endpoint)
+{
+	int result = dps_loop_init(&endpoint->loop, &endpoint->clock, NULL);
+
+	if (result < 0) {
+		endpoint->loop.epoll_fd = -1;
+		return result;
+	}
+	dps_loop_set_wake(&endpoint->loop, on_wake, endpoint);
+	endpoint->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (endpoint->alarm_fd < 0)
+		return -errno;
+	endpoint->alarm_source = (struct dps_loop_source){
+		.fd = endpoint->alarm_fd,
+		.wants = EPOLLIN,
+		.on_ready = on_alarm,
+		.context = endpoint,
+	};
+	return dps_loop_add(&endpoint->loop, &endpoint->alarm_source);
+}
+
+static int open_parts(struct dps_endpoint *endpoint, char *why)
+{
+	int result = open_loop(endpoint);
+
+	if (result == 0 && getrandom(&endpoint->instance, sizeof(endpoint->instance), 0) !=
+				   sizeof(endpoint->instance))
+		result = -EIO;
+	endpoint->instance |= endpoint->instance == 0;
+	if (result == 0 && !make_members(endpoint))
+		result = -ENOMEM;
+	if (result < 0) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "an endpoint cannot be set up: %s",
+			 strerror(-result));
+		return result;
+	}
+	result = open_credentials(endpoint, why);
+	if (result == 0)
+		result = dps_endpoint_open_port(endpoint, why);
+	if (result == 0 && endpoint->config.listen)
+		result = dps_endpoint_listen(endpoint, why);
+	return result;
+}
+
+int dps_endpoint_open(struct dps_endpoint **made, const struct dps_endpoint_config *config,
+		      char why[DPS_ENDPOINT_WHY_BYTES])
+{
+	const char *wrong = judge(config);
+	struct dps_endpoint *endpoint;
+	int result;
+
+	*made = NULL;
+	if (wrong != NULL) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", wrong);
+		return -EINVAL;
+	}
+	endpoint = calloc(1, sizeof(*endpoint));
+	if (endpoint == NULL) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "not enough memory");
+		return -ENOMEM;
+	}
+	endpoint->config = *config;
+	endpoint->credentials.folder_fd = endpoint->alarm_fd = -1;
+	endpoint->alarm_at_ns = DPS_NEVER_NS;
+	dps_clock_init_real(&endpoint->clock);
+	result = open_parts(endpoint, why);
+	/* They were the caller's. */
+	endpoint->config.port = endpoint->config.listen = NULL;
+	endpoint->config.state = endpoint->config.peer_key = NULL;
+	if (result < 0)
+		dps_endpoint_close(endpoint);
+	else
+		*made = endpoint;
+	return result < 0 ? result : 0;
+}
+
+void dps_endpoint_close(struct dps_endpoint *endpoint)
+{
+	if (endpoint == NULL)
+		return;
+	if (endpoint->lane)
+		dps_endpoint_forget_all(endpoint);
+	dps_endpoint_unlisten(endpoint);
+	dps_endpoint_close_port(endpoint);
+	free_members(endpoint);
+	dps_credentials_close(&endpoint->credentials);
+	if (endpoint->alarm_fd >= 0)
+		close(endpoint->alarm_fd);
+	if (endpoint->loop.epoll_fd >= 0)
+		dps_loop_fini(&endpoint->loop);
+	free(endpoint);
+}
+
+const char *dps_endpoint_key(const struct dps_endpoint *endpoint)
+{
+	return endpoint->credentials.own_key;
+}
+
+uint16_t dps_endpoint_listen_port(const struct dps_endpoint *endpoint)
+{
+	const struct sockaddr_storage *local = &endpoint->listener.local.storage;
+
+	if (!endpoint->is_listening)
+		return 0;
+	return ntohs(local->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)local)->sin6_port
+						  : ((const struct sockaddr_in *)local)->sin_port);
+}
+
+/* ---- turning ---- */
+
+uint64_t dps_endpoint_now_ns(const struct dps_endpoint *endpoint)
+{
+	struct dps_clock clock = endpoint->clock;
+
+	return dps_clock_now_ns(&clock);
+}
+
+int dps_endpoint_fd(const struct dps_endpoint *endpoint)
+{
+	return endpoint->loop.epoll_fd;
+}
+
+void dps_endpoint_wake(struct dps_endpoint *endpoint)
+{
+	dps_loop_wake(&endpoint->loop);
+}
+
+static uint64_t next_deadline_ns(struct dps_endpoint *endpoint, uint64_t now_ns)
+{
+	uint64_t at_ns = dps_lane_next_deadline_ns(endpoint->lane), next_ns;
+
+	next_ns = dps_endpoint_members_deadline_ns(endpoint);
+	at_ns = next_ns < at_ns ? next_ns : at_ns;
+	next_ns = dps_endpoint_guests_deadline_ns(endpoint, now_ns);
+	at_ns = next_ns < at_ns ? next_ns : at_ns;
+	for (struct dps_loop_timer *timer = endpoint->loop.timers; timer; timer = timer->next) {
+		next_ns = timer->next_deadline_ns(timer->context);
+		at_ns = next_ns < at_ns ? next_ns : at_ns;
+	}
+	return at_ns;
+}
+
+/* epoll counts milliseconds; and who waits for our descriptor knows no deadline of ours. */
+static void set_alarm(struct dps_endpoint *endpoint, uint64_t at_ns, uint64_t now_ns)
+{
+	struct itimerspec spec = { 0 };
+	uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 1;
+
+	if (at_ns == endpoint->alarm_at_ns)
+		return;
+	endpoint->alarm_at_ns = at_ns;
+	if (at_ns != DPS_NEVER_NS) {
+		spec.it_value.tv_sec = (time_t)(wait_ns / DPS_NS_PER_S);
+		spec.it_value.tv_nsec = (long)(wait_ns % DPS_NS_PER_S);
+	}
+	(void)timerfd_settime(endpoint->alarm_fd, 0, &spec, NULL);
+}
+
+/* Packets, and what they and the program's calls lead to. Returns how much there was. */
+static unsigned int turn(struct dps_endpoint *endpoint)
+{
+	unsigned int work = dps_lane_turn(endpoint->lane);
+	uint64_t now_ns = dps_clock_now_ns(&endpoint->clock);
+
+	dps_endpoint_take_lane_events(endpoint);
+	dps_endpoint_members_on_time(endpoint, now_ns);
+	dps_endpoint_guests_on_time(endpoint, now_ns);
+	dps_endpoint_tell(endpoint, now_ns);
+	return work;
+}
+
+static bool is_enough(const struct dps_endpoint *endpoint)
+{
+	return endpoint->told > 0 || endpoint->is_woken;
+}
+
+int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns)
+{
+	uint64_t now_ns = dps_clock_now_ns(&endpoint->clock), at_ns;
+	uint64_t until_ns = timeout_ns < DPS_NEVER_NS - now_ns ? now_ns + timeout_ns : DPS_NEVER_NS;
+	unsigned int busy = 0;
+	int result = 0;
+
+	endpoint->told = 0;
+	for (;;) {
+		busy = turn(endpoint) > 0 ? busy + 1 : 0;
+		/* Control connections do not wait behind data, nor the other way round. */
+		if (busy % LOOK_TURNS == 0)
+			result = dps_loop_turn(&endpoint->loop, 0);
+		now_ns = dps_clock_now_ns(&endpoint->clock);
+		if (result < 0 || is_enough(endpoint) || busy >= BUSY_TURNS || now_ns >= until_ns)
+			break;
+		if (busy > 0)
+			continue;
+		at_ns = next_deadline_ns(endpoint, now_ns);
+		if (at_ns < now_ns + SPIN_NS)
+			continue;
+		set_alarm(endpoint, at_ns, now_ns);
+		result = dps_loop_turn(&endpoint->loop, until_ns);
+		if (result < 0)
+			break;
+	}
+	/* What is called from now on may have something to be sent: the next poll sees to it. */
+	set_alarm(endpoint, busy > 0 ? now_ns : next_deadline_ns(endpoint, now_ns), now_ns);
+	endpoint->is_woken = false;
+	return result < 0 ? result : (int)endpoint->told;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Endpoint members: the peers, from their first connection until the program lets go of them. */
+#include "drivers/endpoint/endpoint_state.h"
+#include "drivers/lane_state.h"
+#include <dps/assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { EVENTS = 32 };
+
+struct dps_endpoint_member *dps_endpoint_find(struct dps_endpoint *endpoint,
+					      struct dps_handle handle)
+{
+	struct dps_endpoint_member *member = &endpoint->members[handle.index];
+
+	if (handle.index >= endpoint->config.peers || !member->is_used ||
+	    member->generation != handle.generation)
+		return NULL;
+	return member;
+}
+
+struct dps_handle dps_endpoint_handle(const struct dps_endpoint_member *member)
+{
+	return (struct dps_handle){
+		.index = (uint32_t)(member - member->endpoint->members),
+		.generation = member->generation,
+	};
+}
+
+struct dps_peer *dps_endpoint_peer(struct dps_endpoint *endpoint, struct dps_handle peer)
+{
+	struct dps_endpoint_member *member = dps_endpoint_find(endpoint, peer);
+
+	return member ? member->peer : NULL;
+}
+
+struct dps_streams *dps_endpoint_streams(struct dps_endpoint *endpoint, struct dps_handle peer)
+{
+	struct dps_endpoint_member *member = dps_endpoint_find(endpoint, peer);
+
+	return member ? member->streams : NULL;
+}
+
+/* ---- what its connection does ---- */
+
+static void close_path(struct dps_endpoint_member *member, uint32_t reason)
+{
+	dps_endpoint_close_path(member->endpoint, &member->path, reason);
+}
+
+/* Before the program hears of it. */
+static void follow(struct dps_endpoint_member *member, const struct dps_peer_event *event,
+		   uint64_t now_ns)
+{
+	switch (event->kind) {
+	case DPS_PEER_EVENT_CONNECTED:
+		member->lost_at_ns = DPS_NEVER_NS;
+		break;
+	case DPS_PEER_EVENT_CONNECT_FAILED:
+	case DPS_PEER_EVENT_LOST:
+		close_path(member, DPS_CLOSE_UNREACHABLE);
+		if (!member->is_dialled)
+			member->lost_at_ns = now_ns;
+		dps_endpoint_tell_trouble(member->endpoint, member->name,
+					  member->wire->why[0]
+						  ? member->wire->why
+						  : dps_peer_reason_name(event->reason));
+		break;
+	case DPS_PEER_EVENT_CLOSED:
+		close_path(member, DPS_CLOSE_DONE);
+		member->is_over = true;
+		member->lost_at_ns = DPS_NEVER_NS;
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_event(void *context, const struct dps_peer_event *event, uint64_t now_ns)
+{
+	struct dps_endpoint_member *member = context;
+	struct dps_endpoint *endpoint = member->endpoint;
+	const struct dps_endpoint_ops *ops = &endpoint->config.ops;
+
+	follow(member, event, now_ns);
+	if (ops->on_peer == NULL)
+		return;
+	endpoint->told++;
+	ops->on_peer(ops->context, dps_endpoint_handle(member), event);
+}
+
+static const char *on_greeted(void *context, const struct dps_greeting *greeting,
+			      struct dps_socket *below)
+{
+	struct dps_endpoint_member *member = context;
+	struct dps_endpoint *endpoint = member->endpoint;
+
+	dps_credentials_read_key(below, &member->key);
+	if (member->instance != 0 && member->instance != greeting->instance) {
+		/* Who was started anew remembers no stream: what there was of them is lost. */
+		dps_peer_close(member->peer, 0, 0, dps_clock_now_ns(&endpoint->clock));
+		return "it has been started anew since; release it, and dial it again";
+	}
+	member->instance = greeting->instance;
+	return dps_endpoint_open_path(endpoint, &member->path, greeting, below);
+}
+
+static struct dps_socket *wrap(void *context, struct dps_socket *socket)
+{
+	struct dps_endpoint_member *member = context;
+	struct dps_endpoint *endpoint = member->endpoint;
+	struct dps_greeting greeting;
+
+	close_path(member, DPS_CLOSE_SUPERSEDED);
+	if (dps_endpoint_reserve_path(endpoint, &member->path, &greeting) < 0) {
+		socket->ops->close(socket);
+		return NULL;
+	}
+	socket = dps_tls_wrap(endpoint->credentials.tls, socket, DPS_TLS_DIALED, member->name);
+	return socket == NULL ? NULL
+			      : dps_greeted_wrap(socket, &greeting,
+						 &(struct dps_greeted_ops){
+							 .on_greeted = on_greeted,
+							 .context = member,
+						 });
+}
+
+void dps_endpoint_drop(struct dps_endpoint_member *member, int error, uint64_t now_ns)
+{
+	dps_peer_on_lost(member->peer, member->wire->epoch, error, now_ns);
+	dps_peer_wire_flush(member->wire, now_ns);
+}
+
+/* ---- a new one ---- */
+
+static struct dps_endpoint_member *free_member(struct dps_endpoint *endpoint)
+{
+	for (uint32_t i = 0; i < endpoint->config.peers; i++)
+		if (!endpoint->members[i].is_used)
+			return &endpoint->members[i];
+	return NULL;
+}
+
+static uint64_t draw(struct dps_endpoint *endpoint)
+{
+	uint64_t value;
+
+	if (getrandom(&value, sizeof(value), 0) == sizeof(value))
+		return value;
+	return dps_clock_now_ns(&endpoint->clock);
+}
+
+static int begin(struct dps_endpoint_member *member, bool is_dialler, const char *name,
+		 const struct dps_socket_address *addresses, unsigned int count)
+{
+	struct dps_endpoint *endpoint = member->endpoint;
+	struct dps_streams_config streams = endpoint->config.streams;
+	struct dps_peer_config peer = endpoint->config.peer;
+	int result;
+
+	streams.epoch = 0;
+	streams.seed = draw(endpoint);
+	streams.is_dialer = is_dialler;
+	result = dps_streams_init(member->streams_memory, &streams, member->blocks,
+				  &member->streams);
+	if (result < 0)
+		return result;
+	peer.streams = member->streams;
+	peer.seed = draw(endpoint);
+	member->peer = dps_peer_init(member->peer_memory, &peer);
+	dps_peer_wire_init(member->wire, member->peer, &endpoint->loop,
+			   &(struct dps_peer_wire_ops){
+				   .on_event = on_event,
+				   .wrap = wrap,
+				   .context = member,
+			   },
+			   addresses, count);
+	member->is_used = true;
+	member->is_dialled = is_dialler;
+	member->is_over = member->has_wanted_key = false;
+	member->generation++;
+	member->instance = 0;
+	member->lost_at_ns = DPS_NEVER_NS;
+	member->path.name = DPS_ENDPOINT_NO_PATH;
+	snprintf(member->name, sizeof(member->name), "%s", name);
+	return 0;
+}
+
+static int read_key(struct dps_endpoint_member *member, const char *key, char *why)
+{
+	if (key == NULL)
+		return 0;
+	if (!dps_fingerprint_parse(&member->wanted_key, key, strlen(key))) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
+			 "\"%.80s\" is no key: sha256: and 64 hexadecimal digits", key);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* As authorized_peers has it: without the usual port. */
+static void write_name(const struct dps_endpoint_name *to, char *name, size_t room)
+{
+	bool is_ipv6 = strchr(to->host, ':') != NULL;
+
+	if (to->port == DPS_ENDPOINT_PORT)
+		snprintf(name, room, "%s", to->host);
+	else
+		snprintf(name, room, is_ipv6 ? "[%s]:%u" : "%s:%u", to->host, to->port);
+}
+
+int dps_endpoint_dial(struct dps_endpoint *endpoint, const char *to, const char *key,
+		      struct dps_handle *peer, char why[DPS_ENDPOINT_WHY_BYTES])
+{
+	struct dps_endpoint_member *member = free_member(endpoint);
+	struct dps_socket_address addresses[DPS_ENDPOINT_ADDRESSES_MAX];
+	char error[DPS_ENDPOINT_ERROR_BYTES], name[sizeof(member->name)];
+	struct dps_endpoint_name place;
+	unsigned int count;
+	int result;
+
+	if (member == NULL) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "there are %u peers already; release one",
+			 endpoint->config.peers);
+		return -ENOSPC;
+	}
+	result = read_key(member, key, why);
+	if (result < 0)
+		return result;
+	if (!dps_endpoint_parse(&place, to, DPS_ENDPOINT_CONNECT, error)) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", error);
+		return -EINVAL;
+	}
+	count = dps_endpoint_resolve(&place, DPS_ENDPOINT_CONNECT, addresses, error);
+	if (count == 0) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", error);
+		return -EHOSTUNREACH;
+	}
+	write_name(&place, name, sizeof(name));
+	result = begin(member, true, name, addresses, count);
+	if (result < 0) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", strerror(-result));
+		return result;
+	}
+	member->has_wanted_key = key != NULL;
+	*peer = dps_endpoint_handle(member);
+	return dps_peer_dial(member->peer, dps_clock_now_ns(&endpoint->clock));
+}
+
+static struct dps_endpoint_member *known(struct dps_endpoint *endpoint,
+					 const struct dps_endpoint_guest *guest)
+{
+	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
+		struct dps_endpoint_member *member = &endpoint->members[i];
+
+		if (member->is_used && !member->is_over && !member->is_dialled &&
+		    member->instance == guest->instance &&
+		    dps_fingerprint_is_equal(&member->key, &guest->key))
+			return member;
+	}
+	return NULL;
+}
+
+static const struct dps_greeted_ops member_ops;
+
+static void on_closed(void *context)
+{
+	struct dps_endpoint_member *member = context;
+
+	dps_listener_release(&member->endpoint->listener);
+}
+
+static void tell_arrived(struct dps_endpoint_member *member)
+{
+	struct dps_endpoint *endpoint = member->endpoint;
+	const struct dps_endpoint_ops *ops = &endpoint->config.ops;
+	char key[DPS_FINGERPRINT_TEXT_BYTES];
+
+	if (ops->on_arrived == NULL)
+		return;
+	dps_fingerprint_format(&member->key, key);
+	endpoint->told++;
+	ops->on_arrived(ops->context, dps_endpoint_handle(member), key);
+}
+
+const char *dps_endpoint_enter(struct dps_endpoint *endpoint, struct dps_endpoint_guest *guest,
+			       uint64_t now_ns)
+{
+	struct dps_endpoint_member *member = known(endpoint, guest);
+	struct dps_greeted_ops ops = member_ops;
+	bool is_new = member == NULL;
+
+	if (is_new)
+		member = free_member(endpoint);
+	if (member == NULL)
+		return "there are as many peers as the program takes";
+	if (is_new && begin(member, false, guest->socket->peer, NULL, 0) < 0)
+		return "its streams cannot be set up";
+	ops.context = member;
+	dps_greeted_set_ops(guest->socket, &ops);
+	if (is_new) {
+		member->key = guest->key;
+		member->instance = guest->instance;
+		tell_arrived(member);
+	}
+	/* What ends of an older connection is told within, and closes the path of that one. */
+	if (dps_peer_wire_accept(member->wire, guest->socket, now_ns) == 0)
+		member->path = guest->path;
+	else
+		dps_endpoint_close_path(endpoint, &guest->path, DPS_CLOSE_CANCELLED);
+	return NULL;
+}
+
+static const struct dps_greeted_ops member_ops = { .on_closed = on_closed };
+
+/* ---- the end of one ---- */
+
+static void end(struct dps_endpoint_member *member)
+{
+	dps_peer_wire_fini(member->wire);
+	close_path(member, DPS_CLOSE_SHUTDOWN);
+	member->is_used = false;
+}
+
+int dps_endpoint_release(struct dps_endpoint *endpoint, struct dps_handle peer)
+{
+	struct dps_endpoint_member *member = dps_endpoint_find(endpoint, peer);
+
+	if (member == NULL)
+		return -DPS_ERROR_CLOSED;
+	end(member);
+	/* Its memory is free when the path is closed, and the port has what is of it no more. */
+	while (dps_engine_holds_streams(endpoint->lane->engine, member->streams))
+		(void)dps_lane_turn(endpoint->lane);
+	return 0;
+}
+
+void dps_endpoint_forget_all(struct dps_endpoint *endpoint)
+{
+	for (uint32_t i = 0; i < endpoint->config.peers; i++)
+		if (endpoint->members[i].is_used)
+			(void)dps_endpoint_release(endpoint,
+						   dps_endpoint_handle(&endpoint->members[i]));
+}
+
+/* ---- turns ---- */
+
+static void tell_streams(struct dps_endpoint_member *member)
+{
+	struct dps_endpoint *endpoint = member->endpoint;
+	const struct dps_endpoint_ops *ops = &endpoint->config.ops;
+	struct dps_stream_event events[EVENTS];
+	unsigned int count;
+
+	while ((count = dps_streams_emit_events(member->streams, events, EVENTS)) > 0)
+		for (unsigned int i = 0; i < count && ops->on_stream != NULL; i++) {
+			endpoint->told++;
+			ops->on_stream(ops->context, dps_endpoint_handle(member), &events[i]);
+		}
+}
+
+void dps_endpoint_tell(struct dps_endpoint *endpoint, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
+		struct dps_endpoint_member *member = &endpoint->members[i];
+
+		if (!member->is_used)
+			continue;
+		dps_peer_wire_flush(member->wire, now_ns);
+		dps_endpoint_attach_path(member);
+		tell_streams(member);
+	}
+}
+
+static uint64_t give_up_at_ns(const struct dps_endpoint_member *member)
+{
+	uint64_t reconnect_ns = member->endpoint->config.reconnect_ns;
+
+	if (member->lost_at_ns == DPS_NEVER_NS || reconnect_ns > DPS_NEVER_NS - member->lost_at_ns)
+		return DPS_NEVER_NS;
+	return member->lost_at_ns + reconnect_ns;
+}
+
+uint64_t dps_endpoint_members_deadline_ns(struct dps_endpoint *endpoint)
+{
+	uint64_t at_ns = DPS_NEVER_NS, next_ns;
+
+	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
+		struct dps_endpoint_member *member = &endpoint->members[i];
+
+		if (!member->is_used)
+			continue;
+		next_ns = dps_streams_next_deadline_ns(member->streams);
+		at_ns = next_ns < at_ns ? next_ns : at_ns;
+		next_ns = give_up_at_ns(member);
+		at_ns = next_ns < at_ns ? next_ns : at_ns;
+	}
+	return at_ns;
+}
+
+void dps_endpoint_members_on_time(struct dps_endpoint *endpoint, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
+		struct dps_endpoint_member *member = &endpoint->members[i];
+
+		if (!member->is_used)
+			continue;
+		if (dps_streams_next_deadline_ns(member->streams) <= now_ns)
+			dps_streams_on_deadline(member->streams, now_ns);
+		if (now_ns < give_up_at_ns(member))
+			continue;
+		member->lost_at_ns = DPS_NEVER_NS;
+		dps_peer_close(member->peer, 0, 0, now_ns);
+	}
+}

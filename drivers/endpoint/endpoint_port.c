@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Endpoint port: where data comes and goes, and the lane behind it, turned by who polls. */
+#include "drivers/discard/discard.h"
+#include "drivers/endpoint/endpoint_state.h"
+#include "drivers/udp/udp.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+enum {
+	CHUNK_BYTES = 64 << 10, /* of slots that only probes are padded from */
+	ROOMS_BYTES = 4 << 20,	/* for what is encrypted and not sent yet */
+	ROOM_BYTES_MIN = 2048,
+	MAILBOX = 256,
+	DISK_DEPTH = 64,
+};
+
+/* `udp` or `udp:ADDRESS`. */
+static int read_name(const struct dps_endpoint_config *config, struct dps_udp_options *udp,
+		     char *why)
+{
+	const char *name = config->port;
+	struct dps_address *bind = &udp->bind;
+
+	if (strcmp(name, "udp") == 0)
+		return 0;
+	if (strncmp(name, "udp:", 4) != 0) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
+			 "\"%.80s\" is no port of this library: udp, or udp:ADDRESS", name);
+		return -EINVAL;
+	}
+	if (inet_pton(AF_INET, name + 4, bind->ip) == 1)
+		bind->family = DPS_ADDRESS_IPV4;
+	else if (inet_pton(AF_INET6, name + 4, bind->ip) == 1)
+		bind->family = DPS_ADDRESS_IPV6;
+	else
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
+			 "\"%.80s\": what stands behind udp: is an IPv4 or IPv6 address", name);
+	return bind->family == DPS_ADDRESS_NONE ? -EINVAL : 0;
+}
+
+static int open_socket(struct dps_endpoint *endpoint, char *why)
+{
+	const struct dps_endpoint_config *config = &endpoint->config;
+	/* Any UDP port: the greeting says which. */
+	struct dps_udp_options udp = { .name = config->port, .mtu = config->mtu };
+	int result = read_name(config, &udp, why);
+
+	if (result < 0)
+		return result;
+	result = dps_udp_open(&udp, &endpoint->port);
+	if (result < 0)
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "the port %.80s cannot be opened: %s",
+			 config->port, strerror(-result));
+	return result;
+}
+
+static uint32_t room_bytes_of(const struct dps_port *port)
+{
+	uint32_t bytes = ROOM_BYTES_MIN;
+
+	while (bytes < port->mtu && bytes < DPS_PAYLOAD_BYTES_MAX)
+		bytes *= 2;
+	return bytes;
+}
+
+/* No files are moved: as little of everything as an engine has, but paths. */
+static void init_limits(struct dps_endpoint *endpoint, struct dps_limits *limits)
+{
+	dps_limits_init(limits, 0, CHUNK_BYTES);
+	/* Two a peer, as one may be coming up while the other goes, those of guests, some ahead. */
+	limits->paths = 2 * endpoint->config.peers + DPS_ENDPOINT_GUESTS_MAX + 4;
+	limits->channels = 1;
+	limits->extents = 8;
+}
+
+static int make_lane(struct dps_endpoint *endpoint)
+{
+	struct dps_port *port = endpoint->port;
+	struct dps_lane_config config = {
+		.port = port,
+		.disk = endpoint->disk,
+		.clock = &endpoint->clock,
+		.seal = &endpoint->clear,
+		.commands = MAILBOX,
+		.events = MAILBOX,
+	};
+
+	init_limits(endpoint, &config.limits);
+	config.slots = port->ops->allocate(port, (size_t)config.limits.slots * CHUNK_BYTES);
+	if (config.slots == NULL)
+		return -ENOMEM;
+	if (!endpoint->config.is_clear && port->ops->reserve == NULL) {
+		config.room_bytes = room_bytes_of(port);
+		config.rooms_count = ROOMS_BYTES / config.room_bytes;
+		config.rooms = port->ops->allocate(port, ROOMS_BYTES);
+		if (config.rooms == NULL)
+			return -ENOMEM;
+	}
+	if (getrandom(&config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
+		return -EIO;
+	dps_seal_init_clear(&endpoint->clear);
+	endpoint->lane = dps_lane_create(&config);
+	return endpoint->lane == NULL ? -ENOMEM : 0;
+}
+
+/* Every peer has its blocks from the start: a port may want to know them before the lane runs. */
+static int make_blocks(struct dps_endpoint *endpoint)
+{
+	const struct dps_streams_config *streams = &endpoint->config.streams;
+	struct dps_port *port = endpoint->port;
+	size_t bytes =
+		((size_t)streams->send_blocks + streams->receive_blocks) * streams->block_bytes;
+	uint8_t *all = port->ops->allocate(port, bytes * endpoint->config.peers);
+
+	if (all == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < endpoint->config.peers; i++)
+		endpoint->members[i].blocks = all + i * bytes;
+	return 0;
+}
+
+/* The lane reads it; what is here only ends a wait. */
+static void on_port(void *context, uint32_t events, uint64_t now_ns)
+{
+	(void)context;
+	(void)events;
+	(void)now_ns;
+}
+
+int dps_endpoint_open_port(struct dps_endpoint *endpoint, char *why)
+{
+	int result = open_socket(endpoint, why);
+
+	if (result < 0)
+		return result;
+	result = dps_discard_open(DISK_DEPTH, &endpoint->disk);
+	if (result == 0)
+		result = make_blocks(endpoint);
+	if (result == 0)
+		result = make_lane(endpoint);
+	if (result == 0) {
+		endpoint->port_source = (struct dps_loop_source){
+			.fd = dps_udp_fd(endpoint->port),
+			.wants = EPOLLIN,
+			.on_ready = on_port,
+			.context = endpoint,
+		};
+		result = dps_loop_add(&endpoint->loop, &endpoint->port_source);
+	}
+	if (result == 0)
+		(void)dps_lane_turn(endpoint->lane); /* paths can be reserved from now on */
+	else
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "the engine cannot be set up: %s",
+			 strerror(-result));
+	return result;
+}
+
+void dps_endpoint_close_port(struct dps_endpoint *endpoint)
+{
+	dps_loop_remove(&endpoint->loop, &endpoint->port_source);
+	if (endpoint->lane)
+		dps_lane_destroy(endpoint->lane);
+	if (endpoint->disk)
+		endpoint->disk->ops->close(endpoint->disk);
+	if (endpoint->port)
+		endpoint->port->ops->close(endpoint->port);
+	endpoint->lane = NULL;
+	endpoint->disk = NULL;
+	endpoint->port = NULL;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Endpoint: what a program is to its peers: a port for data with the engine behind it, a listener
+ * or dialled connections with TLS for control, and for each peer what <dps/peer.h> and
+ * <dps/stream.h> promise. It dials again what was lost, proves and checks keys, agrees with the
+ * peer on a path for each connection, and goes on with its streams.
+ *
+ *     open -> dial, or take who comes -> poll, poll, poll ... -> close
+ *
+ * All happens in dps_endpoint_poll: packets, connections, and the program's callbacks. Between two
+ * polls the program calls whatever it likes of <dps/stream.h> and <dps/peer.h> on what
+ * dps_endpoint_streams and dps_endpoint_peer give it; also in callbacks.
+ *
+ * Owner: one thread, that polls it. dps_endpoint_wake alone is any thread's.
+ */
+#pragma once
+#include <dps/peer.h>
+#include <dps/stream.h>
+#include <dps/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct dps_endpoint;
+
+enum dps_endpoint_sizes {
+	DPS_ENDPOINT_WHY_BYTES = 1024, /* room for any sentence of this header */
+	DPS_ENDPOINT_KEY_BYTES = 72,   /* "sha256:", 64 hexadecimal digits and a zero */
+	DPS_ENDPOINT_PEERS_MAX = 64,
+};
+
+/* What the program is told of, in dps_endpoint_poll. Each may be NULL. */
+struct dps_endpoint_ops {
+	/* One that is not known came and proved a key that is trusted; its connection follows. */
+	void (*on_arrived)(void *context, struct dps_handle peer, const char *key);
+	/* Connection, calls, notices. A body can be read during the call (dps_peer_read_body). */
+	void (*on_peer)(void *context, struct dps_handle peer, const struct dps_peer_event *event);
+	void (*on_stream)(void *context, struct dps_handle peer,
+			  const struct dps_stream_event *event);
+	/* Who was not let in, or why a connection came to nothing: a sentence for people. */
+	void (*on_trouble)(void *context, const char *who, const char *why);
+	void *context;
+};
+
+struct dps_endpoint_config {
+	const char *port;   /* for data: `udp`, or `udp:ADDRESS` of this machine */
+	const char *listen; /* for control: [ADDRESS]:PORT, of port 0 any; NULL: takes nobody */
+	/*
+	 * Folder of the key that is shown to peers, made at first, and of authorized_peers, whose
+	 * keys are trusted beside our own; NULL: that of this user's dpdk-streamd.
+	 */
+	const char *state;
+	const char *peer_key;	     /* `sha256:...`: this key alone is trusted; NULL: as above */
+	bool trusts_on_first_use;    /* who is dialled and not known is remembered */
+	bool is_clear;		     /* data is not encrypted; both sides, or refused */
+	uint32_t mtu;		     /* 0: the device's */
+	uint32_t peers;		     /* at once, at most DPS_ENDPOINT_PEERS_MAX */
+	uint64_t rate_bytes_per_s;   /* most to each peer; UINT64_MAX: what the way takes */
+	uint64_t reconnect_ns;	     /* who came and is lost for so long is given up */
+	struct dps_peer_config peer; /* of each; streams is the endpoint's to set */
+	struct dps_streams_config streams; /* of each; epoch, seed, is_dialer are, too */
+	struct dps_endpoint_ops ops;
+};
+
+/*
+ * `udp`, nobody taken, 8 peers, the default peer, and for each 64 streams (half the peer's) with 16
+ * MiB of blocks either way.
+ */
+void dps_endpoint_config_init(struct dps_endpoint_config *config);
+
+/* Allocates all there is. Texts are copied. Errors: -errno with a sentence. */
+int dps_endpoint_open(struct dps_endpoint **endpoint, const struct dps_endpoint_config *config,
+		      char why[DPS_ENDPOINT_WHY_BYTES]);
+
+/* Ends every connection without a word: dps_peer_close first for a goodbye. Nothing for NULL. */
+void dps_endpoint_close(struct dps_endpoint *endpoint);
+
+/* Our own key, as peers are to know it. */
+const char *dps_endpoint_key(const struct dps_endpoint *endpoint);
+
+/* The TCP port that is listened on; 0: none. */
+uint16_t dps_endpoint_listen_port(const struct dps_endpoint *endpoint);
+
+/* ---- Peers. ---- */
+
+/*
+ * A peer at ADDRESS[:PORT], which is dialled in the next poll, and again whenever it is lost; port
+ * 7420 unless said. key: `sha256:...`, which it has to prove; NULL: any that is trusted. A name is
+ * looked up here, which may wait for the name service. Errors: -ENOSPC as many as configured;
+ * -EINVAL, -EHOSTUNREACH with a sentence.
+ */
+int dps_endpoint_dial(struct dps_endpoint *endpoint, const char *to, const char *key,
+		      struct dps_handle *peer, char why[DPS_ENDPOINT_WHY_BYTES]);
+
+/*
+ * Its calls and notices, and its streams; until it is released. NULL: released. What moves its
+ * connection (dps_peer_dial, _accept, on_..., emit_...; dps_streams_park, _resume, on_...,
+ * emit_..., place, commit) is the endpoint's to call.
+ */
+struct dps_peer *dps_endpoint_peer(struct dps_endpoint *endpoint, struct dps_handle peer);
+struct dps_streams *dps_endpoint_streams(struct dps_endpoint *endpoint, struct dps_handle peer);
+
+/*
+ * Forgets a peer, with its streams and its connection, and makes room for another one. Every peer
+ * is released, also one that is closed (DPS_PEER_EVENT_CLOSED): so long its streams can be read.
+ * Not in a callback. Errors: -DPS_ERROR_CLOSED.
+ */
+int dps_endpoint_release(struct dps_endpoint *endpoint, struct dps_handle peer);
+
+/* ---- Time and waiting. ---- */
+
+/* The moment, as all deadlines of this endpoint count it. */
+uint64_t dps_endpoint_now_ns(const struct dps_endpoint *endpoint);
+
+/*
+ * Does all there is to do, and waits until something was told to the program, it was woken, or the
+ * time is over: 0 does not wait, DPS_NEVER_NS waits as long as it takes. Returns how many
+ * callbacks were made, or -errno. Not in a callback.
+ */
+int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns);
+
+/*
+ * For a loop of the program's own: readable when dps_endpoint_poll (of timeout 0) has something to
+ * do. It stays the endpoint's.
+ */
+int dps_endpoint_fd(const struct dps_endpoint *endpoint);
+
+/* Ends the wait of the poll under way, or of the next. Any thread; also a signal handler. */
+void dps_endpoint_wake(struct dps_endpoint *endpoint);
+
+#ifdef __cplusplus
+}
+#endif
