@@ -75,8 +75,8 @@ static bool split(const char *text, const char **host, size_t *host_bytes, const
 	return true;
 }
 
-bool dps_endpoint_parse(struct dps_endpoint_name *endpoint, const char *text, enum dps_endpoint_use use,
-			char error[DPS_ENDPOINT_ERROR_BYTES])
+bool dps_endpoint_parse(struct dps_endpoint_name *endpoint, const char *text,
+			enum dps_endpoint_use use, char error[DPS_ENDPOINT_ERROR_BYTES])
 {
 	bool is_bracketed = text[0] == '[';
 	const char *host, *rest;
@@ -102,7 +102,8 @@ bool dps_endpoint_parse(struct dps_endpoint_name *endpoint, const char *text, en
 	return true;
 }
 
-unsigned int dps_endpoint_resolve(const struct dps_endpoint_name *endpoint, enum dps_endpoint_use use,
+unsigned int dps_endpoint_resolve(const struct dps_endpoint_name *endpoint,
+				  enum dps_endpoint_use use,
 				  struct dps_socket_address addresses[DPS_ENDPOINT_ADDRESSES_MAX],
 				  char error[DPS_ENDPOINT_ERROR_BYTES])
 {

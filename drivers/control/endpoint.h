@@ -29,8 +29,8 @@ enum dps_endpoint_use {
  * Reads `host`, `host:port`, `1.2.3.4:port`, `[::1]`, `[fe80::1%eth0]:port`, and to listen `:port`.
  * Asks no one. False: error is a sentence.
  */
-bool dps_endpoint_parse(struct dps_endpoint_name *endpoint, const char *text, enum dps_endpoint_use use,
-			char error[DPS_ENDPOINT_ERROR_BYTES]);
+bool dps_endpoint_parse(struct dps_endpoint_name *endpoint, const char *text,
+			enum dps_endpoint_use use, char error[DPS_ENDPOINT_ERROR_BYTES]);
 
 /* One address of a socket. */
 struct dps_socket_address {
@@ -42,7 +42,8 @@ struct dps_socket_address {
  * Fills the addresses of the endpoint and returns how many, or 0 with a sentence. Waits for the
  * name service when host is a name: before a loop runs, not inside.
  */
-unsigned int dps_endpoint_resolve(const struct dps_endpoint_name *endpoint, enum dps_endpoint_use use,
+unsigned int dps_endpoint_resolve(const struct dps_endpoint_name *endpoint,
+				  enum dps_endpoint_use use,
 				  struct dps_socket_address addresses[DPS_ENDPOINT_ADDRESSES_MAX],
 				  char error[DPS_ENDPOINT_ERROR_BYTES]);
 
