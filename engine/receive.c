@@ -244,9 +244,11 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	case DPS_PACKET_CLOSE:
 		dps_recv_close(engine, path, placement->to, placement->payload_bytes);
 		break;
-	default:
+	case DPS_PACKET_DATA:
 		if (engine->run.is_burst && placement->chunk != DPS_CHUNK_NONE)
 			dps_run_begin(engine, path, placement);
+		break;
+	default: /* a slice of a stream has no chunk, and nothing that one says holds of it */
 		break;
 	}
 }
