@@ -346,6 +346,14 @@ void dps_peer_wire_fini(struct dps_peer_wire *wire)
 	dps_loop_remove_timer(wire->loop, &wire->timer);
 }
 
+void dps_peer_wire_lose(struct dps_peer_wire *wire, int error, uint64_t now_ns)
+{
+	drop_attempt(wire);
+	drop_socket(wire);
+	dps_peer_on_lost(wire->peer, wire->epoch, error, now_ns);
+	dps_peer_wire_flush(wire, now_ns);
+}
+
 void dps_peer_wire_move(struct dps_peer_wire *wire, const struct dps_socket_address *addresses,
 			unsigned int count, uint64_t now_ns)
 {

@@ -61,5 +61,8 @@ void dps_peer_wire_move(struct dps_peer_wire *wire, const struct dps_socket_addr
  */
 int dps_peer_wire_accept(struct dps_peer_wire *wire, struct dps_socket *socket, uint64_t now_ns);
 
+/* Ends the connection there is as one that was lost, for this errno; a dialled one is made anew. */
+void dps_peer_wire_lose(struct dps_peer_wire *wire, int error, uint64_t now_ns);
+
 /* Does what there is to do. After anything was asked of the peer outside of on_event. */
 void dps_peer_wire_flush(struct dps_peer_wire *wire, uint64_t now_ns);

@@ -142,6 +142,7 @@ static void on_wake(void *context, uint64_t now_ns)
 
 	(void)now_ns;
 	endpoint->is_woken = true;
+	dps_endpoint_run_posts(endpoint);
 }
 
 static void on_alarm(void *context, uint32_t events, uint64_t now_ns)
@@ -220,6 +221,7 @@ int dps_endpoint_open(struct dps_endpoint **made, const struct dps_endpoint_conf
 	endpoint->config = *config;
 	endpoint->credentials.folder_fd = endpoint->alarm_fd = -1;
 	endpoint->alarm_at_ns = DPS_NEVER_NS;
+	pthread_mutex_init(&endpoint->posts.lock, NULL);
 	dps_clock_init_real(&endpoint->clock);
 	result = open_parts(endpoint, why);
 	/* They were the caller's. */
@@ -236,6 +238,8 @@ void dps_endpoint_close(struct dps_endpoint *endpoint)
 {
 	if (endpoint == NULL)
 		return;
+	dps_endpoint_run_posts(endpoint);
+	pthread_mutex_destroy(&endpoint->posts.lock);
 	if (endpoint->lane)
 		dps_endpoint_forget_all(endpoint);
 	dps_endpoint_unlisten(endpoint);

@@ -129,8 +129,7 @@ static struct dps_socket *wrap(void *context, struct dps_socket *socket)
 
 void dps_endpoint_drop(struct dps_endpoint_member *member, int error, uint64_t now_ns)
 {
-	dps_peer_on_lost(member->peer, member->wire->epoch, error, now_ns);
-	dps_peer_wire_flush(member->wire, now_ns);
+	dps_peer_wire_lose(member->wire, error, now_ns);
 }
 
 /* ---- a new one ---- */

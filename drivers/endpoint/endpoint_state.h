@@ -10,6 +10,7 @@
 #include "drivers/endpoint/greeted.h"
 #include "drivers/lane.h"
 #include <dps/endpoint.h>
+#include <pthread.h>
 
 enum dps_endpoint_state_sizes {
 	DPS_ENDPOINT_GUESTS_MAX = 16, /* proved a key, and have not greeted yet */
@@ -17,6 +18,18 @@ enum dps_endpoint_state_sizes {
 };
 
 #define DPS_ENDPOINT_NO_PATH UINT32_MAX
+
+struct dps_endpoint_post {
+	void (*run)(void *argument);
+	void *argument;
+};
+
+/* What other threads want done. */
+struct dps_endpoint_posts {
+	pthread_mutex_t lock; /* of the rest; not held while anything is run */
+	struct dps_endpoint_post waiting[DPS_ENDPOINT_POSTS_MAX];
+	unsigned int count;
+};
 
 /* The path of one connection: reserved when we greet, opened when the far side has. */
 struct dps_endpoint_path {
@@ -83,12 +96,17 @@ struct dps_endpoint {
 	struct dps_endpoint_guest guests[DPS_ENDPOINT_GUESTS_MAX];
 
 	struct dps_endpoint_member *members; /* config.peers of them */
-	unsigned int told;		     /* callbacks of this poll */
+	struct dps_endpoint_posts posts;
+	unsigned int told; /* callbacks of this poll */
 	bool is_woken;
 };
 
 /* ---- endpoint.c ---- */
 void dps_endpoint_tell_trouble(struct dps_endpoint *endpoint, const char *who, const char *why);
+
+/* ---- endpoint_posts.c ---- */
+/* All that wait. */
+void dps_endpoint_run_posts(struct dps_endpoint *endpoint);
 
 /* ---- endpoint_port.c ---- */
 /* Port, lane and what they need; on an error dps_endpoint_close_port ends what there is. */

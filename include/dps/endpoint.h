@@ -11,7 +11,8 @@
  * polls the program calls whatever it likes of <dps/stream.h> and <dps/peer.h> on what
  * dps_endpoint_streams and dps_endpoint_peer give it; also in callbacks.
  *
- * Owner: one thread, that polls it. dps_endpoint_wake alone is any thread's.
+ * Owner: one thread, that polls it. dps_endpoint_wake and dps_endpoint_post are any thread's: the
+ * first ends its sleep, the second has it do something.
  */
 #pragma once
 #include <dps/peer.h>
@@ -31,6 +32,7 @@ enum dps_endpoint_sizes {
 	DPS_ENDPOINT_WHY_BYTES = 1024, /* room for any sentence of this header */
 	DPS_ENDPOINT_KEY_BYTES = 72,   /* "sha256:", 64 hexadecimal digits and a zero */
 	DPS_ENDPOINT_PEERS_MAX = 64,
+	DPS_ENDPOINT_POSTS_MAX = 256,
 };
 
 /* What the program is told of, in dps_endpoint_poll. Each may be NULL. */
@@ -131,6 +133,15 @@ int dps_endpoint_fd(const struct dps_endpoint *endpoint);
 
 /* Ends the wait of the poll under way, or of the next. Any thread; also a signal handler. */
 void dps_endpoint_wake(struct dps_endpoint *endpoint);
+
+/*
+ * Has the polling thread call run, in the poll under way or the next, in the order in which it was
+ * asked to: what another thread has to say to a peer. run is as a callback: it may call anything
+ * of peers and streams. What was posted and not run when the endpoint is closed, is run then, so
+ * that argument is let go of once. Any thread; it must have ended, or stopped posting, before
+ * close. Errors: -EAGAIN DPS_ENDPOINT_POSTS_MAX wait already.
+ */
+int dps_endpoint_post(struct dps_endpoint *endpoint, void (*run)(void *argument), void *argument);
 
 #ifdef __cplusplus
 }

@@ -163,6 +163,8 @@ static unsigned int take(struct pair *pair, struct pair_side *side,
 		dps_engine_commit_run(side->engine, &run, good);
 		return good < run.count ? good + 1 : good;
 	}
+	/* What nobody wrote must not be read. */
+	memset(&placement, 0xa5, sizeof(placement));
 	if (dps_engine_place(side->engine, incoming->bytes, incoming->length, 0, &placement) ==
 	    DPS_VERDICT_OPEN) {
 		memcpy(placement.to, incoming->bytes + DPS_ENVELOPE_BYTES, placement.payload_bytes);

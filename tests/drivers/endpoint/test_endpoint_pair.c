@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Two endpoints over real sockets: connections, calls, streams, and what becomes of them. */
+#include "drivers/endpoint/endpoint_state.h"
 #include "tests/support/endpoint_pair.h"
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,15 +144,11 @@ static void stream__goes_clear_where_both_want_it(void **state)
 	move(pair, SOME_BYTES, NULL, 0);
 }
 
-/* As a network does it that forgets a connection: no word is said. */
+/* As one that is reset: no word is said. */
 static void cut_control(struct endpoint_pair *pair)
 {
-	struct dps_peer *peer = dps_endpoint_peer(pair->near.endpoint, pair->near.peer);
-	struct dps_peer_snapshot snapshot;
-
-	dps_peer_read(peer, &snapshot);
-	dps_peer_on_lost(peer, snapshot.epoch, ECONNRESET,
-			 dps_endpoint_now_ns(pair->near.endpoint));
+	dps_endpoint_drop(dps_endpoint_find(pair->near.endpoint, pair->near.peer), ECONNRESET,
+			  dps_endpoint_now_ns(pair->near.endpoint));
 }
 
 static void stream__goes_on_over_another_connection(void **state)
@@ -363,6 +362,72 @@ static void wake__ends_a_wait(void **state)
 	assert_int_equal(dps_endpoint_poll(pair->near.endpoint, DPS_NEVER_NS), 0);
 }
 
+enum { POSTS = 5000 };
+
+struct posting {
+	struct dps_endpoint *endpoint;
+	pthread_t poller;
+	unsigned int run;
+	struct post {
+		struct posting *posting;
+		unsigned int number;
+	} posts[POSTS];
+};
+
+static void run_post(void *argument)
+{
+	struct post *post = argument;
+	struct posting *posting = post->posting;
+
+	assert_true(pthread_equal(pthread_self(), posting->poller));
+	assert_int_equal(post->number, posting->run);
+	posting->run++;
+}
+
+static void *post_all(void *argument)
+{
+	struct posting *posting = argument;
+
+	for (unsigned int i = 0; i < POSTS; i++) {
+		posting->posts[i] = (struct post){ posting, i };
+		while (dps_endpoint_post(posting->endpoint, run_post, &posting->posts[i]) != 0)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void post__is_run_by_who_polls_and_in_order(void **state)
+{
+	static struct posting posting;
+	struct endpoint_pair *pair = *state;
+	pthread_t thread;
+
+	pair_open(&pair->near);
+	posting = (struct posting){ .endpoint = pair->near.endpoint, .poller = pthread_self() };
+	assert_int_equal(pthread_create(&thread, NULL, post_all, &posting), 0);
+	while (posting.run < POSTS)
+		assert_true(dps_endpoint_poll(pair->near.endpoint, DPS_NEVER_NS) >= 0);
+	pthread_join(thread, NULL);
+}
+
+static void post__is_run_at_the_latest_when_it_is_closed(void **state)
+{
+	static struct posting posting;
+	struct endpoint_pair *pair = *state;
+	struct post post = { &posting, 0 };
+
+	pair_open(&pair->near);
+	posting = (struct posting){ .poller = pthread_self() };
+	for (unsigned int i = 0; i < DPS_ENDPOINT_POSTS_MAX; i++) {
+		posting.posts[i] = (struct post){ &posting, i };
+		assert_int_equal(
+			dps_endpoint_post(pair->near.endpoint, run_post, &posting.posts[i]), 0);
+	}
+	assert_int_equal(dps_endpoint_post(pair->near.endpoint, run_post, &post), -EAGAIN);
+	pair_close(&pair->near);
+	assert_int_equal(posting.run, DPS_ENDPOINT_POSTS_MAX);
+}
+
 /* Who came and does not come back is given up, in its time. */
 static void peer__that_stays_away_is_over(void **state)
 {
@@ -398,6 +463,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stranger__is_not_let_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(misuse__has_its_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(wake__ends_a_wait, setup, teardown),
+		cmocka_unit_test_setup_teardown(post__is_run_by_who_polls_and_in_order, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(post__is_run_at_the_latest_when_it_is_closed, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
