@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/endpoint/endpoint_state.h"
+#include "drivers/lane_state.h"
 #include <arpa/inet.h>
 #include <dps/endpoint.h>
 #include <errno.h>
@@ -19,6 +20,7 @@ enum {
 	LOOK_TURNS = 16,  /* busy ones between two looks at the control connections */
 	BUSY_TURNS = 256, /* before others of the program have their turn, told or not */
 	SPIN_NS = 20000,  /* a deadline so near is not slept for */
+	REST_NS = 500000, /* ... while the kernel has no room to send */
 	RECONNECT_S = 30,
 };
 
@@ -331,6 +333,16 @@ static unsigned int turn(struct dps_endpoint *endpoint)
 	return work;
 }
 
+/* The kernel has no room for what is to be sent: asking at once again would take its time. */
+static void rest(struct dps_endpoint *endpoint)
+{
+	const struct dps_lane *lane = endpoint->lane;
+	struct dps_port *port = endpoint->port;
+
+	if (lane->outgoing_first < lane->outgoing_count && port->ops->wait)
+		port->ops->wait(port, REST_NS);
+}
+
 static bool is_enough(const struct dps_endpoint *endpoint)
 {
 	return endpoint->told > 0 || endpoint->is_woken;
@@ -355,8 +367,10 @@ int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns)
 		if (busy > 0)
 			continue;
 		at_ns = next_deadline_ns(endpoint, now_ns);
-		if (at_ns < now_ns + SPIN_NS)
+		if (at_ns < now_ns + SPIN_NS) {
+			rest(endpoint);
 			continue;
+		}
 		set_alarm(endpoint, at_ns, now_ns);
 		result = dps_loop_turn(&endpoint->loop, until_ns);
 		if (result < 0)
