@@ -29,10 +29,9 @@ static bool judge(struct dps_streams *streams, const struct dps_stream *stream,
 	uint64_t end = slice->offset + slice->bytes;
 	bool is_end = (slice->flags & DPS_SLICE_END) != 0;
 
-	/* The end of what fills its last block exactly stands where no credit reaches. */
+	/* An end by itself, too: what lies before it may all be sent once it is known. */
 	if (slice->offset > DPS_OFFSET_MAX ||
-	    (slice->bytes > 0 && end > receive->granted << streams->block_shift &&
-	     end > receive->highest))
+	    (end > receive->granted << streams->block_shift && end > receive->highest))
 		return drop(&streams->counters.dropped_credit);
 	if (slice->bytes == 0 && !is_end)
 		return drop(&streams->counters.dropped_layout);

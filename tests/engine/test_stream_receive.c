@@ -431,6 +431,29 @@ static void place__drops_what_cannot_be(void **state)
 	room_close(&room);
 }
 
+/* An end by itself takes no memory, but what lies before it would: it is within the credit, too. */
+static void place__drops_an_end_beyond_the_credit(void **state)
+{
+	struct room room;
+	uint64_t credit;
+
+	(void)state;
+	room_open(&room);
+	credit = ack_of(&room).credit;
+	assert_false(inject(&room, credit + 1, 0, DPS_SLICE_END));
+	assert_false(inject(&room, DPS_OFFSET_MAX, 0, DPS_SLICE_END));
+	assert_int_equal(counters_of(&room).dropped_credit, 2);
+	assert_false(inject(&room, credit, 100, 0));
+	assert_false(inject(&room, credit << 10, 100, 0));
+	assert_int_equal(counters_of(&room).dropped_credit, 4);
+	assert_int_equal(receive_half(&room).state, DPS_STREAM_OPEN);
+	/* Where all of the credit was used, the end stands at it. */
+	assert_true(inject(&room, credit, 0, DPS_SLICE_END));
+	assert_true(inject(&room, credit, 0, DPS_SLICE_END));
+	assert_int_equal(receive_half(&room).state, DPS_STREAM_ENDING);
+	room_close(&room);
+}
+
 /* More gaps in a block than are kept: what would make another is not kept, and comes again. */
 static void commit__among_too_many_gaps_is_not_kept(void **state)
 {
@@ -616,6 +639,7 @@ int main(void)
 		cmocka_unit_test(commit__of_a_bad_slice_leaves_no_trace),
 		cmocka_unit_test(commit__takes_over_only_what_is_missing),
 		cmocka_unit_test(place__drops_what_cannot_be),
+		cmocka_unit_test(place__drops_an_end_beyond_the_credit),
 		cmocka_unit_test(commit__among_too_many_gaps_is_not_kept),
 		cmocka_unit_test(place__of_another_epoch_is_dropped),
 		cmocka_unit_test(grant__one_that_is_not_read_does_not_starve_the_others),
