@@ -119,6 +119,16 @@ static void pass_turn(const struct dps_path *path, struct dps_carrier *carrier)
 	carrier->turn_packets = DPS_ENGINE_QUANTUM_BYTES / path->data_bytes_max;
 }
 
+/*
+ * The path takes nothing more of anybody, for now: who had less than its turn gets the rest later.
+ * Where there is no room to repair, what is queued for that has to go first, whoever had the turn.
+ */
+static bool is_held_up(const struct dps_path *path)
+{
+	return path->limit == DPS_LIMIT_PACING ||
+	       (path->limit == DPS_LIMIT_WINDOW && dps_repair_has_room(path, 1));
+}
+
 unsigned int dps_emit_shares(struct dps_engine *engine, struct dps_path *path,
 			     struct dps_outgoing *out, unsigned int room, uint8_t *heads,
 			     uint64_t now_ns)
@@ -137,8 +147,8 @@ unsigned int dps_emit_shares(struct dps_engine *engine, struct dps_path *path,
 			slices_limit = path->limit;
 		count += emitted;
 		carrier->turn_packets -= emitted;
-		if (emitted < most && path->limit == DPS_LIMIT_PACING)
-			break; /* its turn goes on: what is shorter does not overtake it for ever */
+		if (emitted < most && is_held_up(path))
+			return count; /* its turn goes on when the path does */
 		idle = emitted < most ? idle + 1 : 0;
 		if (emitted < most || carrier->turn_packets == 0)
 			pass_turn(path, carrier);
