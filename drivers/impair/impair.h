@@ -9,7 +9,6 @@ enum dps_impair_limits {
 	DPS_IMPAIR_COPIES = 512,	/* per direction, when datagrams can need a copy */
 	DPS_IMPAIR_COPIES_DELAY = 4096, /* the same with a delay, where all of them do */
 	DPS_IMPAIR_HOLDS = 16384,	/* bodies held back */
-	DPS_IMPAIR_TOKENS = 1 << 30,	/* slots of the caller have lower numbers */
 };
 
 struct dps_impair_counters {

@@ -4,9 +4,23 @@
 #include <dps/assert.h>
 #include <string.h>
 
-/* What inner gets as a token: the caller's, or one of these with an index. */
-#define TOKEN_COPY UINT32_C(0x80000000)
-#define TOKEN_HOLD UINT32_C(0x40000000)
+/*
+ * What inner gets as a token: the caller's, or one of these with an index. The caller's slots and
+ * rooms have lower numbers, its bodies of streams higher ones (DPS_TOKEN_STREAMS).
+ */
+#define TOKEN_COPY UINT32_C(0x40000000)
+#define TOKEN_HOLD UINT32_C(0x60000000)
+#define TOKEN_KIND UINT32_C(0xe0000000)
+
+static bool is_copy(uint32_t token)
+{
+	return (token & TOKEN_KIND) == TOKEN_COPY;
+}
+
+static bool is_hold(uint32_t token)
+{
+	return (token & TOKEN_KIND) == TOKEN_HOLD;
+}
 
 static void give_back(struct dps_impair *impair, uint32_t token, uint32_t count)
 {
@@ -18,15 +32,15 @@ void dps_impair_on_released(void *context, uint32_t token, uint32_t count)
 	struct dps_impair *impair = context;
 
 	/* Those with an index are each once. */
-	DPS_ASSERT(count == 1 || (token & (TOKEN_COPY | TOKEN_HOLD)) == 0);
-	if ((token & TOKEN_COPY) != 0)
-		dps_line_give(&impair->send_line, (int)(token & ~TOKEN_COPY));
-	else if ((token & TOKEN_HOLD) == 0)
+	DPS_ASSERT(count == 1 || (!is_copy(token) && !is_hold(token)));
+	if (is_copy(token))
+		dps_line_give(&impair->send_line, (int)(token & ~TOKEN_KIND));
+	else if (!is_hold(token))
 		give_back(impair, token, count);
 	else if (impair->is_closing)
-		give_back(impair, dps_holds_finish(&impair->holds, (int)(token & ~TOKEN_HOLD)), 1);
+		give_back(impair, dps_holds_finish(&impair->holds, (int)(token & ~TOKEN_KIND)), 1);
 	else
-		dps_holds_start(&impair->holds, (int)(token & ~TOKEN_HOLD), impair->now_ns);
+		dps_holds_start(&impair->holds, (int)(token & ~TOKEN_KIND), impair->now_ns);
 }
 
 void dps_impair_release_due(struct dps_impair *impair, uint64_t now_ns)
@@ -150,10 +164,10 @@ static unsigned int send_held(struct dps_impair *impair, const struct dps_outgoi
 	}
 	sent = impair->inner->ops->send(impair->inner, marked, count);
 	for (unsigned int i = 0; i < count; i++) {
-		bool is_held = marked[i].body != NULL && (marked[i].token & TOKEN_HOLD) != 0;
+		bool is_held = marked[i].body != NULL && is_hold(marked[i].token);
 
 		if (i >= sent && is_held)
-			dps_holds_cancel(&impair->holds, (int)(marked[i].token & ~TOKEN_HOLD));
+			dps_holds_cancel(&impair->holds, (int)(marked[i].token & ~TOKEN_KIND));
 		else if (i < sent && marked[i].body != NULL && !is_held)
 			impair->counters.unimpaired++;
 	}
@@ -261,7 +275,8 @@ unsigned int dps_impair_send(struct dps_port *port, const struct dps_outgoing *o
 
 	count = (unsigned int)dps_min_u64(count, DPS_PORT_BURST);
 	for (unsigned int i = 0; i < count; i++)
-		DPS_ASSERT(outgoing[i].body == NULL || outgoing[i].token < DPS_IMPAIR_TOKENS);
+		DPS_ASSERT(outgoing[i].body == NULL ||
+			   (!is_copy(outgoing[i].token) && !is_hold(outgoing[i].token)));
 	while (impair->fates_count < count)
 		impair->fates[impair->fates_count++] =
 			dps_impair_draw(&impair->send_random, &impair->options);
