@@ -84,9 +84,10 @@ struct dps_port_ops {
 	/* Sends to it from another UDP port from now on. NULL where there is no choice. */
 	void (*turn_remote)(struct dps_port *port, uint32_t remote);
 	/*
-	 * Memory that bodies may lie in, for the life of the port: page-aligned, registered with
-	 * the device, in hugepages where there are any. NULL when there is not enough. Before the
-	 * lane starts.
+	 * Memory that bodies leave from where they lie, for the life of the port: page-aligned,
+	 * registered with the device, in hugepages where there are any. NULL when there is not
+	 * enough. Before the lane starts. Bodies may lie elsewhere, too: what the device cannot
+	 * read there is copied as it is sent, and its token given back at once.
 	 */
 	void *(*allocate)(struct dps_port *port, size_t bytes);
 	void (*close)(struct dps_port *port);

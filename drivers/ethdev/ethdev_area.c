@@ -37,11 +37,28 @@ void ethdev_areas_free(struct ethdev *ethdev)
 		rte_memzone_free(ethdev->areas[--ethdev->areas_count]);
 }
 
+static bool is_in_area(const struct ethdev *ethdev, const uint8_t *body, uint32_t bytes)
+{
+	for (uint32_t i = 0; i < ethdev->areas_count; i++) {
+		const struct rte_memzone *area = ethdev->areas[i];
+		uintptr_t at = (uintptr_t)body - area->addr_64;
+
+		if (at < area->len && bytes <= area->len - at)
+			return true;
+	}
+	return false;
+}
+
 rte_iova_t ethdev_area_iova(const struct ethdev *ethdev, const uint8_t *body, uint32_t bytes)
 {
 	uintptr_t first = (uintptr_t)body, last = first + bytes - 1;
 
-	if (!ethdev->needs_iova || rte_eal_iova_mode() == RTE_IOVA_VA)
+	if (!ethdev->needs_iova)
+		return first;
+	/* A program's own memory: it may not be mapped for the device, nor stay where it is. */
+	if (!is_in_area(ethdev, body, bytes))
+		return RTE_BAD_IOVA;
+	if (rte_eal_iova_mode() == RTE_IOVA_VA)
 		return first;
 	/* Hugepages are contiguous in themselves only. */
 	if (first / AREA_ALIGNMENT != last / AREA_ALIGNMENT)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/ethdev/ethdev_low.h"
 #include "drivers/ethdev/ethdev_private.h"
+#include "engine/bits.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <rte_eal_memconfig.h>
@@ -29,6 +30,17 @@ static struct rte_mempool *create(const struct ethdev *ethdev, const char *what,
 	return rte_pktmbuf_pool_create(name, count, cache, 0, (uint16_t)room, socket);
 }
 
+/* Of a whole frame, with what it takes to begin its body on a line of the cache. */
+static uint32_t head_bytes_of(const struct ethdev *ethdev)
+{
+	const uint32_t alone = DPS_PORT_HEAD_BYTES + DPS_FRAME_TEMPLATE_BYTES;
+
+	if (ethdev->copies_bodies || ethdev->lends_rooms)
+		return ethdev->frame_bytes;
+	/* Bodies that the device cannot reach are copied, those of programs' own memory. */
+	return ethdev->needs_iova ? (uint32_t)dps_max_u64(ethdev->frame_bytes, alone) : alone;
+}
+
 int ethdev_pools_create(struct ethdev *ethdev, int socket)
 {
 	uint32_t rings = ethdev->descriptors;
@@ -37,10 +49,7 @@ int ethdev_pools_create(struct ethdev *ethdev, int socket)
 	uint32_t rx_bytes = ethdev->frame_bytes;
 	/* A cache would hide buffers from the refill of a zero-copy ring, and from a recall. */
 	uint32_t cache = ethdev->is_zero_copy ? 0 : CACHE_COUNT;
-	/* Of a whole frame, with what it takes to begin its body on a line of the cache. */
-	uint32_t head_bytes = ethdev->copies_bodies || ethdev->lends_rooms
-				      ? ethdev->frame_bytes
-				      : DPS_PORT_HEAD_BYTES + DPS_FRAME_TEMPLATE_BYTES;
+	uint32_t head_bytes = head_bytes_of(ethdev);
 
 	if (ethdev->name.kind == DPS_PORT_AF_XDP) {
 		rx_count = AF_XDP_COUNT + handed;

@@ -74,8 +74,8 @@ struct ethdev {
 	int groups_fd;	      /* keeps that interface listening to groups; -1: none */
 	bool copies_bodies;   /* the device takes one segment, or keeps it out of our sight */
 	bool lends_rooms;     /* bodies are written into frames of its own */
-	bool needs_iova;
-	bool can_clean; /* rte_eth_tx_done_cleanup works */
+	bool needs_iova;      /* the device reads by itself, and only what it was told of */
+	bool can_clean;	      /* rte_eth_tx_done_cleanup works */
 	struct dps_frame_self self;
 	struct dps_subnet subnet;
 	uint32_t frame_bytes; /* largest frame */
@@ -233,7 +233,7 @@ bool ethdev_pools_are_sharable(const struct ethdev *ethdev);
 /* ethdev_area.c */
 void *ethdev_allocate(struct dps_port *port, size_t bytes);
 void ethdev_areas_free(struct ethdev *ethdev);
-/* Where the device finds bytes at body; RTE_BAD_IOVA when they are not in one piece. */
+/* Where the device finds bytes at body; RTE_BAD_IOVA: nowhere, or not in one piece. */
 rte_iova_t ethdev_area_iova(const struct ethdev *ethdev, const uint8_t *body, uint32_t bytes);
 
 /* ethdev_device.c */

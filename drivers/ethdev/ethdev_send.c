@@ -50,16 +50,13 @@ void ethdev_release_bodies(struct ethdev *ethdev)
 			give_body(&ethdev->bodies[i]);
 }
 
-/* Puts the body behind the headers as a segment of its own. False: the device cannot reach it. */
-static bool attach_body(struct ethdev *ethdev, const struct dps_outgoing *out,
-			struct rte_mbuf *head, struct rte_mbuf *segment)
+/* Puts the body behind the headers as a segment of its own, which the device finds at iova. */
+static void attach_body(struct ethdev *ethdev, const struct dps_outgoing *out,
+			struct rte_mbuf *head, struct rte_mbuf *segment, rte_iova_t iova)
 {
-	rte_iova_t iova = ethdev_area_iova(ethdev, out->body, out->body_bytes);
-	struct ethdev_body *body;
+	struct ethdev_body *body =
+		&ethdev->bodies[ethdev->bodies_free[--ethdev->bodies_free_count]];
 
-	if (iova == RTE_BAD_IOVA)
-		return false;
-	body = &ethdev->bodies[ethdev->bodies_free[--ethdev->bodies_free_count]];
 	DPS_ASSERT(!body->is_held);
 	body->is_held = true;
 	body->token = out->token;
@@ -74,7 +71,6 @@ static bool attach_body(struct ethdev *ethdev, const struct dps_outgoing *out,
 	head->next = segment;
 	head->nb_segs = 2;
 	head->pkt_len += out->body_bytes;
-	return true;
 }
 
 static void copy_body(struct ethdev *ethdev, const struct dps_outgoing *out, struct rte_mbuf *head)
@@ -118,6 +114,7 @@ static bool build(struct ethdev *ethdev, const struct dps_outgoing *out, struct 
 	struct dps_frame_template *template = find_template(ethdev, out);
 	uint32_t body_bytes = out->body != NULL ? out->body_bytes : 0;
 	uint8_t *frame = rte_pktmbuf_mtod(head, uint8_t *);
+	rte_iova_t iova = RTE_BAD_IOVA;
 	uint32_t headers;
 
 	if (template == NULL)
@@ -130,11 +127,13 @@ static bool build(struct ethdev *ethdev, const struct dps_outgoing *out, struct 
 	set_offloads(ethdev, template, head);
 	if (out->body == NULL)
 		return true;
-	if (ethdev->copies_bodies || body_bytes == 0) {
+	if (!ethdev->copies_bodies && body_bytes > 0)
+		iova = ethdev_area_iova(ethdev, out->body, body_bytes);
+	if (iova == RTE_BAD_IOVA)
 		copy_body(ethdev, out, head);
-		return true;
-	}
-	return attach_body(ethdev, out, head, segment);
+	else
+		attach_body(ethdev, out, head, segment, iova);
+	return true;
 }
 
 static unsigned int transmit(struct ethdev *ethdev, struct rte_mbuf **frames, unsigned int count)

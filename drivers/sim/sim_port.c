@@ -3,6 +3,7 @@
 #include "drivers/sim/sim_content.h"
 #include "engine/bits.h"
 #include <dps/assert.h>
+#include <dps/engine.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -185,6 +186,7 @@ static void check_outgoing(struct dps_sim_port *self, const struct dps_outgoing 
 		dps_sim_fail(self->node.sim, "%s: a room that is not lent, or a body elsewhere",
 			     port->name);
 	else if (outgoing->owner == NULL && outgoing->body != NULL &&
+		 outgoing->token < DPS_TOKEN_STREAMS &&
 		 !is_registered(self, outgoing->body, outgoing->body_bytes))
 		dps_sim_fail(self->node.sim, "%s: a body that is not in the port's memory",
 			     port->name);
@@ -254,7 +256,9 @@ static unsigned int send(struct dps_port *port, const struct dps_outgoing *outgo
 		if (outgoing[i].owner != NULL || outgoing[i].body == NULL)
 			continue;
 		self->bodies_taken++;
-		if (self->config.hold_ns_max == 0)
+		/* As a device does that knows nothing of a program's own memory: it has a copy. */
+		if (self->config.hold_ns_max == 0 ||
+		    !is_registered(self, outgoing[i].body, outgoing[i].body_bytes))
 			give_back(self, outgoing[i].token);
 		else
 			hold(self, &outgoing[i]);

@@ -177,6 +177,46 @@ static void send__copies_no_body(void **state)
 	close_port(fixture);
 }
 
+/* What a program lends may lie anywhere: the device knows nothing of it, so it gets a copy. */
+static void send__copies_a_body_that_is_not_in_the_ports_memory(void **state)
+{
+	struct fixture *fixture = open_port(0);
+	uint8_t *own = malloc(8900), head[HEAD_BYTES] = { 7 };
+	struct dps_outgoing out = {
+		.head = head,
+		.head_bytes = HEAD_BYTES,
+		.body = own,
+		.body_bytes = 8900,
+		.remote = fixture->remote,
+		.token = 9,
+	};
+	struct rte_mbuf *frame;
+
+	(void)state;
+	assert_non_null(own);
+	memset(own, 0x77, 8900);
+	drain(fixture);
+	assert_int_equal(fixture->port->ops->send(fixture->port, &out, 1), 1);
+	assert_int_equal(fixture->released[9], 1);
+	memset(own, 0, 8900); /* it is the program's again */
+	assert_int_equal(rte_eth_rx_burst(fixture->device, 0, &frame, 1), 1);
+	assert_int_equal(frame->nb_segs, 1);
+	assert_int_equal(frame->pkt_len, 14 + 20 + 8 + HEAD_BYTES + 8900);
+	assert_int_equal(rte_pktmbuf_mtod_offset(frame, uint8_t *, 42 + HEAD_BYTES)[0], 0x77);
+	assert_int_equal(rte_pktmbuf_mtod_offset(frame, uint8_t *, 42 + HEAD_BYTES)[8899], 0x77);
+	rte_pktmbuf_free(frame);
+	/* What is lent last of the port's own goes without one. */
+	out.body = fixture->slots + SLOTS_COUNT * (size_t)SLOT_BYTES - 1;
+	out.body_bytes = 1;
+	assert_int_equal(fixture->port->ops->send(fixture->port, &out, 1), 1);
+	assert_int_equal(fixture->released[9], 1);
+	drain(fixture);
+	assert_int_equal(fixture->released[9], 2);
+	assert_int_equal(fixture->port->counters.send_errors, 0);
+	free(own);
+	close_port(fixture);
+}
+
 static void send__stops_when_the_device_holds_all_and_goes_on(void **state)
 {
 	struct fixture *fixture = open_port(0);
@@ -348,6 +388,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(send__keeps_a_body_until_the_device_has_freed_it),
 		cmocka_unit_test(send__copies_no_body),
+		cmocka_unit_test(send__copies_a_body_that_is_not_in_the_ports_memory),
 		cmocka_unit_test(send__stops_when_the_device_holds_all_and_goes_on),
 		cmocka_unit_test(send__keeps_what_the_device_refuses),
 		cmocka_unit_test(pools__tell_the_least_that_was_free),

@@ -2,6 +2,7 @@
 #include "drivers/sim/sim_check.h"
 #include "drivers/sim/sim_filter.h"
 #include "tests/sim/link_world.h"
+#include <dps/engine.h>
 
 enum { START = LINK_WORLD_START_NS };
 
@@ -101,6 +102,31 @@ static void send__finds_a_body_that_changes_while_it_is_held(void **state)
 	assert_true(dps_sim_run_until(&world->sim, START + DPS_NS_PER_MS));
 	world->a.port.ops->poll(&world->a.port, world->sim.now_ns);
 	link_world_end(world, "changed while the port held it");
+}
+
+/* What a program lends to a stream may lie anywhere. */
+static void send__copies_a_streams_body_outside_of_the_ports_memory(void **state)
+{
+	struct dps_sim_port_config config = dps_sim_port_plain;
+	uint8_t head[DPS_ENVELOPE_BYTES] = { 0 }, own[1000] = { 0 };
+	struct dps_outgoing out = {
+		.head = head,
+		.head_bytes = sizeof(head),
+		.body = own,
+		.body_bytes = sizeof(own),
+		.token = DPS_TOKEN_STREAMS,
+	};
+	struct link_world *world;
+
+	(void)state;
+	config.hold_ns_max = DPS_NS_PER_MS;
+	world = link_world_new(1, &no_limits, &config);
+	out.remote = world->to_b;
+	assert_int_equal(world->a.port.ops->send(&world->a.port, &out, 1), 1);
+	assert_int_equal(world->a.bodies_released, 1);
+	memset(own, 1, sizeof(own)); /* it is the program's again */
+	assert_true(dps_sim_run_until(&world->sim, START + DPS_NS_PER_MS));
+	link_world_end(world, "");
 }
 
 static void send__finds_a_body_outside_of_the_ports_memory(void **state)
@@ -377,6 +403,7 @@ int main(void)
 		cmocka_unit_test(send__gives_every_held_body_back_once),
 		cmocka_unit_test(send__finds_a_body_that_changes_while_it_is_held),
 		cmocka_unit_test(send__finds_a_body_outside_of_the_ports_memory),
+		cmocka_unit_test(send__copies_a_streams_body_outside_of_the_ports_memory),
 		cmocka_unit_test(reserve__lends_rooms_until_they_are_sent_or_forgone),
 		cmocka_unit_test(reserve__lends_no_more_than_there_are),
 		cmocka_unit_test(send__finds_a_room_that_is_not_lent),
