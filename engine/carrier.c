@@ -50,7 +50,7 @@ static void start(struct dps_engine *engine, struct dps_carrier *carrier, uint64
 	carrier->has_turn = true;
 	carrier->data_limit = DPS_LIMIT_SOURCE;
 	carrier->turn_packets = 0;
-	carrier->told_sequence = 0;
+	carrier->told_sequence = carrier->all_sequence = 0;
 	for (uint32_t i = 0; i < DPS_CARRIER_TOLD; i++)
 		carrier->told[i].sequence = UINT64_MAX;
 }
@@ -145,12 +145,18 @@ bool dps_carriers_have_news(const struct dps_engine *engine)
 	return false;
 }
 
-/* Of an acknowledgement that is too old to be known, any may be missing. */
+/*
+ * Of an acknowledgement that is too old to be known, any may be missing. That is looked after once
+ * for all that were lost with it: there may be as many of them as there are streams.
+ */
 static void tell_again(struct dps_carrier *carrier, uint64_t sequence)
 {
 	const struct dps_carrier_told *told = &carrier->told[sequence % DPS_CARRIER_TOLD];
 
+	if (sequence < carrier->all_sequence)
+		return;
 	if (told->sequence != sequence) {
+		carrier->all_sequence = carrier->told_sequence;
 		dps_streams_on_asked_all(carrier->streams, carrier->epoch);
 		return;
 	}

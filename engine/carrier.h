@@ -41,5 +41,6 @@ struct dps_carrier {
 	uint8_t data_limit;	/* what stopped that else: enum dps_limit */
 	uint32_t turn_packets;	/* left of the turn of who has it */
 	uint64_t told_sequence; /* of the next */
+	uint64_t all_sequence;	/* what was told before it was all told again */
 	struct dps_carrier_told told[DPS_CARRIER_TOLD]; /* by sequence, modulo */
 };

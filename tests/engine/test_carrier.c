@@ -125,6 +125,47 @@ static void ack__that_is_lost_is_told_again(void **state)
 	stream_pair_close(&pair);
 }
 
+/* Many that are too old to be known are lost together: all streams are told of again, once. */
+static void acks__that_are_lost_together_are_told_again_once(void **state)
+{
+	struct dps_handle near, far;
+	struct dps_stream_ack acks[DPS_WIRE_STREAMS_MAX];
+	struct dps_sent_packet lost = { .flags = DPS_SENT_TOLD };
+	struct dps_streams *streams;
+	struct dps_path *path;
+	uint64_t epoch;
+
+	(void)state;
+	open_pair(1);
+	near = stream_pair_opened(&pair, 0, &far);
+	for (unsigned int i = 0; i < 2 * DPS_CARRIER_TOLD; i++) {
+		bool has_end;
+
+		assert_int_equal(rig_send(&pair.rig.near, near, 100, 0, 0), 0);
+		stream_pair_run(&pair, 10 * DPS_NS_PER_MS);
+		assert_int_equal(rig_read(&pair.rig.far, far, &has_end), 100);
+	}
+	stream_pair_run(&pair, DPS_NS_PER_S);
+	path = &stream_pair_engine(&pair, 1)->paths[pair.net.sides[1].path];
+	streams = path->carrier->streams;
+	epoch = path->carrier->epoch;
+	assert_true(path->carrier->told_sequence > DPS_CARRIER_TOLD + 2);
+	assert_false(dps_streams_has_acks(streams, epoch));
+	lost.generation = path->carrier->life;
+	dps_carrier_on_lost(path, &lost);
+	assert_int_equal(dps_streams_emit_acks(streams, epoch, acks, DPS_WIRE_STREAMS_MAX, 0), 1);
+	for (lost.offset = 1; lost.offset < path->carrier->told_sequence; lost.offset++)
+		dps_carrier_on_lost(path, &lost);
+	assert_false(dps_streams_has_acks(streams, epoch));
+	/* What is told from then on is told again when it is lost. */
+	dps_streams_on_asked_all(streams, epoch);
+	stream_pair_run(&pair, DPS_NS_PER_S);
+	lost.offset = path->carrier->told_sequence - 1;
+	dps_carrier_on_lost(path, &lost);
+	assert_true(dps_streams_has_acks(streams, epoch));
+	stream_pair_close(&pair);
+}
+
 /* Every acknowledgement is lost, until it is asked for. */
 static bool lose_all_acks(struct pair *net, unsigned int from, const uint8_t *bytes,
 			  uint32_t length)
@@ -248,6 +289,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(stream__arrives_whole_both_ways),
 		cmocka_unit_test(stream__arrives_whole_through_a_bad_way),
 		cmocka_unit_test(ack__that_is_lost_is_told_again),
+		cmocka_unit_test(acks__that_are_lost_together_are_told_again_once),
 		cmocka_unit_test(sender__that_hears_nothing_asks),
 		cmocka_unit_test(packet__of_no_stream_is_dropped_and_counted),
 		cmocka_unit_test(packet__that_is_not_kept_is_not_acknowledged),
