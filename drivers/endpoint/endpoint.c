@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -184,10 +183,6 @@ static int open_parts(struct dps_endpoint *endpoint, char *why)
 {
 	int result = open_loop(endpoint);
 
-	if (result == 0 && getrandom(&endpoint->instance, sizeof(endpoint->instance), 0) !=
-				   sizeof(endpoint->instance))
-		result = -EIO;
-	endpoint->instance |= endpoint->instance == 0;
 	if (result == 0 && !make_members(endpoint))
 		result = -ENOMEM;
 	if (result < 0) {

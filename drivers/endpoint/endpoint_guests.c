@@ -23,11 +23,12 @@ static const char *on_greeted(void *context, const struct dps_greeting *greeting
 			      struct dps_socket *below)
 {
 	struct dps_endpoint_guest *guest = context;
-	const char *why = dps_endpoint_open_path(guest->endpoint, &guest->path, greeting, below);
 
 	dps_credentials_read_key(below, &guest->key);
 	guest->instance = greeting->instance;
-	return why;
+	guest->greeting.instance = dps_endpoint_instance_for(guest->endpoint, guest);
+	dps_greeted_say(guest->socket, &guest->greeting);
+	return dps_endpoint_open_path(guest->endpoint, &guest->path, greeting, below);
 }
 
 static void on_closed(void *context)
@@ -76,7 +77,6 @@ static struct dps_endpoint_guest *free_place(struct dps_endpoint *endpoint)
 static const char *take(struct dps_endpoint *endpoint, struct dps_socket *socket, uint64_t now_ns)
 {
 	struct dps_endpoint_guest *guest = free_place(endpoint);
-	struct dps_greeting greeting;
 
 	if (guest != NULL)
 		*guest = (struct dps_endpoint_guest){
@@ -84,11 +84,13 @@ static const char *take(struct dps_endpoint *endpoint, struct dps_socket *socket
 			.path.name = DPS_ENDPOINT_NO_PATH,
 			.until_ns = now_ns + DPS_ENDPOINT_GREETING_SECONDS * DPS_NS_PER_S,
 		};
-	if (guest == NULL || dps_endpoint_reserve_path(endpoint, &guest->path, &greeting) < 0) {
+	if (guest == NULL ||
+	    dps_endpoint_reserve_path(endpoint, &guest->path, &guest->greeting) < 0) {
 		socket->ops->close(socket);
 		return "too many come at once";
 	}
-	guest->socket = dps_greeted_wrap(socket, &greeting,
+	/* Whether it is remembered here is known when it has greeted; what we say says so. */
+	guest->socket = dps_greeted_wrap(socket, NULL,
 					 &(struct dps_greeted_ops){ .on_greeted = on_greeted,
 								    .on_closed = on_closed,
 								    .context = guest });

@@ -99,9 +99,10 @@ static const char *on_greeted(void *context, const struct dps_greeting *greeting
 
 	dps_credentials_read_key(below, &member->key);
 	if (member->instance != 0 && member->instance != greeting->instance) {
-		/* Who was started anew remembers no stream: what there was of them is lost. */
+		/* What there was of streams is lost: numbers of theirs must not be used again. */
 		dps_peer_close(member->peer, 0, 0, dps_clock_now_ns(&endpoint->clock));
-		return "it has been started anew since; release it, and dial it again";
+		return "it remembers no stream of ours, as it was started anew or gave us up; "
+		       "release it, and dial it again";
 	}
 	member->instance = greeting->instance;
 	return dps_endpoint_open_path(endpoint, &member->path, greeting, below);
@@ -118,6 +119,7 @@ static struct dps_socket *wrap(void *context, struct dps_socket *socket)
 		socket->ops->close(socket);
 		return NULL;
 	}
+	greeting.instance = member->own_instance;
 	socket = dps_tls_wrap(endpoint->credentials.tls, socket, DPS_TLS_DIALED, member->name);
 	return socket == NULL ? NULL
 			      : dps_greeted_wrap(socket, &greeting,
@@ -151,6 +153,13 @@ static uint64_t draw(struct dps_endpoint *endpoint)
 	return dps_clock_now_ns(&endpoint->clock);
 }
 
+static uint64_t draw_instance(struct dps_endpoint *endpoint)
+{
+	uint64_t value = draw(endpoint);
+
+	return value != 0 ? value : 1;
+}
+
 static int begin(struct dps_endpoint_member *member, bool is_dialler, const char *name,
 		 const struct dps_socket_address *addresses, unsigned int count)
 {
@@ -181,6 +190,7 @@ static int begin(struct dps_endpoint_member *member, bool is_dialler, const char
 	member->is_over = member->has_wanted_key = false;
 	member->generation++;
 	member->instance = 0;
+	member->own_instance = draw_instance(endpoint);
 	member->lost_at_ns = DPS_NEVER_NS;
 	member->path.name = DPS_ENDPOINT_NO_PATH;
 	snprintf(member->name, sizeof(member->name), "%s", name);
@@ -284,6 +294,14 @@ static void tell_arrived(struct dps_endpoint_member *member)
 	ops->on_arrived(ops->context, dps_endpoint_handle(member), key);
 }
 
+uint64_t dps_endpoint_instance_for(struct dps_endpoint *endpoint,
+				   const struct dps_endpoint_guest *guest)
+{
+	const struct dps_endpoint_member *member = known(endpoint, guest);
+
+	return member != NULL ? member->own_instance : draw_instance(endpoint);
+}
+
 const char *dps_endpoint_enter(struct dps_endpoint *endpoint, struct dps_endpoint_guest *guest,
 			       uint64_t now_ns)
 {
@@ -302,6 +320,7 @@ const char *dps_endpoint_enter(struct dps_endpoint *endpoint, struct dps_endpoin
 	if (is_new) {
 		member->key = guest->key;
 		member->instance = guest->instance;
+		member->own_instance = guest->greeting.instance;
 		tell_arrived(member);
 	}
 	/* What ends of an older connection is told within, and closes the path of that one. */

@@ -26,7 +26,6 @@ int dps_endpoint_reserve_path(struct dps_endpoint *endpoint, struct dps_endpoint
 	path->name = (uint32_t)name;
 	path->is_opened = path->is_attached = false;
 	*greeting = (struct dps_greeting){
-		.instance = endpoint->instance,
 		.connection_id = path->connection_id,
 		.address = port->local,
 		.payload_bytes = DPS_PAYLOAD_BYTES_MAX,

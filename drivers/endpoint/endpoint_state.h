@@ -57,6 +57,7 @@ struct dps_endpoint_member {
 	struct dps_fingerprint wanted_key;
 	struct dps_fingerprint key; /* that it proved */
 	uint64_t instance;	    /* that it greeted with; 0: not yet */
+	uint64_t own_instance;	    /* that we greet it with: of what we remember of it */
 	uint64_t lost_at_ns;	    /* DPS_NEVER_NS: it is there, or is dialled */
 };
 
@@ -67,13 +68,13 @@ struct dps_endpoint_guest {
 	struct dps_loop_source source;
 	struct dps_endpoint_path path;
 	struct dps_fingerprint key;
-	uint64_t instance; /* 0: has not greeted yet */
+	uint64_t instance;	      /* 0: has not greeted yet */
+	struct dps_greeting greeting; /* ours, whose instance depends on who it is */
 	uint64_t until_ns;
 };
 
 struct dps_endpoint {
 	struct dps_endpoint_config config;
-	uint64_t instance;
 	struct dps_clock clock;
 	struct dps_loop loop;
 	struct dps_loop_timer timer;
@@ -114,7 +115,7 @@ int dps_endpoint_open_port(struct dps_endpoint *endpoint, char *why);
 void dps_endpoint_close_port(struct dps_endpoint *endpoint);
 
 /* ---- endpoint_path.c ---- */
-/* Errors: -EAGAIN none just now. */
+/* With a greeting that lacks only the instance. Errors: -EAGAIN none just now. */
 int dps_endpoint_reserve_path(struct dps_endpoint *endpoint, struct dps_endpoint_path *path,
 			      struct dps_greeting *greeting);
 /* NULL: it is being opened; otherwise a sentence. below: the TLS socket of the connection. */
@@ -138,6 +139,9 @@ void dps_endpoint_guests_on_time(struct dps_endpoint *endpoint, uint64_t now_ns)
 struct dps_endpoint_member *dps_endpoint_find(struct dps_endpoint *endpoint,
 					      struct dps_handle handle);
 struct dps_handle dps_endpoint_handle(const struct dps_endpoint_member *member);
+/* The instance to greet one with that has greeted: that of the member it is, or a new one. */
+uint64_t dps_endpoint_instance_for(struct dps_endpoint *endpoint,
+				   const struct dps_endpoint_guest *guest);
 /*
  * One that has greeted: who it is already, or a new member. Takes the socket and the path. A
  * sentence when it cannot be had: then neither is taken.

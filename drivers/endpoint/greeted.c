@@ -12,6 +12,7 @@ struct dps_greeted {
 	uint8_t said[DPS_GREETING_BYTES];
 	uint8_t heard[DPS_GREETING_BYTES];
 	uint32_t said_bytes;
+	bool has_words; /* it is known what is to be said */
 	uint32_t heard_bytes;
 	int failed; /* -errno; stays */
 };
@@ -26,7 +27,7 @@ static ssize_t pass(struct dps_greeted *greeted, ssize_t result)
 {
 	greeted->socket.read_waits = greeted->below->read_waits;
 	greeted->socket.write_waits = greeted->below->write_waits;
-	if (greeted->said_bytes < DPS_GREETING_BYTES)
+	if (greeted->has_words && greeted->said_bytes < DPS_GREETING_BYTES)
 		greeted->socket.read_waits |= greeted->below->write_waits;
 	if (result < 0 && result != -EAGAIN) {
 		greeted->socket.trouble = greeted->below->trouble;
@@ -37,6 +38,8 @@ static ssize_t pass(struct dps_greeted *greeted, ssize_t result)
 
 static int say(struct dps_greeted *greeted)
 {
+	if (!greeted->has_words)
+		return -EAGAIN;
 	while (greeted->said_bytes < DPS_GREETING_BYTES) {
 		ssize_t bytes = greeted->below->ops->write(
 			greeted->below, greeted->said + greeted->said_bytes,
@@ -82,6 +85,8 @@ static int hear(struct dps_greeted *greeted)
 	why = dps_greeting_decode(&greeting, greeted->heard);
 	if (why == NULL)
 		why = greeted->ops.on_greeted(greeted->ops.context, &greeting, greeted->below);
+	/* Also to who is not wanted: it may tell by this what it could do about it. */
+	(void)say(greeted);
 	return why == NULL ? 0 : refuse(greeted, why);
 }
 
@@ -144,12 +149,22 @@ struct dps_socket *dps_greeted_wrap(struct dps_socket *below, const struct dps_g
 	}
 	greeted->socket = *below; /* descriptor and names */
 	greeted->socket.ops = &greeted_ops;
-	/* It speaks without being asked to. */
-	greeted->socket.read_waits |= EPOLLOUT;
 	greeted->below = below;
 	greeted->ops = *ops;
-	dps_greeting_encode(greeting, greeted->said);
+	if (greeting != NULL) {
+		/* It speaks without being asked to. */
+		greeted->socket.read_waits |= EPOLLOUT;
+		dps_greeted_say(&greeted->socket, greeting);
+	}
 	return &greeted->socket;
+}
+
+void dps_greeted_say(struct dps_socket *socket, const struct dps_greeting *greeting)
+{
+	struct dps_greeted *greeted = greeted_of(socket);
+
+	dps_greeting_encode(greeting, greeted->said);
+	greeted->has_words = true;
 }
 
 void dps_greeted_set_ops(struct dps_socket *socket, const struct dps_greeted_ops *ops)

@@ -17,9 +17,15 @@ struct dps_greeted_ops {
 	void *context;
 };
 
-/* Takes the socket below. NULL without memory, the socket closed. */
+/*
+ * Takes the socket below. greeting: what is said at once; NULL: it is said by dps_greeted_say, and
+ * before it nothing is written. NULL without memory, the socket closed.
+ */
 struct dps_socket *dps_greeted_wrap(struct dps_socket *below, const struct dps_greeting *greeting,
 				    const struct dps_greeted_ops *ops);
+
+/* What is said, of a socket that was wrapped without it; once, also while on_greeted is called. */
+void dps_greeted_say(struct dps_socket *socket, const struct dps_greeting *greeting);
 
 /* What it tells from now on goes to somebody else. */
 void dps_greeted_set_ops(struct dps_socket *socket, const struct dps_greeted_ops *ops);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Greeting: what the two ends of a connection tell each other first, in 64 bytes: where the
- * packets of its path are to go, and which life of a program this is (docs/protocol.md, 12).
+ * packets of its path are to go, and which life of a program this is (docs/protocol.md, 13).
  */
 #pragma once
 #include "drivers/control/socket.h"
@@ -19,7 +19,7 @@ enum dps_greeting_seal {
 };
 
 struct dps_greeting {
-	uint64_t instance;	/* of the endpoint: another one remembers nothing; not 0 */
+	uint64_t instance;	/* of what its sender remembers of the receiver; not 0 */
 	uint64_t connection_id; /* that packets to its sender carry */
 	struct dps_address address;
 	uint32_t payload_bytes; /* of one packet, at most */

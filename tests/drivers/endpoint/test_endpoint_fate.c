@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Endpoints whose peers are let go, come back, or come twice. */
+#include "drivers/endpoint/endpoint_state.h"
+#include "tests/support/endpoint_pair.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROUNDS = 8 };
+
+static int setup(void **state)
+{
+	struct endpoint_pair *pair = calloc(1, sizeof(*pair));
+
+	pair_init(pair);
+	*state = pair;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct endpoint_pair *pair = *state;
+
+	pair_fini(pair);
+	free(pair);
+	return 0;
+}
+
+static unsigned int descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count;
+}
+
+static int dial(struct endpoint_pair *pair, const char *key)
+{
+	char why[DPS_ENDPOINT_WHY_BYTES];
+
+	return dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far), key,
+				 &pair->near.peer, why);
+}
+
+static struct dps_handle send_word(struct pair_side *side, struct dps_handle peer, const char *word)
+{
+	const struct dps_stream_options options = { .tag = 7, .open_deadline_ns = DPS_NEVER_NS };
+	struct dps_streams *streams = dps_endpoint_streams(side->endpoint, peer);
+	struct dps_bytes piece = { (const uint8_t *)word, strlen(word) };
+	struct dps_handle stream;
+
+	assert_int_equal(dps_stream_open(streams, &options, &stream), 0);
+	assert_int_equal(dps_stream_send(streams, stream, &piece, 1, 0, 0), 0);
+	return stream;
+}
+
+/* What came of the stream that arrived last, at the peer that arrived last. */
+static void expect_word(struct endpoint_pair *pair, unsigned int arrived, const char *word)
+{
+	struct pair_side *far = &pair->far;
+	struct dps_bytes run = { 0 };
+
+	PAIR_UNTIL(pair, far->streams_told[DPS_STREAM_EVENT_ARRIVED] == arrived);
+	PAIR_UNTIL(pair, dps_stream_read(dps_endpoint_streams(far->endpoint, far->peer),
+					 far->streams_last[DPS_STREAM_EVENT_ARRIVED].handle, &run,
+					 1) == 1);
+	assert_int_equal(run.bytes, strlen(word));
+	assert_memory_equal(run.memory, word, run.bytes);
+}
+
+/* ---- connections ---- */
+
+static void connection__that_is_dropped_leaves_no_descriptor(void **state)
+{
+	struct endpoint_pair *pair = *state;
+	struct dps_endpoint_member *member;
+	unsigned int before;
+
+	pair_connect(pair);
+	before = descriptors();
+	for (unsigned int i = 1; i <= ROUNDS; i++) {
+		member = dps_endpoint_find(pair->near.endpoint, pair->near.peer);
+		/* As when its data path is lost. */
+		dps_endpoint_drop(member, ENETUNREACH, dps_endpoint_now_ns(pair->near.endpoint));
+		PAIR_UNTIL(pair, pair->far.told[DPS_PEER_EVENT_LOST] == i);
+		PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CONNECTED] == i + 1 &&
+					 pair->far.told[DPS_PEER_EVENT_CONNECTED] == i + 1);
+	}
+	assert_int_equal(descriptors(), before);
+	assert_int_equal(pair->far.arrived, 1);
+}
+
+static void connection__of_many_leaves_no_descriptor_and_no_place(void **state)
+{
+	struct endpoint_pair *pair = *state;
+	unsigned int before;
+
+	pair_connect(pair);
+	before = descriptors();
+	for (unsigned int i = 1; i <= 10 * ROUNDS; i++) {
+		dps_peer_close(dps_endpoint_peer(pair->near.endpoint, pair->near.peer), 0,
+			       DPS_NS_PER_S, dps_endpoint_now_ns(pair->near.endpoint));
+		PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CLOSED] == i &&
+					 pair->far.told[DPS_PEER_EVENT_CLOSED] == i);
+		assert_int_equal(dps_endpoint_release(pair->near.endpoint, pair->near.peer), 0);
+		assert_int_equal(dps_endpoint_release(pair->far.endpoint, pair->far.peer), 0);
+		assert_int_equal(dial(pair, NULL), 0);
+		PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CONNECTED] == i + 1 &&
+					 pair->far.told[DPS_PEER_EVENT_CONNECTED] == i + 1);
+	}
+	assert_int_equal(descriptors(), before);
+}
+
+/* ---- who remembers whom ---- */
+
+/* Its new streams have the numbers of those before: they must not be taken for them. */
+static void dialler__that_forgot_and_dials_again_is_another(void **state)
+{
+	struct endpoint_pair *pair = *state;
+
+	pair_connect(pair);
+	(void)send_word(&pair->near, pair->near.peer, "what came before");
+	expect_word(pair, 1, "what came before");
+	assert_int_equal(dps_endpoint_release(pair->near.endpoint, pair->near.peer), 0);
+	assert_int_equal(dial(pair, NULL), 0);
+	(void)send_word(&pair->near, pair->near.peer, "something else");
+	PAIR_UNTIL(pair, pair->far.arrived == 2);
+	expect_word(pair, 2, "something else");
+}
+
+static void listener__that_forgot_is_another_to_who_dialled(void **state)
+{
+	struct endpoint_pair *pair = *state;
+	struct dps_handle stream;
+
+	pair_connect(pair);
+	stream = send_word(&pair->near, pair->near.peer, "what came before");
+	expect_word(pair, 1, "what came before");
+	assert_int_equal(dps_endpoint_release(pair->far.endpoint, pair->far.peer), 0);
+	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CLOSED] == 1);
+	assert_int_equal(dps_stream_send(dps_endpoint_streams(pair->near.endpoint, pair->near.peer),
+					 stream, &(struct dps_bytes){ (const uint8_t *)"x", 1 }, 1,
+					 0, 0),
+			 -DPS_ERROR_LOST);
+}
+
+/* One program may dial another twice: these are two peers, which do not push each other out. */
+static void dialler__may_come_twice(void **state)
+{
+	struct endpoint_pair *pair = *state;
+
+	pair_connect(pair);
+	assert_int_equal(dial(pair, NULL), 0);
+	PAIR_UNTIL(pair, pair->far.arrived == 2 && pair->far.told[DPS_PEER_EVENT_CONNECTED] == 2);
+	(void)send_word(&pair->near, pair->near.peer, "of the second");
+	expect_word(pair, 1, "of the second");
+	assert_int_equal(pair->near.told[DPS_PEER_EVENT_LOST], 0);
+	assert_int_equal(pair->far.told[DPS_PEER_EVENT_LOST], 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(connection__that_is_dropped_leaves_no_descriptor,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			connection__of_many_leaves_no_descriptor_and_no_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(dialler__that_forgot_and_dials_again_is_another,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(listener__that_forgot_is_another_to_who_dialled,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(dialler__may_come_twice, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
