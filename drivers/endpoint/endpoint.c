@@ -60,7 +60,9 @@ static bool find_key(void *context, const char *name, struct dps_fingerprint *ke
 	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
 		const struct dps_endpoint_member *member = &endpoint->members[i];
 
-		if (!member->is_used || !member->has_wanted_key || strcmp(member->name, name) != 0)
+		/* TLS cuts what is longer. */
+		if (!member->is_used || !member->has_wanted_key ||
+		    strncmp(member->name, name, DPS_TLS_NAME_BYTES - 1) != 0)
 			continue;
 		*key = member->wanted_key;
 		return true;

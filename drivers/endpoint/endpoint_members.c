@@ -220,6 +220,22 @@ static void write_name(const struct dps_endpoint_name *to, char *name, size_t ro
 		snprintf(name, room, is_ipv6 ? "[%s]:%u" : "%s:%u", to->host, to->port);
 }
 
+/* TLS asks for the key of a name: what is dialled by one name has to prove one key. */
+static bool is_asked_alike(const struct dps_endpoint *endpoint, const char *name,
+			   const struct dps_fingerprint *key)
+{
+	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
+		const struct dps_endpoint_member *member = &endpoint->members[i];
+
+		if (!member->is_used || !member->is_dialled || strcmp(member->name, name) != 0)
+			continue;
+		if (member->has_wanted_key != (key != NULL) ||
+		    (key && !dps_fingerprint_is_equal(key, &member->wanted_key)))
+			return false;
+	}
+	return true;
+}
+
 int dps_endpoint_dial(struct dps_endpoint *endpoint, const char *to, const char *key,
 		      struct dps_handle *peer, char why[DPS_ENDPOINT_WHY_BYTES])
 {
@@ -248,6 +264,13 @@ int dps_endpoint_dial(struct dps_endpoint *endpoint, const char *to, const char 
 		return -EHOSTUNREACH;
 	}
 	write_name(&place, name, sizeof(name));
+	if (!is_asked_alike(endpoint, name, key != NULL ? &member->wanted_key : NULL)) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
+			 "%s is dialled already, and has to prove another key; release that one, "
+			 "or dial both with one key",
+			 name);
+		return -EINVAL;
+	}
 	result = begin(member, true, name, addresses, count);
 	if (result < 0) {
 		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", strerror(-result));

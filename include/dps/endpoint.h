@@ -92,8 +92,9 @@ uint16_t dps_endpoint_listen_port(const struct dps_endpoint *endpoint);
 /*
  * A peer at ADDRESS[:PORT], which is dialled in the next poll, and again whenever it is lost; port
  * 7420 unless said. key: `sha256:...`, which it has to prove; NULL: any that is trusted. A name is
- * looked up here, which may wait for the name service. Errors: -ENOSPC as many as configured;
- * -EINVAL, -EHOSTUNREACH with a sentence.
+ * looked up here, which may wait for the name service. One address may be dialled several times,
+ * always with the same key: each is a peer. Errors: -ENOSPC as many as configured; -EINVAL,
+ * -EHOSTUNREACH; all with a sentence.
  */
 int dps_endpoint_dial(struct dps_endpoint *endpoint, const char *to, const char *key,
 		      struct dps_handle *peer, char why[DPS_ENDPOINT_WHY_BYTES]);

@@ -164,6 +164,26 @@ static void dialler__may_come_twice(void **state)
 	assert_int_equal(pair->far.told[DPS_PEER_EVENT_LOST], 0);
 }
 
+/* ---- keys ---- */
+
+/* The key that one was dialled with counts for it alone. */
+static void dial__of_one_name_has_one_key(void **state)
+{
+	static const char other[] =
+		"sha256:0000000000000000000000000000000000000000000000000000000000000000";
+	struct endpoint_pair *pair = *state;
+	struct dps_handle right;
+
+	pair_open(&pair->far);
+	pair_open(&pair->near);
+	assert_int_equal(dial(pair, dps_endpoint_key(pair->far.endpoint)), 0);
+	right = pair->near.peer;
+	assert_int_equal(dial(pair, other), -EINVAL);
+	assert_int_equal(dial(pair, NULL), -EINVAL);
+	assert_int_equal(dps_endpoint_release(pair->near.endpoint, right), 0);
+	assert_int_equal(dial(pair, other), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +196,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(listener__that_forgot_is_another_to_who_dialled,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(dialler__may_come_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(dial__of_one_name_has_one_key, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
