@@ -2,6 +2,7 @@
 #include "drivers/endpoint/endpoint_state.h"
 #include "drivers/lane_state.h"
 #include <arpa/inet.h>
+#include <dps/assert.h>
 #include <dps/endpoint.h>
 #include <errno.h>
 #include <stdio.h>
@@ -237,6 +238,8 @@ void dps_endpoint_close(struct dps_endpoint *endpoint)
 {
 	if (endpoint == NULL)
 		return;
+	/* In a callback: whoever called that needs what would be freed. */
+	DPS_ASSERT(!endpoint->is_polling);
 	dps_endpoint_run_posts(endpoint);
 	pthread_mutex_destroy(&endpoint->posts.lock);
 	if (endpoint->lane)
@@ -345,7 +348,7 @@ static bool is_enough(const struct dps_endpoint *endpoint)
 	return endpoint->told > 0 || endpoint->is_woken;
 }
 
-int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns)
+static int poll_turns(struct dps_endpoint *endpoint, uint64_t timeout_ns)
 {
 	uint64_t now_ns = dps_clock_now_ns(&endpoint->clock), at_ns;
 	uint64_t until_ns = timeout_ns < DPS_NEVER_NS - now_ns ? now_ns + timeout_ns : DPS_NEVER_NS;
@@ -377,4 +380,16 @@ int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns)
 	set_alarm(endpoint, busy > 0 ? now_ns : next_deadline_ns(endpoint, now_ns), now_ns);
 	endpoint->is_woken = false;
 	return result < 0 ? result : (int)endpoint->told;
+}
+
+int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns)
+{
+	int result;
+
+	if (endpoint->is_polling)
+		return -EDEADLK;
+	endpoint->is_polling = true;
+	result = poll_turns(endpoint, timeout_ns);
+	endpoint->is_polling = false;
+	return result;
 }

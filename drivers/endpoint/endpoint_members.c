@@ -371,6 +371,9 @@ int dps_endpoint_release(struct dps_endpoint *endpoint, struct dps_handle peer)
 
 	if (member == NULL)
 		return -DPS_ERROR_CLOSED;
+	/* Who made the callback goes on with this peer when it returns. */
+	if (endpoint->is_polling)
+		return -EDEADLK;
 	end(member);
 	/* Its memory is free when the path is closed, and the port has what is of it no more. */
 	while (dps_engine_holds_streams(endpoint->lane->engine, member->streams))

@@ -100,6 +100,7 @@ struct dps_endpoint {
 	struct dps_endpoint_posts posts;
 	unsigned int told; /* callbacks of this poll */
 	bool is_woken;
+	bool is_polling;
 };
 
 /* ---- endpoint.c ---- */

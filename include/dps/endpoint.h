@@ -78,7 +78,10 @@ void dps_endpoint_config_init(struct dps_endpoint_config *config);
 int dps_endpoint_open(struct dps_endpoint **endpoint, const struct dps_endpoint_config *config,
 		      char why[DPS_ENDPOINT_WHY_BYTES]);
 
-/* Ends every connection without a word: dps_peer_close first for a goodbye. Nothing for NULL. */
+/*
+ * Ends every connection without a word: dps_peer_close first for a goodbye. Nothing for NULL. Not
+ * in a callback: that ends the program.
+ */
 void dps_endpoint_close(struct dps_endpoint *endpoint);
 
 /* Our own key, as peers are to know it. */
@@ -110,7 +113,8 @@ struct dps_streams *dps_endpoint_streams(struct dps_endpoint *endpoint, struct d
 /*
  * Forgets a peer, with its streams and its connection, and makes room for another one. Every peer
  * is released, also one that is closed (DPS_PEER_EVENT_CLOSED): so long its streams can be read.
- * Not in a callback. Errors: -DPS_ERROR_CLOSED.
+ * Errors: -DPS_ERROR_CLOSED; -EDEADLK in a callback:
+ * release it after the poll.
  */
 int dps_endpoint_release(struct dps_endpoint *endpoint, struct dps_handle peer);
 
@@ -122,7 +126,7 @@ uint64_t dps_endpoint_now_ns(const struct dps_endpoint *endpoint);
 /*
  * Does all there is to do, and waits until something was told to the program, it was woken, or the
  * time is over: 0 does not wait, DPS_NEVER_NS waits as long as it takes. Returns how many
- * callbacks were made, or -errno. Not in a callback.
+ * callbacks were made, or -errno: -EDEADLK in a callback.
  */
 int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns);
 

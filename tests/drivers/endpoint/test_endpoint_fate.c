@@ -184,6 +184,63 @@ static void dial__of_one_name_has_one_key(void **state)
 	assert_int_equal(dial(pair, other), 0);
 }
 
+/* ---- in callbacks ---- */
+
+struct meddler {
+	struct dps_endpoint *endpoint;
+	struct dps_handle peer;
+	unsigned int told;
+};
+
+static void meddle(struct meddler *meddler, struct dps_handle peer)
+{
+	assert_int_equal(dps_endpoint_release(meddler->endpoint, peer), -EDEADLK);
+	assert_int_equal(dps_endpoint_poll(meddler->endpoint, 0), -EDEADLK);
+	meddler->told++;
+	meddler->peer = peer;
+}
+
+static void on_arrived(void *context, struct dps_handle peer, const char *key)
+{
+	struct meddler *meddler = context;
+
+	(void)key;
+	meddle(meddler, peer);
+}
+
+static void on_peer(void *context, struct dps_handle peer, const struct dps_peer_event *event)
+{
+	(void)event;
+	meddle(context, peer);
+}
+
+static void on_stream(void *context, struct dps_handle peer, const struct dps_stream_event *event)
+{
+	(void)event;
+	meddle(context, peer);
+}
+
+static void callback__cannot_release_nor_poll(void **state)
+{
+	struct endpoint_pair *pair = *state;
+	struct meddler meddler = { 0 };
+
+	pair->far.config.ops = (struct dps_endpoint_ops){
+		.on_arrived = on_arrived,
+		.on_peer = on_peer,
+		.on_stream = on_stream,
+		.context = &meddler,
+	};
+	pair_open(&pair->far);
+	pair_open(&pair->near);
+	meddler.endpoint = pair->far.endpoint;
+	assert_int_equal(dial(pair, NULL), 0);
+	(void)send_word(&pair->near, pair->near.peer, "word");
+	PAIR_UNTIL(pair, meddler.told >= 4);
+	/* And when the poll is over. */
+	assert_int_equal(dps_endpoint_release(pair->far.endpoint, meddler.peer), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +254,7 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(dialler__may_come_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(dial__of_one_name_has_one_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(callback__cannot_release_nor_poll, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
