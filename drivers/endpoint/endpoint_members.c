@@ -57,6 +57,7 @@ static void follow(struct dps_endpoint_member *member, const struct dps_peer_eve
 	switch (event->kind) {
 	case DPS_PEER_EVENT_CONNECTED:
 		member->lost_at_ns = DPS_NEVER_NS;
+		member->was_connected = true;
 		break;
 	case DPS_PEER_EVENT_CONNECT_FAILED:
 	case DPS_PEER_EVENT_LOST:
@@ -98,7 +99,7 @@ static const char *on_greeted(void *context, const struct dps_greeting *greeting
 	struct dps_endpoint *endpoint = member->endpoint;
 
 	dps_credentials_read_key(below, &member->key);
-	if (member->instance != 0 && member->instance != greeting->instance) {
+	if (member->was_connected && member->instance != greeting->instance) {
 		/* What there was of streams is lost: numbers of theirs must not be used again. */
 		dps_peer_close(member->peer, 0, 0, dps_clock_now_ns(&endpoint->clock));
 		return "it remembers no stream of ours, as it was started anew or gave us up; "
@@ -187,7 +188,7 @@ static int begin(struct dps_endpoint_member *member, bool is_dialler, const char
 			   addresses, count);
 	member->is_used = true;
 	member->is_dialled = is_dialler;
-	member->is_over = member->has_wanted_key = false;
+	member->is_over = member->was_connected = member->has_wanted_key = false;
 	member->generation++;
 	member->instance = 0;
 	member->own_instance = draw_instance(endpoint);

@@ -43,7 +43,8 @@ struct dps_endpoint_member {
 	struct dps_endpoint *endpoint;
 	bool is_used;
 	bool is_dialled;
-	bool is_over; /* CLOSED was told */
+	bool is_over;	    /* CLOSED was told */
+	bool was_connected; /* streams may have begun: they are of the instance that it had */
 	uint32_t generation;
 	struct dps_peer *peer; /* in memory of its own, as the next two */
 	struct dps_streams *streams;

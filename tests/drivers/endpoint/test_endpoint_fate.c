@@ -164,6 +164,25 @@ static void dialler__may_come_twice(void **state)
 	assert_int_equal(pair->far.told[DPS_PEER_EVENT_LOST], 0);
 }
 
+/* Nothing was begun with one that had no place: it may have forgotten that. */
+static void dialler__waits_for_a_place(void **state)
+{
+	struct endpoint_pair *pair = *state;
+	struct dps_handle first;
+
+	pair->far.config.peers = 1;
+	pair->near.config.peer.backoff_cap_ns = DPS_NS_PER_MS;
+	pair_connect(pair);
+	first = pair->near.peer;
+	assert_int_equal(dial(pair, NULL), 0);
+	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CONNECT_FAILED] == 3);
+	assert_int_equal(pair->far.arrived, 1);
+	assert_int_equal(dps_endpoint_release(pair->near.endpoint, first), 0);
+	assert_int_equal(dps_endpoint_release(pair->far.endpoint, pair->far.peer), 0);
+	PAIR_UNTIL(pair, pair->far.arrived == 2 && pair->near.told[DPS_PEER_EVENT_CONNECTED] == 2);
+	assert_int_equal(pair->near.told[DPS_PEER_EVENT_CLOSED], 0);
+}
+
 /* ---- keys ---- */
 
 /* The key that one was dialled with counts for it alone. */
@@ -241,6 +260,49 @@ static void callback__cannot_release_nor_poll(void **state)
 	assert_int_equal(dps_endpoint_release(pair->far.endpoint, meddler.peer), 0);
 }
 
+/* Who is turned away as it arrives has no place for longer than the program keeps it. */
+static void turn_away(void *context, struct dps_handle peer, const char *key)
+{
+	struct meddler *meddler = context;
+
+	(void)key;
+	meddler->told++;
+	dps_peer_close(dps_endpoint_peer(meddler->endpoint, peer), 9, 0,
+		       dps_endpoint_now_ns(meddler->endpoint));
+}
+
+static void release_later(void *context, struct dps_handle peer, const struct dps_peer_event *event)
+{
+	struct meddler *meddler = context;
+
+	if (event->kind == DPS_PEER_EVENT_CLOSED)
+		meddler->peer = peer;
+}
+
+static void arrival__is_turned_away(void **state)
+{
+	struct endpoint_pair *pair = *state;
+	struct meddler meddler = { 0 };
+
+	pair->far.config.ops = (struct dps_endpoint_ops){
+		.on_arrived = turn_away,
+		.on_peer = release_later,
+		.context = &meddler,
+	};
+	pair->near.config.peer.backoff_cap_ns = DPS_NS_PER_MS;
+	pair_open(&pair->far);
+	pair_open(&pair->near);
+	meddler.endpoint = pair->far.endpoint;
+	assert_int_equal(dial(pair, NULL), 0);
+	/* More often than there are places. */
+	for (unsigned int i = 0; i < 2 * pair->far.config.peers; i++) {
+		meddler.peer = (struct dps_handle){ 0 };
+		PAIR_UNTIL(pair, meddler.told > i && meddler.peer.generation != 0);
+		assert_int_equal(dps_endpoint_release(pair->far.endpoint, meddler.peer), 0);
+	}
+	assert_int_equal(pair->near.told[DPS_PEER_EVENT_CONNECTED], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,8 +315,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(listener__that_forgot_is_another_to_who_dialled,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(dialler__may_come_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(dialler__waits_for_a_place, setup, teardown),
 		cmocka_unit_test_setup_teardown(dial__of_one_name_has_one_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(callback__cannot_release_nor_poll, setup, teardown),
+		cmocka_unit_test_setup_teardown(arrival__is_turned_away, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
