@@ -20,7 +20,9 @@ enum {
 	AT_MAC = 48,
 	AT_HAS_MAC = 54,
 
-	PAYLOAD_BYTES_MIN = 512,
+	/* A path carries less on no way: what says so would be dialled again and again. */
+	MTU_MIN = 1280,
+	PAYLOAD_BYTES_MIN = 1116,
 };
 
 void dps_greeting_encode(const struct dps_greeting *greeting, uint8_t bytes[DPS_GREETING_BYTES])
@@ -51,7 +53,8 @@ static const char *judge(const struct dps_greeting *greeting)
 	if (greeting->address.family > DPS_ADDRESS_IPV6 || greeting->address.udp_port == 0)
 		return "it names no address for data";
 	if (greeting->instance == 0 || greeting->payload_bytes < PAYLOAD_BYTES_MIN ||
-	    greeting->payload_bytes > DPS_PAYLOAD_BYTES_MAX)
+	    greeting->payload_bytes > DPS_PAYLOAD_BYTES_MAX ||
+	    (greeting->address.mtu != 0 && greeting->address.mtu < MTU_MIN))
 		return "its greeting makes no sense";
 	return NULL;
 }

@@ -58,8 +58,8 @@ static void decode__refuses_what_is_none(void **state)
 	static const struct {
 		uint8_t at, value;
 	} faults[] = {
-		{ 0, 1 }, { 3, 61 },  { 4, 0x81 }, { 4, '{' }, { 5, 0 },  { 5, 2 },
-		{ 6, 2 }, { 6, 255 }, { 7, 3 },	   { 7, 255 }, { 28, 1 }, { 30, 0x80 },
+		{ 0, 1 },   { 3, 61 }, { 4, 0x81 }, { 4, '{' }, { 5, 0 },     { 5, 2 },	 { 6, 2 },
+		{ 6, 255 }, { 7, 3 },  { 7, 255 },  { 28, 1 },	{ 30, 0x80 }, { 30, 4 }, { 26, 4 },
 	};
 	uint8_t bytes[DPS_GREETING_BYTES];
 	struct dps_greeting heard;
