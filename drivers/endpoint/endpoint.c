@@ -133,6 +133,8 @@ static const char *judge(const struct dps_endpoint_config *config)
 		return "a port is needed: udp, or udp:ADDRESS";
 	if (config->peers == 0 || config->peers > DPS_ENDPOINT_PEERS_MAX)
 		return "an endpoint has 1 to 64 peers";
+	if (config->rate_bytes_per_s == 0)
+		return "a rate of 0 bytes a second moves nothing; UINT64_MAX is no limit";
 	if (dps_peer_bytes(&config->peer) == 0)
 		return "the configuration of peers is not valid (dps_peer_bytes)";
 	if (dps_streams_bytes(&config->streams) == 0)

@@ -13,12 +13,12 @@ enum { EVENTS = 32 };
 struct dps_endpoint_member *dps_endpoint_find(struct dps_endpoint *endpoint,
 					      struct dps_handle handle)
 {
-	struct dps_endpoint_member *member = &endpoint->members[handle.index];
+	struct dps_endpoint_member *member;
 
-	if (handle.index >= endpoint->config.peers || !member->is_used ||
-	    member->generation != handle.generation)
+	if (handle.index >= endpoint->config.peers)
 		return NULL;
-	return member;
+	member = &endpoint->members[handle.index];
+	return member->is_used && member->generation == handle.generation ? member : NULL;
 }
 
 struct dps_handle dps_endpoint_handle(const struct dps_endpoint_member *member)
@@ -255,7 +255,7 @@ int dps_endpoint_dial(struct dps_endpoint *endpoint, const char *to, const char 
 	result = read_key(member, key, why);
 	if (result < 0)
 		return result;
-	if (!dps_endpoint_parse(&place, to, DPS_ENDPOINT_CONNECT, error)) {
+	if (!dps_endpoint_parse(&place, to != NULL ? to : "", DPS_ENDPOINT_CONNECT, error)) {
 		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", error);
 		return -EINVAL;
 	}
@@ -348,7 +348,8 @@ const char *dps_endpoint_enter(struct dps_endpoint *endpoint, struct dps_endpoin
 		tell_arrived(member);
 	}
 	/* What ends of an older connection is told within, and closes the path of that one. */
-	if (dps_peer_wire_accept(member->wire, guest->socket, now_ns) == 0)
+	if (dps_peer_wire_accept(member->wire, guest->socket, now_ns) == 0 &&
+	    member->wire->socket != NULL)
 		member->path = guest->path;
 	else
 		dps_endpoint_close_path(endpoint, &guest->path, DPS_CLOSE_CANCELLED);

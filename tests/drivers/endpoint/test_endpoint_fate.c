@@ -303,6 +303,45 @@ static void arrival__is_turned_away(void **state)
 	assert_int_equal(pair->near.told[DPS_PEER_EVENT_CONNECTED], 0);
 }
 
+/* ---- misuse ---- */
+
+static void misuse__of_sizes_and_texts_has_its_error(void **state)
+{
+	struct endpoint_pair *pair = *state;
+	struct dps_endpoint_config config = pair->near.config;
+	struct dps_endpoint *endpoint;
+	char why[DPS_ENDPOINT_WHY_BYTES], name[400];
+
+	config.rate_bytes_per_s = 0;
+	assert_int_equal(dps_endpoint_open(&endpoint, &config, why), -EINVAL);
+	assert_non_null(strstr(why, "rate"));
+	config = pair->near.config;
+	config.mtu = 1;
+	assert_true(dps_endpoint_open(&endpoint, &config, why) < 0);
+	config = pair->near.config;
+	config.mtu = UINT32_MAX;
+	assert_true(dps_endpoint_open(&endpoint, &config, why) < 0);
+	config = pair->near.config;
+	config.streams.send_blocks = UINT32_MAX;
+	assert_true(dps_endpoint_open(&endpoint, &config, why) < 0);
+	config = pair->near.config;
+	config.streams.streams = UINT32_MAX;
+	assert_true(dps_endpoint_open(&endpoint, &config, why) < 0);
+	config = pair->near.config;
+	config.state = "/dev/null/state";
+	assert_true(dps_endpoint_open(&endpoint, &config, why) < 0);
+
+	pair_open(&pair->near);
+	memset(name, 'a', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(dps_endpoint_dial(pair->near.endpoint, name, NULL, &pair->near.peer, why),
+			 -EINVAL);
+	assert_int_equal(dps_endpoint_dial(pair->near.endpoint, NULL, NULL, &pair->near.peer, why),
+			 -EINVAL);
+	assert_int_equal(dps_endpoint_dial(pair->near.endpoint, "", NULL, &pair->near.peer, why),
+			 -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +358,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dial__of_one_name_has_one_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(callback__cannot_release_nor_poll, setup, teardown),
 		cmocka_unit_test_setup_teardown(arrival__is_turned_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(misuse__of_sizes_and_texts_has_its_error, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
