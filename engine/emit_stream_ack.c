@@ -46,12 +46,16 @@ static unsigned int emit_acks(struct dps_engine *engine, struct dps_path *path,
 	}
 	if (carrier->ack_at_ns == DPS_NEVER_NS)
 		carrier->ack_at_ns = now_ns + path->ack.delay_max_ns;
-	if (!is_due && carrier->ack_at_ns > now_ns)
+	if (is_due)
+		carrier->ack_at_ns = dps_min_u64(carrier->ack_at_ns, now_ns);
+	if (carrier->ack_at_ns > now_ns)
 		return 0;
 	while (count < room && dps_pace_may_remember(path, SENT_SPARE) &&
 	       dps_streams_has_acks(carrier->streams, carrier->epoch))
 		emit_one(engine, path, &out[count++], now_ns);
-	carrier->ack_at_ns = DPS_NEVER_NS;
+	/* What there was no room for has waited already. */
+	if (count < room || !dps_streams_has_acks(carrier->streams, carrier->epoch))
+		carrier->ack_at_ns = DPS_NEVER_NS;
 	return count;
 }
 

@@ -166,6 +166,38 @@ static void acks__that_are_lost_together_are_told_again_once(void **state)
 	stream_pair_close(&pair);
 }
 
+/* What is due of many streams goes as fast as there is room, and waits for nothing in between. */
+static void acks__of_many_streams_are_due_together(void **state)
+{
+	struct dps_streams_config near = stream_pair_config(true), far = stream_pair_config(false);
+	struct dps_outgoing out[2];
+	struct pair_options options;
+	struct dps_engine *engine;
+	struct dps_handle handle;
+	struct dps_path *path;
+
+	(void)state;
+	near.streams = far.streams = 256;
+	near.peer_streams = far.peer_streams = 128;
+	near.receive_blocks = far.receive_blocks = 512;
+	pair_options_init(&options, 1);
+	stream_pair_open_with(&pair, &options, &near, &far);
+	for (unsigned int i = 0; i < 2 * DPS_WIRE_STREAMS_MAX + 1; i++)
+		(void)stream_pair_opened(&pair, 0, &handle);
+	stream_pair_run(&pair, DPS_NS_PER_S);
+	engine = stream_pair_engine(&pair, 1);
+	path = &engine->paths[pair.net.sides[1].path];
+	assert_false(dps_streams_has_acks(path->carrier->streams, path->carrier->epoch));
+	dps_streams_on_asked_all(path->carrier->streams, path->carrier->epoch);
+	engine->bodies_used = 0;
+	assert_int_equal(dps_emit_stream_acks(engine, path, out, 1, true, pair.net.now_ns), 1);
+	assert_int_equal(path->carrier->ack_at_ns, pair.net.now_ns);
+	assert_int_equal(dps_emit_stream_acks(engine, path, out, 1, false, pair.net.now_ns), 1);
+	assert_int_equal(dps_emit_stream_acks(engine, path, out, 2, false, pair.net.now_ns), 1);
+	assert_int_equal(path->carrier->ack_at_ns, DPS_NEVER_NS);
+	stream_pair_close(&pair);
+}
+
 /* Every acknowledgement is lost, until it is asked for. */
 static bool lose_all_acks(struct pair *net, unsigned int from, const uint8_t *bytes,
 			  uint32_t length)
@@ -290,6 +322,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(stream__arrives_whole_through_a_bad_way),
 		cmocka_unit_test(ack__that_is_lost_is_told_again),
 		cmocka_unit_test(acks__that_are_lost_together_are_told_again_once),
+		cmocka_unit_test(acks__of_many_streams_are_due_together),
 		cmocka_unit_test(sender__that_hears_nothing_asks),
 		cmocka_unit_test(packet__of_no_stream_is_dropped_and_counted),
 		cmocka_unit_test(packet__that_is_not_kept_is_not_acknowledged),
