@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* AEAD: AES-GCM over packets, by whichever library does it; encrypts while it copies. */
 #pragma once
+#include <dps/datagram.h>
+#include <dps/engine.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,6 +64,18 @@ struct dps_aead {
 	 */
 	unsigned int (*open)(struct dps_aead_key *key, struct dps_aead_packet *packets,
 			     unsigned int count);
+	/*
+	 * As seal and open, for packets as a lane has them, all of the key's phase, nonces made
+	 * from its initial vector (key_schedule.h); body becomes room, and what is in head stays
+	 * there. NULL, both: they are described and go the other way.
+	 */
+	void (*seal_burst)(struct dps_aead_key *key, const uint8_t iv[DPS_AEAD_NONCE_BYTES],
+			   struct dps_outgoing *outgoing, unsigned int count);
+	/* count of them, from number first on */
+	unsigned int (*open_run)(struct dps_aead_key *key, const uint8_t iv[DPS_AEAD_NONCE_BYTES],
+				 const struct dps_run_placement *run,
+				 const struct dps_incoming *incoming, unsigned int first,
+				 unsigned int count);
 };
 
 /* All the memory that the key will ever need; it is none yet. 0 or -ENOMEM. */

@@ -6,6 +6,7 @@
  */
 #include "drivers/aead/aead.h"
 #include "drivers/vector.h"
+#include "engine/bits.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <intel-ipsec-mb.h>
@@ -154,6 +155,99 @@ static unsigned int open(struct dps_aead_key *key, struct dps_aead_packet *packe
 	return i;
 }
 
+/* Nonces of packets of one key: what differs between them is their last eight bytes. */
+struct nonces {
+	uint8_t bytes[DPS_AEAD_NONCE_BYTES];
+	uint64_t iv;
+};
+
+static inline struct nonces nonces_from(const uint8_t iv[DPS_AEAD_NONCE_BYTES])
+{
+	struct nonces nonces;
+
+	nonces.iv = dps_load_be64(iv + 4);
+	memcpy(nonces.bytes, iv, sizeof(nonces.bytes));
+	return nonces;
+}
+
+static inline const uint8_t *nonce_of(struct nonces *nonces, uint64_t packet_number)
+{
+	dps_store_be64(nonces->bytes + 4, nonces->iv ^ packet_number);
+	return nonces->bytes;
+}
+
+/* What is in head in place, then the body to its room. */
+__attribute__((noinline)) static void seal_parts(const struct calls *calls, struct expanded *with,
+						 const struct dps_outgoing *outgoing,
+						 const uint8_t *nonce)
+{
+	uint8_t *head = outgoing->head, *inside = head + DPS_ENVELOPE_BYTES;
+	struct dps_aead_packet packet = { .header = head, .header_bytes = DPS_HEADER_BYTES };
+
+	DPS_ASSERT(outgoing->head_bytes > DPS_ENVELOPE_BYTES);
+	memcpy(packet.nonce, nonce, sizeof(packet.nonce));
+	packet.parts[0] =
+		(struct dps_aead_part){ inside, inside, outgoing->head_bytes - DPS_ENVELOPE_BYTES };
+	packet.parts[1] =
+		(struct dps_aead_part){ outgoing->room, outgoing->body, outgoing->body_bytes };
+	pass(calls, with, &packet, head + DPS_HEADER_BYTES);
+}
+
+/* Straight from a datagram to the library's call: a description between costs as much again. */
+static void seal_burst(struct dps_aead_key *key, const uint8_t iv[DPS_AEAD_NONCE_BYTES],
+		       struct dps_outgoing *outgoing, unsigned int count)
+{
+	const struct calls *calls = &seal_calls[key->cipher];
+	struct expanded *with = expanded_of(key);
+	const aes_gcm_enc_dec_t whole = calls->whole;
+	const struct dps_outgoing *end = outgoing + count;
+	struct nonces nonces = nonces_from(iv);
+
+	for (; outgoing < end; outgoing++) {
+		const uint8_t *nonce = nonce_of(&nonces, outgoing->packet_number);
+		uint8_t *head = outgoing->head;
+
+		DPS_ASSERT(outgoing->room || outgoing->body_bytes == 0);
+		if (__builtin_expect(outgoing->head_bytes == DPS_ENVELOPE_BYTES, 1))
+			whole(&with->key, &with->context, outgoing->room, outgoing->body,
+			      outgoing->body_bytes, nonce, head, DPS_HEADER_BYTES,
+			      head + DPS_HEADER_BYTES, DPS_AEAD_TAG_BYTES);
+		else
+			seal_parts(calls, with, outgoing, nonce);
+		outgoing->body = outgoing->room;
+	}
+	dps_vector_leave_clean();
+}
+
+static unsigned int open_run(struct dps_aead_key *key, const uint8_t iv[DPS_AEAD_NONCE_BYTES],
+			     const struct dps_run_placement *run,
+			     const struct dps_incoming *incoming, unsigned int first,
+			     unsigned int count)
+{
+	struct expanded *with = expanded_of(key);
+	const aes_gcm_enc_dec_t whole = open_calls[key->cipher].whole;
+	const uint32_t payload_bytes = run->payload_bytes;
+	const uint8_t(*header)[DPS_HEADER_BYTES] = &run->headers[first];
+	uint8_t *to = run->to + (size_t)first * payload_bytes;
+	uint64_t number = run->packet_number + first;
+	const uint64_t end = number + count;
+	struct nonces nonces = nonces_from(iv);
+
+	for (incoming += first; number < end; number++, incoming++, header++) {
+		const uint8_t *bytes = incoming->bytes;
+		uint8_t tag[DPS_AEAD_TAG_BYTES];
+
+		whole(&with->key, &with->context, to, bytes + DPS_ENVELOPE_BYTES, payload_bytes,
+		      nonce_of(&nonces, number), *header, DPS_HEADER_BYTES, tag,
+		      DPS_AEAD_TAG_BYTES);
+		if (!is_same(tag, bytes + DPS_HEADER_BYTES))
+			break;
+		to += payload_bytes;
+	}
+	dps_vector_leave_clean();
+	return count - (unsigned int)(end - number);
+}
+
 static const struct dps_aead ipsec_mb = {
 	.name = "intel-ipsec-mb",
 	.init = init,
@@ -161,6 +255,8 @@ static const struct dps_aead ipsec_mb = {
 	.fini = fini,
 	.seal = seal,
 	.open = open,
+	.seal_burst = seal_burst,
+	.open_run = open_run,
 };
 
 const struct dps_aead *dps_aead_ipsec_mb(void)

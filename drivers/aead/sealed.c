@@ -68,27 +68,38 @@ static inline void describe(struct dps_aead_packet *packet, const struct dps_pha
 						outgoing->body_bytes };
 }
 
+static void seal_described(struct dps_sealed *sealed, struct dps_phase_key *key,
+			   struct dps_outgoing *outgoing, unsigned int count)
+{
+	struct dps_aead_packet packets[BURST];
+
+	for (unsigned int i = 0; i < count; i++) {
+		describe(&packets[i], key, &outgoing[i]);
+		outgoing[i].body = outgoing[i].room;
+	}
+	sealed->aead->seal(&key->key, packets, count);
+}
+
 /* The first of count that are of one phase; returns how many. */
 static unsigned int make_phase(struct dps_sealed *sealed, struct dps_outgoing *outgoing,
 			       unsigned int count)
 {
 	struct dps_phase_key *key = send_key(sealed, outgoing->packet_number);
 	uint64_t next = sealed->next_number, end = dps_wire_first_of_phase(key->phase + 1);
-	struct dps_aead_packet packets[BURST];
-	unsigned int i;
 
 	count = count < BURST ? count : BURST;
 	while (outgoing[count - 1].packet_number >= end) /* the first is not */
 		count--;
-	for (i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < count; i++) {
 		/* A number twice would be a nonce twice, which gives the key away. */
 		DPS_ASSERT(outgoing[i].packet_number >= next);
 		next = outgoing[i].packet_number + 1;
-		describe(&packets[i], key, &outgoing[i]);
-		outgoing[i].body = outgoing[i].room;
 	}
 	sealed->next_number = next;
-	sealed->aead->seal(&key->key, packets, count);
+	if (sealed->aead->seal_burst)
+		sealed->aead->seal_burst(&key->key, key->iv, outgoing, count);
+	else
+		seal_described(sealed, key, outgoing, count);
 	return count;
 }
 
@@ -107,13 +118,11 @@ static struct dps_phase_key *receive_key(struct dps_sealed *sealed, uint64_t pac
 	return key->is_there && key->phase == phase ? key : NULL;
 }
 
-/* Opens packets of one phase up to the first bad one. An authentic packet of the next phase makes
- * the key after it, in the place of the oldest. */
-static unsigned int open_packets(struct dps_sealed *sealed, struct dps_phase_key *key,
-				 struct dps_aead_packet *packets, unsigned int count)
+/* So many of a phase were good, up to the first bad one. An authentic packet of the next phase
+ * makes the key after it, in the place of the oldest. */
+static inline unsigned int note_opened(struct dps_sealed *sealed, const struct dps_phase_key *key,
+				       unsigned int good, unsigned int count)
 {
-	unsigned int good = sealed->aead->open(&key->key, packets, count);
-
 	sealed->failures += good < count;
 	if (good > 0 && key->phase > sealed->receive_phase) {
 		sealed->receive_phase++;
@@ -147,7 +156,26 @@ static bool open(struct dps_seal *seal, uint64_t packet_number,
 	if (!key || sealed->failures >= DPS_BAD_SEALS_MAX)
 		return false;
 	describe_received(&packet, key, packet_number, header, tag, to, from, (uint32_t)bytes);
-	return open_packets(sealed, key, &packet, 1) == 1;
+	return note_opened(sealed, key, sealed->aead->open(&key->key, &packet, 1), 1) == 1;
+}
+
+static unsigned int open_described(struct dps_sealed *sealed, struct dps_phase_key *key,
+				   const struct dps_run_placement *run,
+				   const struct dps_incoming *incoming, unsigned int first,
+				   unsigned int count)
+{
+	struct dps_aead_packet packets[DPS_RUN_PACKETS_MAX];
+	uint8_t *to = run->to + (size_t)first * run->payload_bytes;
+
+	for (unsigned int i = 0; i < count; i++) {
+		const uint8_t *bytes = incoming[first + i].bytes;
+
+		describe_received(&packets[i], key, run->packet_number + first + i,
+				  run->headers[first + i], bytes + DPS_HEADER_BYTES, to,
+				  bytes + DPS_ENVELOPE_BYTES, run->payload_bytes);
+		to += run->payload_bytes;
+	}
+	return sealed->aead->open(&key->key, packets, count);
 }
 
 /* Those of a run from the first on that are of one phase; *count becomes how many these are. */
@@ -157,23 +185,17 @@ static unsigned int open_phase(struct dps_sealed *sealed, const struct dps_run_p
 {
 	uint64_t number = run->packet_number + first, of_phase;
 	struct dps_phase_key *key = receive_key(sealed, number);
-	uint32_t payload_bytes = run->payload_bytes;
-	uint8_t *to = run->to + (size_t)first * payload_bytes;
-	struct dps_aead_packet packets[DPS_RUN_PACKETS_MAX];
+	unsigned int good;
 
 	if (!key || sealed->failures >= DPS_BAD_SEALS_MAX)
 		return 0;
 	of_phase = dps_wire_first_of_phase(key->phase + 1) - number;
 	*count = run->count - first < of_phase ? run->count - first : (unsigned int)of_phase;
-	for (unsigned int i = 0; i < *count; i++) {
-		const uint8_t *bytes = incoming[first + i].bytes;
-
-		describe_received(&packets[i], key, number + i, run->headers[first + i],
-				  bytes + DPS_HEADER_BYTES, to, bytes + DPS_ENVELOPE_BYTES,
-				  payload_bytes);
-		to += payload_bytes;
-	}
-	return open_packets(sealed, key, packets, *count);
+	if (sealed->aead->open_run)
+		good = sealed->aead->open_run(&key->key, key->iv, run, incoming, first, *count);
+	else
+		good = open_described(sealed, key, run, incoming, first, *count);
+	return note_opened(sealed, key, good, *count);
 }
 
 static unsigned int open_run(struct dps_seal *seal, const struct dps_run_placement *run,

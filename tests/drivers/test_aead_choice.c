@@ -77,16 +77,46 @@ static unsigned int skipping_open(struct dps_aead_key *key, struct dps_aead_pack
 	return good;
 }
 
-static const struct dps_aead slow = { "slow",	 real_init, real_change,
-				      real_fini, slow_seal, real_open };
-static const struct dps_aead fast = { "fast",	 real_init, real_change,
-				      real_fini, fast_seal, real_open };
-static const struct dps_aead wrong = { "wrong",	  real_init,  real_change,
-				       real_fini, wrong_seal, real_open };
-static const struct dps_aead trusting = { "trusting", real_init, real_change,
-					  real_fini,  fast_seal, trusting_open };
-static const struct dps_aead skipping = { "skipping", real_init, real_change,
-					  real_fini,  fast_seal, skipping_open };
+static const struct dps_aead slow = {
+	.name = "slow",
+	.init = real_init,
+	.change = real_change,
+	.fini = real_fini,
+	.seal = slow_seal,
+	.open = real_open,
+};
+static const struct dps_aead fast = {
+	.name = "fast",
+	.init = real_init,
+	.change = real_change,
+	.fini = real_fini,
+	.seal = fast_seal,
+	.open = real_open,
+};
+static const struct dps_aead wrong = {
+	.name = "wrong",
+	.init = real_init,
+	.change = real_change,
+	.fini = real_fini,
+	.seal = wrong_seal,
+	.open = real_open,
+};
+static const struct dps_aead trusting = {
+	.name = "trusting",
+	.init = real_init,
+	.change = real_change,
+	.fini = real_fini,
+	.seal = fast_seal,
+	.open = trusting_open,
+};
+static const struct dps_aead skipping = {
+	.name = "skipping",
+	.init = real_init,
+	.change = real_change,
+	.fini = real_fini,
+	.seal = fast_seal,
+	.open = skipping_open,
+};
 
 static void choose_of__takes_the_fastest_in_any_order(void **state)
 {

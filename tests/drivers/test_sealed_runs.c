@@ -111,6 +111,53 @@ static void make__of_a_burst_is_making_one_by_one(void **state)
 	}
 }
 
+/* What lies in head stays there, the body goes to its room, and nobody can tell from the bytes. */
+static void make__seals_what_is_in_head_before_the_body(void **state)
+{
+	enum { INSIDE = 100, BODY = 700, PACKETS = 4 };
+	static const uint32_t insides[PACKETS] = { INSIDE, INSIDE, 0, 0 };
+	static const uint32_t bodies[PACKETS] = { BODY, 0, BODY, 0 };
+	const struct dps_aead *list[3];
+	unsigned int count = back_ends(list);
+
+	(void)state;
+	for (unsigned int k = 0; k < count; k++) {
+		uint8_t heads[PACKETS][DPS_ENVELOPE_BYTES + INSIDE], rooms[PACKETS][BODY];
+		uint8_t body[BODY], plain[INSIDE + BODY];
+		struct dps_outgoing outgoing[PACKETS];
+		struct sealed_ends ends;
+
+		sealed_ends_open(&ends, list[k], 0);
+		memset(body, 7, sizeof(body));
+		for (unsigned int i = 0; i < PACKETS; i++) {
+			memset(heads[i], 5, sizeof(heads[i]));
+			outgoing[i] = (struct dps_outgoing){
+				.head = heads[i],
+				.head_bytes = DPS_ENVELOPE_BYTES + insides[i],
+				.body = bodies[i] ? body : NULL,
+				.body_bytes = bodies[i],
+				.packet_number = 9 + 2 * i,
+				.room = bodies[i] ? rooms[i] : NULL,
+			};
+		}
+		ends.a->make(ends.a, outgoing, PACKETS);
+		for (unsigned int i = 0; i < PACKETS; i++) {
+			uint8_t sent[INSIDE + BODY], to[INSIDE + BODY];
+			size_t bytes = insides[i] + bodies[i];
+
+			memset(plain, 5, insides[i]);
+			memset(plain + insides[i], 7, bodies[i]);
+			memcpy(sent, heads[i] + DPS_ENVELOPE_BYTES, insides[i]);
+			memcpy(sent + insides[i], rooms[i], bodies[i]);
+			assert_true(ends.b->open(ends.b, 9 + 2 * i, heads[i],
+						 heads[i] + DPS_HEADER_BYTES, to, sent, bytes));
+			assert_memory_equal(to, plain, bytes);
+			assert_ptr_equal(outgoing[i].body, outgoing[i].room);
+		}
+		sealed_ends_close(&ends);
+	}
+}
+
 static void open_run__goes_on_into_the_next_phase(void **state)
 {
 	const struct dps_aead *list[3];
@@ -270,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(make__of_a_burst_is_making_one_by_one),
+		TEST(make__seals_what_is_in_head_before_the_body),
 		TEST(make__of_bursts_uses_no_nonce_twice),
 		TEST(open_run__goes_on_into_the_next_phase),
 		TEST(open_run__opens_nothing_of_a_far_phase),

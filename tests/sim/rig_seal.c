@@ -131,7 +131,14 @@ static unsigned int open(struct dps_aead_key *key, struct dps_aead_packet *packe
 	return count;
 }
 
-static const struct dps_aead transparent = { "transparent", init, change, fini, seal, open };
+static const struct dps_aead transparent = {
+	.name = "transparent",
+	.init = init,
+	.change = change,
+	.fini = fini,
+	.seal = seal,
+	.open = open,
+};
 
 void rig_forget_nonces(void)
 {

@@ -54,7 +54,12 @@ static unsigned int note_open(struct dps_aead_key *key, struct dps_aead_packet *
 }
 
 const struct dps_aead noting = {
-	"noting", note_init, note_change, note_fini, note_seal, note_open
+	.name = "noting",
+	.init = note_init,
+	.change = note_change,
+	.fini = note_fini,
+	.seal = note_seal,
+	.open = note_open,
 };
 
 static int compare(const void *a, const void *b)
