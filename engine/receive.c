@@ -39,6 +39,32 @@ static enum dps_verdict drop(uint64_t *counter)
 	return DPS_VERDICT_DROP;
 }
 
+/* What is not data. By itself, or what it keeps in registers is missing where data are placed. */
+static __attribute__((noinline)) enum dps_verdict
+place_other(struct dps_engine *engine, struct dps_path *path, struct dps_placement *placement)
+{
+	struct dps_engine_counters *counters = &engine->counters;
+
+	switch (placement->type) {
+	case DPS_PACKET_ACK:
+	case DPS_PACKET_PROBE:
+	case DPS_PACKET_PING:
+	case DPS_PACKET_CLOSE:
+		return DPS_VERDICT_OPEN;
+	case DPS_PACKET_STREAM:
+		if ((placement->flags & DPS_PACKET_OPTIONS) || engine->is_wary)
+			return DPS_VERDICT_OPEN;
+		placement->is_placed = true;
+		return dps_place_stream(engine, path, placement) ? DPS_VERDICT_OPEN
+								 : DPS_VERDICT_DROP;
+	case DPS_PACKET_STREAM_ACK:
+		/* Not acknowledged, so that it comes again when there are streams. */
+		return path->carrier ? DPS_VERDICT_OPEN : drop(&counters->dropped_stream);
+	default:
+		return drop(&counters->dropped_type);
+	}
+}
+
 enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *bytes, uint32_t length,
 				  uint8_t ecn, struct dps_placement *placement)
 {
@@ -73,38 +99,20 @@ enum dps_verdict dps_engine_place(struct dps_engine *engine, const uint8_t *byte
 	placement->path = path->index;
 	placement->packet_number = header.packet_number;
 	placement->offset = header.offset;
-	placement->floor_low = header.floor;
 	placement->channel = header.channel;
-	placement->sent_at_us = header.sent_at_us;
 	placement->type = header.type;
 	placement->flags = header.flags;
 	placement->ecn = ecn & 3;
 	placement->is_placed = false;
-	switch (header.type) {
-	case DPS_PACKET_DATA:
+	if (header.type == DPS_PACKET_DATA) { /* as most are */
 		/* Where the data begins is known when the options can be believed. */
 		if ((header.flags & DPS_PACKET_OPTIONS) || engine->is_wary)
 			return DPS_VERDICT_OPEN;
 		placement->is_placed = true;
 		return dps_place_data(engine, path, placement) ? DPS_VERDICT_OPEN
 							       : DPS_VERDICT_DROP;
-	case DPS_PACKET_ACK:
-	case DPS_PACKET_PROBE:
-	case DPS_PACKET_PING:
-	case DPS_PACKET_CLOSE:
-		return DPS_VERDICT_OPEN;
-	case DPS_PACKET_STREAM:
-		if ((header.flags & DPS_PACKET_OPTIONS) || engine->is_wary)
-			return DPS_VERDICT_OPEN;
-		placement->is_placed = true;
-		return dps_place_stream(engine, path, placement) ? DPS_VERDICT_OPEN
-								 : DPS_VERDICT_DROP;
-	case DPS_PACKET_STREAM_ACK:
-		/* Not acknowledged, so that it comes again when there are streams. */
-		return path->carrier ? DPS_VERDICT_OPEN : drop(&counters->dropped_stream);
-	default:
-		return drop(&counters->dropped_type);
 	}
+	return place_other(engine, path, placement);
 }
 
 static void note_number(struct dps_path_ack *ack, uint64_t number)
@@ -141,7 +149,7 @@ static void note_packet(struct dps_path *path, const struct dps_placement *place
 {
 	const struct dps_header header = {
 		.packet_number = placement->packet_number,
-		.floor = placement->floor_low,
+		.floor = dps_header_peek_floor(placement->header),
 	};
 	struct dps_path_ack *ack = &path->ack;
 	bool is_eliciting = (ELICITING >> placement->type & 1) != 0;
@@ -155,7 +163,7 @@ static void note_packet(struct dps_path *path, const struct dps_placement *place
 			ack->is_now = true;
 		ack->largest_number = placement->packet_number;
 		ack->largest_at_ns = now_ns;
-		ack->largest_sent_at_us = placement->sent_at_us;
+		ack->largest_sent_at_us = dps_header_peek_sent_at_us(placement->header);
 		ack->has_any = true;
 	} else if (is_eliciting) {
 		ack->is_now = true; /* fills a gap */
@@ -196,20 +204,12 @@ static bool place_late(struct dps_engine *engine, struct dps_path *path,
 	return true;
 }
 
-void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placement, bool is_good,
-		       uint64_t now_ns)
+/* By itself, too: a bad packet shall cost nothing of what a good one needs. */
+static __attribute__((noinline)) void commit_good(struct dps_engine *engine,
+						  struct dps_placement *placement, uint64_t now_ns)
 {
-	struct dps_path *path;
+	struct dps_path *path = &engine->paths[placement->path];
 
-	/* Where one came that is not worth its place, the next is opened before it is given one. */
-	engine->is_wary = !is_good;
-	if (!is_good) {
-		if (placement->type == DPS_PACKET_STREAM)
-			dps_forget_stream(engine, placement);
-		dps_path_on_bad_seal(engine, &engine->paths[placement->path]);
-		return;
-	}
-	path = &engine->paths[placement->path];
 	engine->now_ns = now_ns;
 	if (placement->type == DPS_RUN_TAIL) {
 		dps_run_commit_tail(engine, placement);
@@ -251,4 +251,18 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 	default: /* a slice of a stream has no chunk, and nothing that one says holds of it */
 		break;
 	}
+}
+
+void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placement, bool is_good,
+		       uint64_t now_ns)
+{
+	/* Where one came that is not worth its place, the next is opened before it is given one. */
+	engine->is_wary = !is_good;
+	if (is_good) {
+		commit_good(engine, placement, now_ns);
+		return;
+	}
+	if (placement->is_placed && placement->type == DPS_PACKET_STREAM)
+		dps_forget_stream(engine, placement);
+	dps_path_on_bad_seal(engine, &engine->paths[placement->path]);
 }

@@ -2,6 +2,7 @@
 /* Wire: what a packet looks like, both directions of each message side by side (docs/protocol.md).
  */
 #pragma once
+#include "engine/bits.h"
 #include <dps/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -80,6 +81,17 @@ void dps_header_encode(const struct dps_header *header, uint8_t bytes[DPS_HEADER
  * another version (the other fields are not looked at).
  */
 int dps_header_decode(const uint8_t *bytes, size_t length, struct dps_header *header);
+
+/* What of a header that was decoded is of interest only when the packet turned out good. */
+static inline uint32_t dps_header_peek_floor(const uint8_t *bytes)
+{
+	return dps_load_be32(bytes + 32);
+}
+
+static inline uint32_t dps_header_peek_sent_at_us(const uint8_t *bytes)
+{
+	return dps_load_be32(bytes + 4);
+}
 
 /*
  * Rebuilds the sender's floor from its low 32 bits: the highest candidate <= packet_number, or

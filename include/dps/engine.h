@@ -197,9 +197,7 @@ struct dps_placement {
 	uint64_t packet_number;
 	/* the engine's own */
 	uint64_t offset;
-	uint32_t floor_low;
 	uint32_t channel;
-	uint32_t sent_at_us;
 	uint32_t chunk;
 	uint8_t type;
 	uint8_t flags;
