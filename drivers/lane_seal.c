@@ -103,20 +103,32 @@ static void name_rooms(const struct dps_lane_config *config, struct dps_outgoing
 						       config->room_bytes);
 }
 
+/* How many of the first have its token. Most bursts are of one slot: four at a time. */
+static unsigned int same_token(const struct dps_outgoing *outgoing, unsigned int count)
+{
+	const uint32_t token = outgoing[0].token;
+	unsigned int i = 1;
+
+	while (i + 4 <= count && outgoing[i].token == token && outgoing[i + 1].token == token &&
+	       outgoing[i + 2].token == token && outgoing[i + 3].token == token)
+		i += 4;
+	while (i < count && outgoing[i].token == token)
+		i++;
+	return i;
+}
+
 /* Their bodies were sealed from slots, which are the engine's again. */
 static void release_slots(struct dps_lane *lane, const struct dps_outgoing *outgoing,
 			  unsigned int count)
 {
-	unsigned int i = 0;
-
-	while (i < count) {
-		unsigned int first = i;
-
+	while (count > 0) {
 		/* Those without a body have no slot, and all of a slot have one. */
-		while (i < count && outgoing[i].token == outgoing[first].token)
-			i++;
-		if (outgoing[first].body)
-			dps_engine_on_released(lane->engine, outgoing[first].token, i - first);
+		unsigned int same = same_token(outgoing, count);
+
+		if (outgoing->body)
+			dps_engine_on_released(lane->engine, outgoing->token, same);
+		outgoing += same;
+		count -= same;
 	}
 }
 

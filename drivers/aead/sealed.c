@@ -80,22 +80,35 @@ static void seal_described(struct dps_sealed *sealed, struct dps_phase_key *key,
 	sealed->aead->seal(&key->key, packets, count);
 }
 
+/*
+ * The number after the last. A number twice would be a nonce twice, which gives the key away. Each
+ * is looked at by itself, in steps of four since this is of every packet.
+ */
+static uint64_t check_numbers(const struct dps_outgoing *outgoing, unsigned int count,
+			      uint64_t next)
+{
+	uint64_t last = outgoing[0].packet_number;
+
+	DPS_ASSERT(last >= next);
+#pragma GCC unroll 4
+	for (unsigned int i = 1; i < count; i++) {
+		DPS_ASSERT(outgoing[i].packet_number > last);
+		last = outgoing[i].packet_number;
+	}
+	return last + 1;
+}
+
 /* The first of count that are of one phase; returns how many. */
 static unsigned int make_phase(struct dps_sealed *sealed, struct dps_outgoing *outgoing,
 			       unsigned int count)
 {
 	struct dps_phase_key *key = send_key(sealed, outgoing->packet_number);
-	uint64_t next = sealed->next_number, end = dps_wire_first_of_phase(key->phase + 1);
+	uint64_t end = dps_wire_first_of_phase(key->phase + 1);
 
 	count = count < BURST ? count : BURST;
 	while (outgoing[count - 1].packet_number >= end) /* the first is not */
 		count--;
-	for (unsigned int i = 0; i < count; i++) {
-		/* A number twice would be a nonce twice, which gives the key away. */
-		DPS_ASSERT(outgoing[i].packet_number >= next);
-		next = outgoing[i].packet_number + 1;
-	}
-	sealed->next_number = next;
+	sealed->next_number = check_numbers(outgoing, count, sealed->next_number);
 	if (sealed->aead->seal_burst)
 		sealed->aead->seal_burst(&key->key, key->iv, outgoing, count);
 	else
