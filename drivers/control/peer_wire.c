@@ -61,7 +61,8 @@ static int use_socket(struct dps_peer_wire *wire, struct dps_socket *socket, uin
 	wire->socket = socket;
 	wire->epoch = epoch;
 	wire->has_ended = wire->is_finish_owed = wire->is_write_blocked = false;
-	wire->has_more = false;
+	wire->has_more =
+		true; /* what was read with a greeting, or behind a handshake, is no event */
 	wire->source = (struct dps_loop_source){
 		.fd = socket->fd,
 		.wants = socket->read_waits,
