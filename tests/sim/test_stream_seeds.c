@@ -2,7 +2,8 @@
 /*
  * Programs that do anything with streams, over two engines, their peers, a path that loses,
  * repeats, damages and reorders, and a control connection that is slow and breaks; some beside a
- * file. What must hold is in tests/support/stream_world.h. 1,000 seeds; 10,000 with DPS_FULL.
+ * file. What must hold is in tests/support/stream_world.h. 1,000 seeds; 10,000 with DPS_FULL;
+ * fewer under a sanitizer.
  * A failure prints its seed; `test_stream_seeds SEED` runs that one.
  */
 #include "tests/support/stream_link.h"
@@ -10,6 +11,7 @@
 
 enum {
 	SEEDS = 1000,
+	SEEDS_SANITIZED = 100, /* in the same time */
 	SEEDS_FULL = 10000,
 	STEPS = 4000,
 	CHUNK = 16 << 10,
@@ -282,9 +284,20 @@ static void run(uint64_t seed)
 	world_close(&lanes.world);
 }
 
+static unsigned int seeds_count(void)
+{
+	if (getenv("DPS_FULL"))
+		return SEEDS_FULL;
+#ifdef __SANITIZE_ADDRESS__
+	return SEEDS_SANITIZED;
+#else
+	return SEEDS;
+#endif
+}
+
 static void worlds__every_send_has_one_outcome_and_all_comes_back(void **state)
 {
-	struct pair_seeds seeds = pair_seeds(getenv("DPS_FULL") ? SEEDS_FULL : SEEDS);
+	struct pair_seeds seeds = pair_seeds(seeds_count());
 
 	(void)state;
 	for (uint64_t seed = seeds.first; seed < seeds.end; seed++)
