@@ -5,6 +5,8 @@
  */
 #include "drivers/ethdev/ethdev_private.h"
 #include <rte_eal.h>
+#include <rte_eal_memconfig.h>
+#include <rte_memory.h>
 #include <stdio.h>
 
 enum {
@@ -49,6 +51,15 @@ static bool is_in_area(const struct ethdev *ethdev, const uint8_t *body, uint32_
 	return false;
 }
 
+/* Memory of DPDK's own, as another port's areas are, is every device's. */
+static bool is_of_dpdk(const uint8_t *body, uint32_t bytes)
+{
+	const struct rte_memseg_list *list = rte_mem_virt2memseg_list(body);
+
+	return list != NULL && !list->external &&
+	       rte_mem_virt2memseg_list(body + bytes - 1) == list;
+}
+
 rte_iova_t ethdev_area_iova(const struct ethdev *ethdev, const uint8_t *body, uint32_t bytes)
 {
 	uintptr_t first = (uintptr_t)body, last = first + bytes - 1;
@@ -56,7 +67,7 @@ rte_iova_t ethdev_area_iova(const struct ethdev *ethdev, const uint8_t *body, ui
 	if (!ethdev->needs_iova)
 		return first;
 	/* A program's own memory: it may not be mapped for the device, nor stay where it is. */
-	if (!is_in_area(ethdev, body, bytes))
+	if (!is_in_area(ethdev, body, bytes) && !is_of_dpdk(body, bytes))
 		return RTE_BAD_IOVA;
 	if (rte_eal_iova_mode() == RTE_IOVA_VA)
 		return first;

@@ -125,7 +125,8 @@ static int plan_memif(struct ethdev *ethdev, const struct dps_ethdev_config *con
 	err = ethdev_memif_name_socket(ethdev, why, why_bytes);
 	if (err != 0)
 		return err;
-	ethdev->is_zero_copy = !config->is_server && rte_mcfg_get_single_file_segments();
+	ethdev->is_zero_copy =
+		!config->is_server && !config->keeps_heap && rte_mcfg_get_single_file_segments();
 	/* A frame must be one descriptor on memif: the client's buffers are sent as they lie. */
 	ethdev->copies_bodies = ethdev->is_zero_copy;
 	ethdev->port.mtu = config->mtu != 0 ? config->mtu : DPS_ETHDEV_MEMIF_MTU;

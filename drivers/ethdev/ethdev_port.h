@@ -23,6 +23,8 @@ struct dps_ethdev_config {
 	/* memif: the server makes the socket; the client, which receives without a copy, looks for
 	 * it. */
 	bool is_server;
+	/* Its client copies instead, and keeps DPDK's heap to itself: for peers of less trust. */
+	bool keeps_heap;
 	/* Our own address, never the kernel's; family NONE: IPv6 link-local from the MAC. */
 	struct dps_subnet subnet;
 	uint16_t vlan;	      /* 1-4094: tag of every frame; 0: untagged */

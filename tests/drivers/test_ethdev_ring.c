@@ -217,6 +217,35 @@ static void send__copies_a_body_that_is_not_in_the_ports_memory(void **state)
 	close_port(fixture);
 }
 
+/* As a relay has it, which sends by one port what came by another. */
+static void send__copies_no_body_in_another_ports_memory(void **state)
+{
+	struct fixture *fixture = open_port(0), *other = open_port(0);
+	uint8_t head[HEAD_BYTES] = { 7 };
+	const struct dps_outgoing out = {
+		.head = head,
+		.head_bytes = HEAD_BYTES,
+		.body = other->slots,
+		.body_bytes = 3000,
+		.remote = fixture->remote,
+		.token = 9,
+	};
+	struct rte_mbuf *frame;
+
+	(void)state;
+	memset(other->slots, 0x77, 3000);
+	drain(fixture);
+	assert_int_equal(fixture->port->ops->send(fixture->port, &out, 1), 1);
+	assert_int_equal(fixture->released[9], 0);
+	assert_int_equal(rte_eth_rx_burst(fixture->device, 0, &frame, 1), 1);
+	assert_int_equal(frame->nb_segs, 2);
+	assert_ptr_equal(rte_pktmbuf_mtod(frame->next, uint8_t *), other->slots);
+	rte_pktmbuf_free(frame);
+	assert_int_equal(fixture->released[9], 1);
+	close_port(fixture);
+	close_port(other);
+}
+
 static void send__stops_when_the_device_holds_all_and_goes_on(void **state)
 {
 	struct fixture *fixture = open_port(0);
@@ -389,6 +418,7 @@ int main(void)
 		cmocka_unit_test(send__keeps_a_body_until_the_device_has_freed_it),
 		cmocka_unit_test(send__copies_no_body),
 		cmocka_unit_test(send__copies_a_body_that_is_not_in_the_ports_memory),
+		cmocka_unit_test(send__copies_no_body_in_another_ports_memory),
 		cmocka_unit_test(send__stops_when_the_device_holds_all_and_goes_on),
 		cmocka_unit_test(send__keeps_what_the_device_refuses),
 		cmocka_unit_test(pools__tell_the_least_that_was_free),
