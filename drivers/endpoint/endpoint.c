@@ -5,6 +5,7 @@
 #include <dps/assert.h>
 #include <dps/endpoint.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,10 @@ enum {
 	BUSY_TURNS = 256, /* before others of the program have their turn, told or not */
 	SPIN_NS = 20000,  /* a deadline so near is not slept for */
 	REST_NS = 500000, /* ... while the kernel has no room to send */
+	/* How long a port that tells nothing is left alone: a share of the time it was idle. */
+	LOOK_SHARE = 8,
+	LOOK_MIN_NS = 10000,
+	LOOK_MAX_NS = 200000,
 	RECONNECT_S = 30,
 };
 
@@ -228,7 +233,7 @@ int dps_endpoint_open(struct dps_endpoint **made, const struct dps_endpoint_conf
 	result = open_parts(endpoint, why);
 	/* They were the caller's. */
 	endpoint->config.port = endpoint->config.listen = NULL;
-	endpoint->config.state = endpoint->config.peer_key = NULL;
+	endpoint->config.state = endpoint->config.peer_key = endpoint->config.ip = NULL;
 	if (result < 0)
 		dps_endpoint_close(endpoint);
 	else
@@ -291,10 +296,22 @@ void dps_endpoint_wake(struct dps_endpoint *endpoint)
 	dps_loop_wake(&endpoint->loop);
 }
 
+static uint64_t next_look_ns(const struct dps_endpoint *endpoint, uint64_t now_ns)
+{
+	uint64_t wait_ns = (now_ns - endpoint->idle_since_ns) / LOOK_SHARE;
+
+	if (!endpoint->is_port_polled)
+		return DPS_NEVER_NS;
+	wait_ns = wait_ns < LOOK_MIN_NS ? LOOK_MIN_NS : wait_ns;
+	return now_ns + (wait_ns < LOOK_MAX_NS ? wait_ns : LOOK_MAX_NS);
+}
+
 static uint64_t next_deadline_ns(struct dps_endpoint *endpoint, uint64_t now_ns)
 {
 	uint64_t at_ns = dps_lane_next_deadline_ns(endpoint->lane), next_ns;
 
+	next_ns = next_look_ns(endpoint, now_ns);
+	at_ns = next_ns < at_ns ? next_ns : at_ns;
 	next_ns = dps_endpoint_members_deadline_ns(endpoint);
 	at_ns = next_ns < at_ns ? next_ns : at_ns;
 	next_ns = dps_endpoint_guests_deadline_ns(endpoint, now_ns);
@@ -328,6 +345,8 @@ static unsigned int turn(struct dps_endpoint *endpoint)
 	unsigned int work = dps_lane_turn(endpoint->lane);
 	uint64_t now_ns = dps_clock_now_ns(&endpoint->clock);
 
+	if (work > 0)
+		endpoint->idle_since_ns = now_ns;
 	dps_endpoint_take_lane_events(endpoint);
 	dps_endpoint_members_on_time(endpoint, now_ns);
 	dps_endpoint_guests_on_time(endpoint, now_ns);
@@ -335,7 +354,10 @@ static unsigned int turn(struct dps_endpoint *endpoint)
 	return work;
 }
 
-/* The kernel has no room for what is to be sent: asking at once again would take its time. */
+/*
+ * The kernel has no room for what is to be sent: asking at once again would take its time. Or
+ * a port is asked again and again, and what it waits for may come of who waits for this core.
+ */
 static void rest(struct dps_endpoint *endpoint)
 {
 	const struct dps_lane *lane = endpoint->lane;
@@ -343,6 +365,8 @@ static void rest(struct dps_endpoint *endpoint)
 
 	if (lane->outgoing_first < lane->outgoing_count && port->ops->wait)
 		port->ops->wait(port, REST_NS);
+	else if (endpoint->is_port_polled)
+		sched_yield();
 }
 
 static bool is_enough(const struct dps_endpoint *endpoint)

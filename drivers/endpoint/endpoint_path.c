@@ -4,6 +4,8 @@
 #include "drivers/lane_state.h"
 #include "drivers/udp/sockaddr.h"
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 
 enum {
@@ -123,21 +125,37 @@ void dps_endpoint_close_path(struct dps_endpoint *endpoint, struct dps_endpoint_
 	path->is_opened = path->is_attached = false;
 }
 
+static void tell_path_gone(struct dps_endpoint *endpoint, const struct dps_endpoint_member *member,
+			   const struct dps_lane_event *event)
+{
+	char why[DPS_ENDPOINT_WHY_BYTES];
+
+	if (event->type == DPS_LANE_PATH_FAILED)
+		snprintf(why, sizeof(why),
+			 "its data port cannot be reached from ours (%s): both have to be of one "
+			 "network; connecting anew",
+			 strerror(-event->engine.error));
+	else
+		snprintf(why, sizeof(why), "its data path is lost; connecting anew");
+	dps_endpoint_tell_trouble(endpoint, member->name, why);
+}
+
 /* One that has said goodbye says so on the control connection, too, which then ends by itself. */
-static void on_path_gone(struct dps_endpoint *endpoint, uint32_t name, bool is_done,
+static void on_path_gone(struct dps_endpoint *endpoint, const struct dps_lane_event *event,
 			 uint64_t now_ns)
 {
+	bool is_done = event->type == DPS_LANE_ENGINE && event->engine.error == DPS_CLOSE_DONE;
+
 	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
 		struct dps_endpoint_member *member = &endpoint->members[i];
 
-		if (!member->is_used || member->path.name != name)
+		if (!member->is_used || member->path.name != event->engine.path)
 			continue;
 		member->path.name = DPS_ENDPOINT_NO_PATH;
 		member->path.is_opened = member->path.is_attached = false;
 		if (is_done)
 			return;
-		dps_endpoint_tell_trouble(endpoint, member->name,
-					  "its data path is lost; connecting anew");
+		tell_path_gone(endpoint, member, event);
 		dps_endpoint_drop(member, ENETUNREACH, now_ns);
 		return;
 	}
@@ -150,8 +168,5 @@ void dps_endpoint_take_lane_events(struct dps_endpoint *endpoint)
 	while (dps_lane_take_events(endpoint->lane, &event, 1) > 0)
 		if (event.type == DPS_LANE_PATH_FAILED ||
 		    (event.type == DPS_LANE_ENGINE && event.engine.type == DPS_EVENT_PATH_LOST))
-			on_path_gone(endpoint, event.engine.path,
-				     event.type == DPS_LANE_ENGINE &&
-					     event.engine.error == DPS_CLOSE_DONE,
-				     dps_clock_now_ns(&endpoint->clock));
+			on_path_gone(endpoint, &event, dps_clock_now_ns(&endpoint->clock));
 }

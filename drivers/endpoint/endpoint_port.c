@@ -2,8 +2,10 @@
 /* Endpoint port: where data comes and goes, and the lane behind it, turned by who polls. */
 #include "drivers/discard/discard.h"
 #include "drivers/endpoint/endpoint_state.h"
+#include "drivers/ports.h"
 #include "drivers/udp/udp.h"
 #include <arpa/inet.h>
+#include <dps/version.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +31,9 @@ static int read_name(const struct dps_endpoint_config *config, struct dps_udp_op
 		return 0;
 	if (strncmp(name, "udp:", 4) != 0) {
 		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
-			 "\"%.80s\" is no port of this library: udp, or udp:ADDRESS", name);
+			 "\"%.80s\" is no port of this library: udp, or udp:ADDRESS; those over "
+			 "DPDK are dpdk-stream-ethdev's (config.ports)",
+			 name);
 		return -EINVAL;
 	}
 	if (inet_pton(AF_INET, name + 4, bind->ip) == 1)
@@ -55,7 +59,38 @@ static int open_socket(struct dps_endpoint *endpoint, char *why)
 	if (result < 0)
 		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "the port %.80s cannot be opened: %s",
 			 config->port, strerror(-result));
+	else
+		endpoint->port_source.fd = dps_udp_fd(endpoint->port);
 	return result;
+}
+
+static bool is_socket(const char *name)
+{
+	return strcmp(name, "udp") == 0 || strncmp(name, "udp:", 4) == 0;
+}
+
+static int open_other(struct dps_endpoint *endpoint, char *why)
+{
+	const struct dps_endpoint_config *config = &endpoint->config;
+	const struct dps_port_wish wish = {
+		.name = config->port,
+		.ip = config->ip,
+		.vlan = config->vlan,
+		.mtu = config->mtu,
+		.is_server = config->listen != NULL,
+		.is_sealed = !config->is_clear,
+		.memory_bytes = dps_endpoint_port_bytes(config),
+	};
+
+	if (config->ports->version != DPS_VERSION_NUMBER) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
+			 "the library of the port %.80s is of another release than this one; "
+			 "install both of one",
+			 config->port);
+		return -EINVAL;
+	}
+	endpoint->is_port_polled = true;
+	return config->ports->open(&wish, &endpoint->port, why, DPS_ENDPOINT_WHY_BYTES);
 }
 
 static uint32_t room_bytes_of(const struct dps_port *port)
@@ -68,13 +103,27 @@ static uint32_t room_bytes_of(const struct dps_port *port)
 }
 
 /* No files are moved: as little of everything as an engine has, but paths. */
-static void init_limits(struct dps_endpoint *endpoint, struct dps_limits *limits)
+static void init_limits(const struct dps_endpoint_config *config, struct dps_limits *limits)
 {
 	dps_limits_init(limits, 0, CHUNK_BYTES);
 	/* Two a peer, as one may be coming up while the other goes, those of guests, some ahead. */
-	limits->paths = 2 * endpoint->config.peers + DPS_ENDPOINT_GUESTS_MAX + 4;
+	limits->paths = 2 * config->peers + DPS_ENDPOINT_GUESTS_MAX + 4;
 	limits->channels = 1;
 	limits->extents = 8;
+}
+
+static size_t blocks_bytes(const struct dps_streams_config *streams)
+{
+	return ((size_t)streams->send_blocks + streams->receive_blocks) * streams->block_bytes;
+}
+
+size_t dps_endpoint_port_bytes(const struct dps_endpoint_config *config)
+{
+	struct dps_limits limits;
+
+	init_limits(config, &limits);
+	return blocks_bytes(&config->streams) * config->peers + (size_t)limits.slots * CHUNK_BYTES +
+	       (config->is_clear ? 0 : ROOMS_BYTES);
 }
 
 static int make_lane(struct dps_endpoint *endpoint)
@@ -89,7 +138,7 @@ static int make_lane(struct dps_endpoint *endpoint)
 		.events = MAILBOX,
 	};
 
-	init_limits(endpoint, &config.limits);
+	init_limits(&endpoint->config, &config.limits);
 	config.slots = port->ops->allocate(port, (size_t)config.limits.slots * CHUNK_BYTES);
 	if (config.slots == NULL)
 		return -ENOMEM;
@@ -110,10 +159,8 @@ static int make_lane(struct dps_endpoint *endpoint)
 /* Every peer has its blocks from the start: a port may want to know them before the lane runs. */
 static int make_blocks(struct dps_endpoint *endpoint)
 {
-	const struct dps_streams_config *streams = &endpoint->config.streams;
 	struct dps_port *port = endpoint->port;
-	size_t bytes =
-		((size_t)streams->send_blocks + streams->receive_blocks) * streams->block_bytes;
+	size_t bytes = blocks_bytes(&endpoint->config.streams);
 	uint8_t *all = port->ops->allocate(port, bytes * endpoint->config.peers);
 
 	if (all == NULL)
@@ -131,9 +178,35 @@ static void on_port(void *context, uint32_t events, uint64_t now_ns)
 	(void)now_ns;
 }
 
+/* Who can tell when something arrives is waited for. */
+static int watch_port(struct dps_endpoint *endpoint)
+{
+	if (endpoint->is_port_polled)
+		return 0;
+	endpoint->port_source.wants = EPOLLIN;
+	endpoint->port_source.on_ready = on_port;
+	endpoint->port_source.context = endpoint;
+	return dps_loop_add(&endpoint->loop, &endpoint->port_source);
+}
+
+static void say_why(const struct dps_endpoint *endpoint, int error, char *why)
+{
+	if (error == -ENOMEM && endpoint->is_port_polled)
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
+			 "the port %.80s has not the %zu MiB that the endpoint needs: give DPDK "
+			 "more memory (-m), or have fewer peers or blocks",
+			 endpoint->config.port,
+			 (dps_endpoint_port_bytes(&endpoint->config) >> 20) + 1);
+	else
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "the engine cannot be set up: %s",
+			 strerror(-error));
+}
+
 int dps_endpoint_open_port(struct dps_endpoint *endpoint, char *why)
 {
-	int result = open_socket(endpoint, why);
+	const struct dps_endpoint_config *config = &endpoint->config;
+	int result = config->ports && !is_socket(config->port) ? open_other(endpoint, why)
+							       : open_socket(endpoint, why);
 
 	if (result < 0)
 		return result;
@@ -142,20 +215,12 @@ int dps_endpoint_open_port(struct dps_endpoint *endpoint, char *why)
 		result = make_blocks(endpoint);
 	if (result == 0)
 		result = make_lane(endpoint);
-	if (result == 0) {
-		endpoint->port_source = (struct dps_loop_source){
-			.fd = dps_udp_fd(endpoint->port),
-			.wants = EPOLLIN,
-			.on_ready = on_port,
-			.context = endpoint,
-		};
-		result = dps_loop_add(&endpoint->loop, &endpoint->port_source);
-	}
+	if (result == 0)
+		result = watch_port(endpoint);
 	if (result == 0)
 		(void)dps_lane_turn(endpoint->lane); /* paths can be reserved from now on */
 	else
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "the engine cannot be set up: %s",
-			 strerror(-result));
+		say_why(endpoint, result, why);
 	return result;
 }
 

@@ -86,6 +86,8 @@ struct dps_endpoint {
 	struct dps_seal clear;
 	struct dps_lane *lane;
 	struct dps_loop_source port_source;
+	bool is_port_polled;	/* nothing but polling tells what arrived there */
+	uint64_t idle_since_ns; /* the last turn that had work; for such a port */
 	struct dps_loop_source alarm_source;
 	int alarm_fd; /* readable when the next deadline is over */
 	uint64_t alarm_at_ns;
