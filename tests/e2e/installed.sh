@@ -35,14 +35,14 @@ headers_compile_alone() {
 
 names_are_those_of_the_headers() {
 	begin
-	"$top/tools/checks/check-exports" "$top" "$LD_LIBRARY_PATH/libdpdk-stream.so" \
-		"$LD_LIBRARY_PATH/libdpdk-stream.a"
+	"$top/tools/checks/check-exports" "$top" "$LD_LIBRARY_PATH"/libdpdk-stream{,-ethdev}.{so,a}
 }
 
 # A library that lacks a function, and one that shows another, are told.
 other_names_are_noticed() {
 	begin
-	"$top/tools/checks/declared" "$top" | awk '{ print "void " $2 "(void) {}" }' >all.c
+	"$top/tools/checks/declared" "$top" |
+		awk '$1 != "ethdev.h" { print "void " $2 "(void) {}" }' >all.c
 	"${CC:-cc}" -shared -fPIC -o all.so all.c
 	"$top/tools/checks/check-exports" "$top" all.so
 	sed 1d all.c >fewer.c
@@ -51,6 +51,10 @@ other_names_are_noticed() {
 	{ cat all.c && echo 'void dps_wire_decode(void) {}'; } >more.c
 	"${CC:-cc}" -shared -fPIC -o more.so more.c
 	! "$top/tools/checks/check-exports" "$top" more.so || fail "a name of our own is not seen"
+	# A function of one library is another's stray.
+	cp all.so libdpdk-stream-ethdev.so
+	! "$top/tools/checks/check-exports" "$top" libdpdk-stream-ethdev.so ||
+		fail "the libraries are not told apart"
 }
 
 write_version() {
@@ -90,6 +94,98 @@ nothing_of_dpdk_is_needed() {
 	! pkg-config --static --libs dpdk-stream | grep -e '-lrte_' || fail "DPDK is asked for"
 }
 
+# They are the ports of who has DPDK, with both libraries as archives, too.
+ports_over_dpdk_are_another_library() {
+	local dpdk
+
+	begin
+	library='dpdk-stream-ethdev'
+	cat >ports.c <<'END'
+#include <dps/ethdev.h>
+#include <stdio.h>
+
+int main(void)
+{
+	struct dps_endpoint_config config;
+	struct dps_endpoint *endpoint;
+	char why[DPS_ENDPOINT_WHY_BYTES];
+
+	dps_endpoint_config_init(&config);
+	config.state = "state";
+	config.port = "memif:";
+	config.ports = dps_ethdev_ports();
+	return dps_endpoint_open(&endpoint, &config, why) == 0 || puts(why) < 0;
+}
+END
+	library_compile shared ports.c
+	# DPDK itself is shared in either case.
+	read -ra dpdk < <(pkg-config --libs libdpdk)
+	library='dpdk-stream'
+	library_compile_static static ports.c -l:libdpdk-stream-ethdev.a "${dpdk[@]}"
+	[[ $(./shared) == *memif:* ]] || fail "it says $(./shared)"
+	[[ $(./static) == "$(./shared)" ]] || fail "the archive says $(./static)"
+	readelf -d shared | grep -q 'NEEDED.*libdpdk-stream-ethdev.so' ||
+		fail "$(readelf -d shared | grep NEEDED)"
+	! readelf -d static | grep -q 'NEEDED.*dpdk-stream' || fail "the archives were not taken"
+	readelf -d "$LD_LIBRARY_PATH/libdpdk-stream-ethdev.so" | grep -q 'NEEDED.*librte_' ||
+		fail "it is not this library that has DPDK"
+}
+
+# Once in a process, with what its endpoints need, and with arguments and a log of the program's.
+a_program_starts_dpdk() {
+	begin
+	cat >start.c <<'END'
+#include <dps/ethdev.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static unsigned int lines;
+
+static void on_log(void *context, int level, const char *line)
+{
+	(void)context, (void)level, (void)line;
+	lines++;
+}
+
+int main(void)
+{
+	struct dps_endpoint_config one, other;
+	const struct dps_endpoint_config *const both[] = { &one, &other };
+	char debug[] = "--log-level=8";
+	char *arguments[] = { debug };
+	struct dps_ethdev_start start = { .endpoints = both,
+					  .endpoints_count = 2,
+					  .arguments = arguments,
+					  .arguments_count = 1,
+					  .on_log = on_log };
+	char why[DPS_ENDPOINT_WHY_BYTES];
+
+	dps_endpoint_config_init(&one);
+	dps_endpoint_config_init(&other);
+	one.port = "smoke:signals";
+	if (dps_ethdev_start(&start, why) != -EINVAL || strstr(why, one.port) == NULL)
+		return 1;
+	one.port = "memif:./socket";
+	start.endpoints_count = DPS_ETHDEV_ENDPOINTS_MAX + 1;
+	if (dps_ethdev_start(&start, why) != -EINVAL)
+		return 2;
+	start.endpoints_count = 2;
+	if (dps_ethdev_start(&start, why) != 0)
+		return fprintf(stderr, "%s\n", why), 3;
+	if (lines == 0)
+		return 4;
+	if (dps_ethdev_start(&start, why) != -EALREADY)
+		return 5;
+	dps_ethdev_stop();
+	return 0;
+}
+END
+	library='dpdk-stream-ethdev'
+	library_compile start start.c
+	./start
+}
+
 # By taking the address of each: none is lost to another language's names, and none is in a header
 # alone.
 cpp_can_call_every_function() {
@@ -104,6 +200,7 @@ cpp_can_call_every_function() {
 		echo '};'
 		echo 'int main() { for (any each : all) if (each == nullptr) return 1; return 0; }'
 	} >all.cc
+	library='dpdk-stream-ethdev'
 	library_flags --cflags --libs
 	"${CXX:-c++}" -std=c++17 -Wall -Wextra -Werror -o all all.cc "${flags[@]}"
 	./all
@@ -161,6 +258,8 @@ run_case names_are_those_of_the_headers
 run_case other_names_are_noticed
 run_case a_program_links_either_form
 run_case nothing_of_dpdk_is_needed
+run_case ports_over_dpdk_are_another_library
+run_case a_program_starts_dpdk
 run_case cpp_can_call_every_function
 run_case a_program_has_its_own_panic
 run_case pages_are_there

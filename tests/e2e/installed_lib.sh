@@ -20,9 +20,12 @@ library_install() {
 	cd "$scratch/elsewhere" || fail "no folder"
 }
 
+# What programs are linked to: dpdk-stream, or dpdk-stream-ethdev, which brings the other.
+library='dpdk-stream'
+
 # library_flags PKG_CONFIG_ARG...: puts what pkg-config prints into the array $flags.
 library_flags() {
-	read -ra flags < <(pkg-config "$@" dpdk-stream)
+	read -ra flags < <(pkg-config "$@" "$library")
 }
 
 # library_compile OUTPUT SOURCE [ARG...]: as docs/library.md says it.
