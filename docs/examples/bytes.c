@@ -4,8 +4,14 @@
  *
  *     bytes receive [ADDRESS]:PORT > copy
  *     bytes send ADDRESS:PORT < file
+ *
+ * Data goes over kernel sockets, or with -DOVER_DPDK and libdpdk-stream-ethdev over any port of
+ * DPDK's, which $PORT names.
  */
 #include <dps/endpoint.h>
+#ifdef OVER_DPDK
+#include <dps/ethdev.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +107,10 @@ int main(int argc, char **argv)
 	dps_endpoint_config_init(&config);
 	config.state = getenv("STATE"); /* where our key is; NULL: this user's */
 	config.listen = is_sender ? NULL : argv[2];
+#ifdef OVER_DPDK
+	config.port = getenv("PORT") ? getenv("PORT") : config.port;
+	config.ports = dps_ethdev_ports();
+#endif
 	config.ops = (struct dps_endpoint_ops){ .on_peer = on_peer,
 						.on_stream = on_stream,
 						.on_trouble = on_trouble };

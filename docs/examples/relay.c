@@ -5,8 +5,15 @@
  * slowly at the far end slows down who writes at the near one.
  *
  *     relay [ADDRESS]:PORT TO-ADDRESS:PORT
+ *
+ * It has an endpoint to each side, so the two may have ports of different kinds: $PORT and $TO_PORT
+ * with -DOVER_DPDK and libdpdk-stream-ethdev, otherwise kernel sockets.
  */
 #include <dps/endpoint.h>
+#ifdef OVER_DPDK
+#include <dps/ethdev.h>
+#endif
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,7 +25,7 @@ struct pair {
 	bool is_used, is_finished;
 };
 
-static struct dps_endpoint *endpoint;
+static struct dps_endpoint *near, *far; /* who comes, and who is dialled */
 static struct dps_handle to_peer;
 static struct pair pairs[PAIRS];
 static unsigned int open_count, closed_count;
@@ -28,13 +35,22 @@ static bool is_same(struct dps_handle one, struct dps_handle other)
 	return one.index == other.index && one.generation == other.generation;
 }
 
-static struct pair *find(struct dps_handle peer, struct dps_handle stream)
+static struct dps_streams *streams_in(const struct pair *pair)
+{
+	return dps_endpoint_streams(near, pair->from_peer);
+}
+
+static struct dps_streams *streams_out(void)
+{
+	return dps_endpoint_streams(far, to_peer);
+}
+
+static struct pair *find(bool is_near, struct dps_handle peer, struct dps_handle stream)
 {
 	for (unsigned int i = 0; i < PAIRS; i++)
 		if (pairs[i].is_used &&
-		    (is_same(peer, to_peer)
-			     ? is_same(stream, pairs[i].to)
-			     : is_same(peer, pairs[i].from_peer) && is_same(stream, pairs[i].from)))
+		    (is_near ? is_same(peer, pairs[i].from_peer) && is_same(stream, pairs[i].from)
+			     : is_same(stream, pairs[i].to)))
 			return &pairs[i];
 	return NULL;
 }
@@ -43,7 +59,6 @@ static void begin(struct dps_handle peer, const struct dps_stream_event *event)
 {
 	const struct dps_stream_options options = { .tag = event->value,
 						    .open_deadline_ns = DPS_NEVER_NS };
-	struct dps_streams *out = dps_endpoint_streams(endpoint, to_peer);
 
 	for (unsigned int i = 0; i < PAIRS; i++) {
 		struct pair *pair = &pairs[i];
@@ -51,7 +66,7 @@ static void begin(struct dps_handle peer, const struct dps_stream_event *event)
 		if (pair->is_used)
 			continue;
 		*pair = (struct pair){ .from_peer = peer, .from = event->handle };
-		pair->is_used = dps_stream_open(out, &options, &pair->to) == 0;
+		pair->is_used = dps_stream_open(streams_out(), &options, &pair->to) == 0;
 		open_count += pair->is_used;
 		return;
 	}
@@ -60,8 +75,7 @@ static void begin(struct dps_handle peer, const struct dps_stream_event *event)
 /* As far as the far side takes it. */
 static void pass_on(struct pair *pair)
 {
-	struct dps_streams *in = dps_endpoint_streams(endpoint, pair->from_peer);
-	struct dps_streams *out = dps_endpoint_streams(endpoint, to_peer);
+	struct dps_streams *in = streams_in(pair), *out = streams_out();
 
 	while (!pair->is_finished) {
 		if (pair->held.bytes == 0) {
@@ -83,8 +97,7 @@ static void pass_on(struct pair *pair)
 /* Either end's reason goes on to the other. */
 static void end(struct pair *pair, const struct dps_stream_event *event)
 {
-	struct dps_streams *in = dps_endpoint_streams(endpoint, pair->from_peer);
-	struct dps_streams *out = dps_endpoint_streams(endpoint, to_peer);
+	struct dps_streams *in = streams_in(pair), *out = streams_out();
 
 	if (event->type == DPS_STREAM_EVENT_RECEIVE_OVER) {
 		dps_stream_abort(out, pair->to, event->cause.code);
@@ -96,22 +109,21 @@ static void end(struct pair *pair, const struct dps_stream_event *event)
 	dps_stream_close(out, pair->to, DPS_STREAM_LINGER);
 	pair->is_used = false;
 	if (--open_count == 0) /* this example's job is done with the last stream */
-		dps_peer_close(dps_endpoint_peer(endpoint, to_peer), 0, 5 * DPS_NS_PER_S,
-			       dps_endpoint_now_ns(endpoint));
+		dps_peer_close(dps_endpoint_peer(far, to_peer), 0, 5 * DPS_NS_PER_S,
+			       dps_endpoint_now_ns(far));
 }
 
 static void on_stream(void *context, struct dps_handle peer, const struct dps_stream_event *event)
 {
-	struct pair *pair = find(peer, event->handle);
+	bool is_near = context == &near;
+	struct pair *pair = find(is_near, peer, event->handle);
 
-	(void)context;
-	if (event->type == DPS_STREAM_EVENT_ARRIVED)
+	if (is_near && event->type == DPS_STREAM_EVENT_ARRIVED)
 		begin(peer, event);
 	if (pair == NULL)
 		return;
 	if (event->type >= DPS_STREAM_EVENT_DELIVERED) /* lent no more: give it back */
-		dps_stream_release(dps_endpoint_streams(endpoint, pair->from_peer), pair->from,
-				   event->bytes);
+		dps_stream_release(streams_in(pair), pair->from, event->bytes);
 	if (event->type == DPS_STREAM_EVENT_SEND_OVER ||
 	    event->type == DPS_STREAM_EVENT_RECEIVE_OVER)
 		end(pair, event);
@@ -132,25 +144,64 @@ static void on_trouble(void *context, const char *who, const char *why)
 	fprintf(stderr, "%s: %s\n", who, why);
 }
 
+static int open_both(const char *listen, const char *to, char why[DPS_ENDPOINT_WHY_BYTES])
+{
+	struct dps_endpoint_config in, out;
+
+	dps_endpoint_config_init(&in);
+	in.state = getenv("STATE");
+	in.ops = (struct dps_endpoint_ops){ .on_peer = on_peer,
+					    .on_stream = on_stream,
+					    .on_trouble = on_trouble };
+	out = in;
+	in.listen = listen;
+	in.ops.context = &near;
+	out.ops.context = &far;
+	out.peers = 1;
+#ifdef OVER_DPDK
+	in.port = getenv("PORT") ? getenv("PORT") : in.port;
+	out.port = getenv("TO_PORT") ? getenv("TO_PORT") : out.port;
+	in.ports = out.ports = dps_ethdev_ports();
+	/* The first that is opened would start DPDK for itself alone. */
+	if (dps_ethdev_start(
+		    &(struct dps_ethdev_start){
+			    .endpoints = (const struct dps_endpoint_config *[]){ &in, &out },
+			    .endpoints_count = 2 },
+		    why) < 0)
+		return -1;
+#endif
+	if (dps_endpoint_open(&near, &in, why) < 0 || dps_endpoint_open(&far, &out, why) < 0)
+		return -1;
+	return dps_endpoint_dial(far, to, NULL, &to_peer, why);
+}
+
+/* Until one of the two has something to do. */
+static void rest(void)
+{
+	struct pollfd both[] = { { .fd = dps_endpoint_fd(near), .events = POLLIN },
+				 { .fd = dps_endpoint_fd(far), .events = POLLIN } };
+
+	poll(both, 2, -1);
+}
+
 int main(int argc, char **argv)
 {
 	char why[DPS_ENDPOINT_WHY_BYTES];
-	struct dps_endpoint_config config;
 
 	if (argc != 3)
 		return fprintf(stderr, "usage: relay [ADDRESS]:PORT TO-ADDRESS:PORT\n"), 2;
-	dps_endpoint_config_init(&config);
-	config.state = getenv("STATE");
-	config.listen = argv[1];
-	config.ops = (struct dps_endpoint_ops){ .on_peer = on_peer,
-						.on_stream = on_stream,
-						.on_trouble = on_trouble };
-	if (dps_endpoint_open(&endpoint, &config, why) < 0 ||
-	    dps_endpoint_dial(endpoint, argv[2], NULL, &to_peer, why) < 0)
+	if (open_both(argv[1], argv[2], why) < 0)
 		return fprintf(stderr, "relay: %s\n", why), 2;
-	fprintf(stderr, "listening on port %u\n", dps_endpoint_listen_port(endpoint));
-	while (closed_count < 2 && dps_endpoint_poll(endpoint, DPS_NEVER_NS) >= 0)
-		;
-	dps_endpoint_close(endpoint);
+	fprintf(stderr, "listening on port %u\n", dps_endpoint_listen_port(near));
+	while (closed_count < 2) {
+		int told = dps_endpoint_poll(near, 0), also_told = dps_endpoint_poll(far, 0);
+
+		if (told < 0 || also_told < 0)
+			return fprintf(stderr, "relay: it cannot be polled\n"), 1;
+		if (told + also_told == 0)
+			rest();
+	}
+	dps_endpoint_close(far); /* first: what it holds lies in the near one's memory */
+	dps_endpoint_close(near);
 	return 0;
 }

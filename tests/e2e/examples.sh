@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The examples of docs/library.md, built as a reader would, against an installed copy of the
-# library, and run: several processes over loopback, whose bytes are compared.
-# seconds: 120
+# library, and run: several processes over loopback, whose bytes are compared; and over links of
+# DPDK's, by an ordinary user and without hugepages.
+# seconds: 180
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/installed_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/installed_lib.sh"
 top=$shell_top
+
+over_dpdk=() # what they are compiled with besides
+as=()        # what starts them
 
 # begin NAME...: builds these examples in a folder that has nothing of this tree.
 begin() {
@@ -16,7 +20,7 @@ begin() {
 	need_scratch 700000000
 	library_install
 	for name; do
-		library_compile "$name" "$top/docs/examples/$name.c"
+		library_compile "$name" "$top/docs/examples/$name.c" "${over_dpdk[@]}"
 	done
 	export STATE=$scratch/state
 }
@@ -120,6 +124,144 @@ a_relay_passes_a_file_on() {
 	cmp file "$scratch/receiver.out"
 }
 
+# begin_over_dpdk NAME...: for ports of DPDK's, and an ordinary user: "${as[@]}" PORT=... ./NAME
+begin_over_dpdk() {
+	library='dpdk-stream-ethdev'
+	over_dpdk=(-DOVER_DPDK)
+	begin "$@"
+	user_folder user-state
+	user_folder link
+	as=("${as_user[@]}" env "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" "STATE=$scratch/user-state")
+}
+
+# memif NAME: a link of that name, as a port.
+memif() {
+	echo "memif:$scratch/link/$1"
+}
+
+a_file_arrives_over_dpdk() {
+	begin_over_dpdk bytes
+	head -c 100000007 /dev/urandom >file
+	start receiver "${as[@]}" PORT="$(memif one)" ./bytes receive 127.0.0.1:0
+	port_of receiver
+	start_from file sender "${as[@]}" PORT="$(memif one)" ./bytes send "127.0.0.1:$port"
+	ends sender
+	ends receiver
+	cmp file "$scratch/receiver.out"
+}
+
+# Who listens makes the link; who dials looks for it as long as it takes.
+a_link_may_come_later() {
+	local listens
+
+	begin_over_dpdk bytes
+	listens=127.0.0.1:$(free_port)
+	head -c 3000001 /dev/urandom >file
+	start_from file sender "${as[@]}" PORT="$(memif one)" ./bytes send "$listens"
+	# It has its key, so it is past its port.
+	wait_for 20 test -e "$scratch/user-state/identity.pem" || fail "$(<"$scratch/sender.err")"
+	start receiver "${as[@]}" PORT="$(memif one)" ./bytes receive "$listens"
+	ends sender
+	ends receiver
+	cmp file "$scratch/receiver.out"
+}
+
+# relay_between PORT TO_PORT: a file from one to the other.
+relay_between() {
+	start receiver "${as[@]}" PORT="$2" ./bytes receive 127.0.0.1:0
+	port_of receiver
+	start relay "${as[@]}" PORT="$1" TO_PORT="$2" ./relay 127.0.0.1:0 "127.0.0.1:$port"
+	port_of relay
+	start_from file sender "${as[@]}" PORT="$1" ./bytes send "127.0.0.1:$port"
+	ends sender
+	ends relay
+	ends receiver
+	cmp file "$scratch/receiver.out"
+}
+
+a_relay_has_two_links_of_dpdk() {
+	begin_over_dpdk bytes relay
+	head -c 100000007 /dev/urandom >file
+	relay_between "$(memif near)" "$(memif far)"
+}
+
+a_relay_joins_kernel_sockets_and_dpdk() {
+	begin_over_dpdk bytes relay
+	head -c 30000001 /dev/urandom >file
+	relay_between udp "$(memif far)"
+	relay_between "$(memif near)" udp
+}
+
+# says WORDS PORT PROGRAM: what it says of a port that cannot be.
+says() {
+	start sender "${as[@]}" PORT="$2" "$3" send 127.0.0.1:7420
+	end_of sender 20 || fail "port $2: it goes on"
+	((status == 2)) || fail "port $2: status $status, $(<"$scratch/sender.err")"
+	grep -q "$1" "$scratch/sender.err" || fail "port $2: $(<"$scratch/sender.err")"
+}
+
+ports_that_cannot_be_are_told() {
+	begin_over_dpdk bytes
+	says 'no such PCI device' pci:ffff:00:00.0 ./bytes
+	says 'no network interface' af_packet:nowhere0 ./bytes
+	says 'cannot use the folder' "memif:$scratch/missing/socket" ./bytes
+	says 'smoke:signals' smoke:signals ./bytes
+	# The other library has none of them, and says who has.
+	sed 's|dps_endpoint_config_init(&config);|& config.port = getenv("PORT");|' \
+		"$top/docs/examples/bytes.c" >alone.c
+	library='dpdk-stream'
+	library_compile alone alone.c
+	says 'dpdk-stream-ethdev' "$(memif one)" ./alone
+}
+
+# Two machines, as far as they can tell: neither port has an address of its own.
+a_file_arrives_over_a_cable() {
+	need_root
+	begin_over_dpdk bytes
+	network 9000
+	as=(env "LD_LIBRARY_PATH=$LD_LIBRARY_PATH" PORT=af_packet:wire)
+	head -c 30000001 /dev/urandom >file
+	start receiver "${in_b[@]}" "${as[@]}" ./bytes receive 10.77.0.2:0
+	port_of receiver
+	start_from file sender "${in_a[@]}" "${as[@]}" ./bytes send "10.77.0.2:$port"
+	ends sender
+	ends receiver
+	cmp file "$scratch/receiver.out"
+}
+
+# It has started DPDK by itself, with so much memory.
+a_program_has_dpdk_of_its_own() {
+	local dpdk
+
+	begin_over_dpdk bytes
+	sed 's|^int main(int argc, char .*|int rte_eal_init(int argc, char **argv);\n&|
+		s|^\tdps_endpoint_config_init(&config);|\tchar *eal[] = { argv[0], "--no-huge", "--no-shconf",\
+		"--no-pci", "--iova-mode=va", "-m", getenv("MIB"), NULL };\
+	if (rte_eal_init(7, eal) < 0) return 3;\n&|' "$top/docs/examples/bytes.c" >own.c
+	grep -q '"MIB"' own.c || fail "the example is not as it was"
+	read -ra dpdk < <(pkg-config --libs libdpdk)
+	library_compile own own.c -DOVER_DPDK "${dpdk[@]}"
+	as+=("MIB=128")
+	says 'give DPDK more memory' "$(memif one)" ./own
+	as+=("MIB=512")
+	head -c 3000001 /dev/urandom >file
+	start receiver "${as[@]}" PORT="$(memif one)" ./own receive 127.0.0.1:0
+	port_of receiver
+	start_from file sender "${as[@]}" PORT="$(memif one)" ./bytes send "127.0.0.1:$port"
+	ends sender
+	ends receiver
+	cmp file "$scratch/receiver.out"
+}
+
+ports_of_two_networks_do_not_meet() {
+	begin_over_dpdk bytes
+	start receiver "${as[@]}" PORT=udp:127.0.0.1 ./bytes receive 127.0.0.1:0
+	port_of receiver
+	start_from /dev/null sender "${as[@]}" PORT="$(memif one)" ./bytes send "127.0.0.1:$port"
+	wait_for 20 grep -q 'cannot be reached from ours' "$scratch/sender.err" ||
+		fail "$(<"$scratch/sender.err")"
+}
+
 strangers_are_refused() {
 	begin bytes
 	start receiver ./bytes receive 127.0.0.1:0
@@ -136,5 +278,13 @@ run_case nothing_is_a_stream_too
 run_case half_a_stream_is_told
 run_case bulk_writes_are_all_there
 run_case a_relay_passes_a_file_on
+run_case a_file_arrives_over_dpdk
+run_case a_link_may_come_later
+run_case a_relay_has_two_links_of_dpdk
+run_case a_relay_joins_kernel_sockets_and_dpdk
+run_case ports_that_cannot_be_are_told
+run_case a_file_arrives_over_a_cable
+run_case a_program_has_dpdk_of_its_own
+run_case ports_of_two_networks_do_not_meet
 run_case strangers_are_refused
 finish_cases
