@@ -262,7 +262,7 @@ void dps_engine_commit(struct dps_engine *engine, struct dps_placement *placemen
 		commit_good(engine, placement, now_ns);
 		return;
 	}
-	if (placement->is_placed && placement->type == DPS_PACKET_STREAM)
+	if (placement->type == DPS_PACKET_STREAM)
 		dps_forget_stream(engine, placement);
 	dps_path_on_bad_seal(engine, &engine->paths[placement->path]);
 }
