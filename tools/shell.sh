@@ -124,6 +124,8 @@ start() {
 		echo "start: $1 is not a program" >&2
 		return 1
 	}
+	# Emptied here: what is behind the & may be later than the first look at what an earlier one said.
+	: >"$scratch/$name.out" 2>"$scratch/$name.err"
 	"$@" >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
 	started "$name"
 }

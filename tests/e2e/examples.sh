@@ -43,6 +43,7 @@ start_from() {
 	local input=$1 name=$2
 
 	shift 2
+	: >"$scratch/$name.out" 2>"$scratch/$name.err"
 	"$@" <"$input" >"$scratch/$name.out" 2>"$scratch/$name.err" &
 	started "$name"
 }
