@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/dpdk-streamd/peer_trust.h"
 #include "drivers/aead/aead_choice.h"
+#include "drivers/control/tls_seal.h"
 #include "drivers/log/log.h"
 #include <dps/types.h>
 #include <errno.h>
@@ -336,45 +337,22 @@ struct dps_socket *dps_peer_trust_dial(struct dps_peer_trust *trust, struct dps_
 	return dps_tls_wrap(trust->tls, socket, DPS_TLS_DIALED, name);
 }
 
-static int export_secret(struct dps_socket *socket, const struct dps_key_context *context,
-			 uint8_t secret[DPS_KEY_SECRET_BYTES])
-{
-	uint8_t bytes[DPS_KEY_CONTEXT_BYTES];
-
-	dps_key_context_encode(context, bytes);
-	return dps_tls_export(socket, DPS_KEY_EXPORTER_LABEL, bytes, sizeof(bytes), secret,
-			      DPS_KEY_SECRET_BYTES);
-}
-
 int dps_peer_trust_make_seal(const struct dps_peer_keys *keys, uint64_t own_connection_id,
 			     uint64_t peer_connection_id, struct dps_seal **seal)
 {
 	const struct dps_peer_trust *trust = keys->trust;
-	const struct dps_key_context sent = { keys->epoch, peer_connection_id, keys->is_exporter };
-	const struct dps_key_context received = { keys->epoch, own_connection_id,
-						  !keys->is_exporter };
-	uint8_t send_secret[DPS_KEY_SECRET_BYTES], receive_secret[DPS_KEY_SECRET_BYTES];
-	struct dps_sealed *sealed = NULL;
-	int result;
 
 	*seal = NULL;
 	if (!trust->aead)
 		return 0;
-	result = export_secret(keys->socket, &sent, send_secret);
-	if (result == 0)
-		result = export_secret(keys->socket, &received, receive_secret);
-	if (result == 0)
-		sealed = dps_sealed_create(&(struct dps_sealed_config){
-			.aead = trust->aead,
-			.cipher = trust->cipher,
-			.send_secret = send_secret,
-			.receive_secret = receive_secret,
-		});
-	OPENSSL_cleanse(send_secret, sizeof(send_secret));
-	OPENSSL_cleanse(receive_secret, sizeof(receive_secret));
-	if (sealed)
-		*seal = dps_sealed_seal(sealed);
-	else if (result == 0)
-		result = -ENOMEM;
-	return result;
+	return dps_tls_make_seal(keys->socket,
+				 &(struct dps_tls_seal_config){
+					 .aead = trust->aead,
+					 .cipher = trust->cipher,
+					 .epoch = keys->epoch,
+					 .own_connection_id = own_connection_id,
+					 .peer_connection_id = peer_connection_id,
+					 .is_exporter = keys->is_exporter,
+				 },
+				 seal);
 }

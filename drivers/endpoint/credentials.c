@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/endpoint/credentials.h"
 #include "drivers/aead/aead_choice.h"
+#include "drivers/control/tls_seal.h"
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -206,51 +206,24 @@ void dps_credentials_read_key(const struct dps_socket *socket, struct dps_finger
 	dps_fingerprint_make(key, peer.public_key, peer.public_key_bytes);
 }
 
-/* A connection has one path, and no other connection exports the same. */
-static int export_secret(struct dps_socket *socket, uint64_t connection_id, bool is_from_dialer,
-			 uint8_t secret[DPS_KEY_SECRET_BYTES])
-{
-	const struct dps_key_context context = {
-		.connection_id = connection_id,
-		.is_from_exporter = is_from_dialer,
-	};
-	uint8_t bytes[DPS_KEY_CONTEXT_BYTES];
-
-	dps_key_context_encode(&context, bytes);
-	return dps_tls_export(socket, DPS_KEY_EXPORTER_LABEL, bytes, sizeof(bytes), secret,
-			      DPS_KEY_SECRET_BYTES);
-}
-
 int dps_credentials_make_seal(const struct dps_credentials *credentials, struct dps_socket *socket,
 			      uint64_t own_connection_id, uint64_t peer_connection_id,
 			      struct dps_seal **seal)
 {
-	uint8_t send_secret[DPS_KEY_SECRET_BYTES], receive_secret[DPS_KEY_SECRET_BYTES];
-	struct dps_sealed *sealed = NULL;
 	struct dps_tls_peer peer;
-	bool is_dialer;
-	int result;
 
 	*seal = NULL;
 	if (credentials->aead == NULL)
 		return 0;
 	dps_tls_read_peer(socket, &peer);
-	is_dialer = peer.side == DPS_TLS_DIALED;
-	result = export_secret(socket, peer_connection_id, is_dialer, send_secret);
-	if (result == 0)
-		result = export_secret(socket, own_connection_id, !is_dialer, receive_secret);
-	if (result == 0)
-		sealed = dps_sealed_create(&(struct dps_sealed_config){
-			.aead = credentials->aead,
-			.cipher = DPS_AEAD_AES_128_GCM,
-			.send_secret = send_secret,
-			.receive_secret = receive_secret,
-		});
-	OPENSSL_cleanse(send_secret, sizeof(send_secret));
-	OPENSSL_cleanse(receive_secret, sizeof(receive_secret));
-	if (sealed)
-		*seal = dps_sealed_seal(sealed);
-	else if (result == 0)
-		result = -ENOMEM;
-	return result;
+	/* A connection has one path, and no other connection exports the same: no epoch. */
+	return dps_tls_make_seal(socket,
+				 &(struct dps_tls_seal_config){
+					 .aead = credentials->aead,
+					 .cipher = DPS_AEAD_AES_128_GCM,
+					 .own_connection_id = own_connection_id,
+					 .peer_connection_id = peer_connection_id,
+					 .is_exporter = peer.side == DPS_TLS_DIALED,
+				 },
+				 seal);
 }
