@@ -19,8 +19,9 @@ static void begin(struct lane_world *world, unsigned int *rings)
 }
 
 /* The reader was woken just now. */
-static void wake(struct lane_world *world, unsigned int *rings)
+static void begin_woken(struct lane_world *world, unsigned int *rings)
 {
+	begin(world, rings);
 	dps_lane_say(world->lane, &(struct dps_lane_event){ .type = DPS_LANE_LINK });
 	lane_world_turn(world, 10 * DPS_NS_PER_MS);
 	assert_int_equal(*rings, 1);
@@ -51,8 +52,7 @@ static void bell__rings_soon_for_what_somebody_may_wait_for(void **state)
 	unsigned int rings = 0;
 
 	(void)state;
-	begin(&world, &rings);
-	wake(&world, &rings);
+	begin_woken(&world, &rings);
 	say(&world, DPS_EVENT_FILE_DONE);
 	lane_world_turn(&world, 150 * US);
 	assert_int_equal(rings, 1);
@@ -67,8 +67,7 @@ static void bell__rings_for_pieces_in_crowds(void **state)
 	unsigned int rings = 0;
 
 	(void)state;
-	begin(&world, &rings);
-	wake(&world, &rings);
+	begin_woken(&world, &rings);
 	for (unsigned int i = 0; i < 9; i++) {
 		say(&world, DPS_EVENT_PIECE);
 		lane_world_turn(&world, 200 * US);
@@ -87,8 +86,7 @@ static void bell__rings_soon_for_pieces_with_something_else(void **state)
 	unsigned int rings = 0;
 
 	(void)state;
-	begin(&world, &rings);
-	wake(&world, &rings);
+	begin_woken(&world, &rings);
 	say(&world, DPS_EVENT_FILE_DONE);
 	say(&world, DPS_EVENT_PIECE);
 	lane_world_turn(&world, 210 * US);
@@ -107,8 +105,7 @@ static void bell__rings_soon_when_the_outbox_fills(void **state)
 	unsigned int rings = 0;
 
 	(void)state;
-	begin(&world, &rings);
-	wake(&world, &rings);
+	begin_woken(&world, &rings);
 	while (dps_lane_take_events(world.lane, &event, 1) > 0)
 		;
 	for (unsigned int i = 0; i < LANE_WORLD_EVENTS / 2 + 1; i++)
