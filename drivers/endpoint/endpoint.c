@@ -329,7 +329,8 @@ static void set_alarm(struct dps_endpoint *endpoint, uint64_t at_ns, uint64_t no
 	struct itimerspec spec = { 0 };
 	uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 1;
 
-	if (at_ns == endpoint->alarm_at_ns)
+	/* One that is over, and was not looked at, is as good as the next. */
+	if (at_ns == endpoint->alarm_at_ns || (at_ns <= now_ns && endpoint->alarm_at_ns <= now_ns))
 		return;
 	endpoint->alarm_at_ns = at_ns;
 	if (at_ns != DPS_NEVER_NS) {
