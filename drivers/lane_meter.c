@@ -3,20 +3,14 @@
 #include "drivers/lane_state.h"
 #include "drivers/ticks.h"
 
-/* Data, if any came; what comes without is acknowledgements. */
-static enum dps_lane_stage stage_of_received(struct dps_lane *lane)
+/* What carries no data, though it may be padded, is acknowledgements and probes. */
+static enum dps_lane_stage stage_of(uint64_t data_packets, uint64_t *metered,
+				    enum dps_lane_stage data)
 {
-	uint64_t packets = dps_engine_data_packets_received(lane->engine);
-	bool is_data = packets != lane->metered_data_packets;
+	bool is_data = data_packets != *metered;
 
-	lane->metered_data_packets = packets;
-	return is_data ? DPS_STAGE_RX : DPS_STAGE_ACK;
-}
-
-/* The last stands for its burst: data go out behind what else there is to say. */
-static enum dps_lane_stage stage_of_sent(const struct dps_lane *lane)
-{
-	return lane->outgoing[lane->outgoing_count - 1].body ? DPS_STAGE_TX : DPS_STAGE_ACK;
+	*metered = data_packets;
+	return is_data ? data : DPS_STAGE_ACK;
 }
 
 __attribute__((noinline, cold)) void dps_lane_meter_step(struct dps_lane *lane,
@@ -29,9 +23,11 @@ __attribute__((noinline, cold)) void dps_lane_meter_step(struct dps_lane *lane,
 	if (step == DPS_LANE_BEGAN)
 		stage = dps_lane_meter_between(&lane->meter);
 	else if (step == DPS_LANE_RECEIVED)
-		stage = stage_of_received(lane);
+		stage = stage_of(dps_engine_data_packets_received(lane->engine),
+				 &lane->metered_received_packets, DPS_STAGE_RX);
 	else if (step == DPS_LANE_SENT)
-		stage = stage_of_sent(lane);
+		stage = stage_of(dps_engine_data_packets_sent(lane->engine),
+				 &lane->metered_sent_packets, DPS_STAGE_TX);
 	else if (step != DPS_LANE_COMMANDED)
 		stage = DPS_STAGE_DISK;
 	dps_lane_meter_book(&lane->meter, stage, dps_ticks_now());

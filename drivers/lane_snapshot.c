@@ -33,7 +33,8 @@ void dps_lane_publish(struct dps_lane *lane)
 		dps_sequence_put(&lane->published[i], words[i]);
 	dps_sequence_done(&lane->published_sequence);
 	dps_lane_meter_next(&lane->meter,
-			    snapshot->engine.data_packets + snapshot->engine.data_packets_received,
+			    dps_engine_data_packets_sent(lane->engine) +
+				    dps_engine_data_packets_received(lane->engine),
 			    dps_ticks_now());
 }
 

@@ -86,7 +86,8 @@ struct dps_lane {
 	bool is_stopping;
 
 	struct dps_lane_meter meter;
-	uint64_t metered_data_packets;	   /* received, at the last step that was metered */
+	uint64_t metered_received_packets; /* of data, at the last step that was metered */
+	uint64_t metered_sent_packets;
 	struct dps_lane_snapshot snapshot; /* the lane's own */
 	uint64_t published_at_ns;
 	struct dps_sequence published_sequence;

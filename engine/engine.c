@@ -226,7 +226,12 @@ void dps_engine_read_counters(const struct dps_engine *engine, struct dps_engine
 
 uint64_t dps_engine_data_packets_received(const struct dps_engine *engine)
 {
-	return engine->counters.data_packets_received;
+	return engine->counters.data_packets_received + engine->counters.stream_packets_received;
+}
+
+uint64_t dps_engine_data_packets_sent(const struct dps_engine *engine)
+{
+	return engine->counters.data_packets + engine->counters.stream_packets;
 }
 
 uint32_t dps_engine_free_slots(const struct dps_engine *engine)

@@ -387,8 +387,9 @@ struct dps_engine_counters {
 
 void dps_engine_read_counters(const struct dps_engine *engine,
 			      struct dps_engine_counters *counters);
-/* One of them. */
+/* Of them, the packets that carried bytes of channels or of streams. */
 uint64_t dps_engine_data_packets_received(const struct dps_engine *engine);
+uint64_t dps_engine_data_packets_sent(const struct dps_engine *engine);
 
 struct dps_path_state {
 	uint64_t smoothed_rtt_ns;

@@ -7,7 +7,10 @@
 #include "tests/support/cmocka.h"
 #include <stdlib.h>
 
-enum { LANE_WORLD_EVENTS = 64 };
+enum {
+	LANE_WORLD_EVENTS = 64,
+	LANE_WORLD_SILENCE_MS = 10, /* of a path, until it is lost */
+};
 
 struct lane_world {
 	struct dps_sim sim;
@@ -63,4 +66,33 @@ static inline void lane_world_turn(struct lane_world *world, uint64_t after_ns)
 {
 	assert_true(dps_sim_run_until(&world->sim, world->sim.now_ns + after_ns));
 	dps_lane_turn(world->lane);
+}
+
+static inline uint32_t lane_world_reserve(struct lane_world *world)
+{
+	uint64_t id;
+	int path = dps_lane_reserve_path(world->lane, &id);
+
+	assert_true(path >= 0);
+	return (uint32_t)path;
+}
+
+static inline void lane_world_open_path(struct lane_world *world, uint32_t path)
+{
+	const struct dps_lane_command open = {
+		.type = DPS_COMMAND_OPEN_PATH,
+		.path = path,
+		.open_path = {
+			.config = {
+				.remote_connection_id = 1,
+				.datagram_bytes = 1472,
+				.rate_bytes_per_s = UINT64_MAX,
+				.probe_floor_ns = DPS_NS_PER_MS,
+				.silence_ns = LANE_WORLD_SILENCE_MS * DPS_NS_PER_MS,
+			},
+			.address = world->ports[1].port.local,
+		},
+	};
+
+	assert_true(dps_lane_command(world->lane, &open));
 }

@@ -4,41 +4,11 @@
 
 enum {
 	ROUNDS = 3 * DPS_SIM_PORT_REMOTES,
-	SILENCE_MS = 10,
 };
 
 static void turn(struct lane_world *world, unsigned int ms)
 {
 	lane_world_turn(world, ms * DPS_NS_PER_MS);
-}
-
-static uint32_t reserve(struct lane_world *world)
-{
-	uint64_t id;
-	int path = dps_lane_reserve_path(world->lane, &id);
-
-	assert_true(path >= 0);
-	return (uint32_t)path;
-}
-
-static void open_path(struct lane_world *world, uint32_t path)
-{
-	const struct dps_lane_command open = {
-		.type = DPS_COMMAND_OPEN_PATH,
-		.path = path,
-		.open_path = {
-			.config = {
-				.remote_connection_id = 1,
-				.datagram_bytes = 1472,
-				.rate_bytes_per_s = UINT64_MAX,
-				.probe_floor_ns = DPS_NS_PER_MS,
-				.silence_ns = SILENCE_MS * DPS_NS_PER_MS,
-			},
-			.address = world->ports[1].port.local,
-		},
-	};
-
-	assert_true(dps_lane_command(world->lane, &open));
 }
 
 static void close_path(struct lane_world *world, uint32_t path)
@@ -67,9 +37,9 @@ static void close__gives_the_remote_back(void **state)
 	lane_world_create(&world);
 	turn(&world, 1);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
-		uint32_t path = reserve(&world);
+		uint32_t path = lane_world_reserve(&world);
 
-		open_path(&world, path);
+		lane_world_open_path(&world, path);
 		turn(&world, 1);
 		close_path(&world, path);
 		turn(&world, 1);
@@ -89,11 +59,11 @@ static void silence__gives_the_remote_back(void **state)
 	lane_world_create(&world);
 	turn(&world, 1);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
-		uint32_t path = reserve(&world);
+		uint32_t path = lane_world_reserve(&world);
 
-		open_path(&world, path);
+		lane_world_open_path(&world, path);
 		turn(&world, 1);
-		turn(&world, SILENCE_MS + 1);
+		turn(&world, LANE_WORLD_SILENCE_MS + 1);
 		assert_int_equal(take(&world, DPS_LANE_ENGINE, path), 1);
 		turn(&world, 1);
 	}
@@ -111,19 +81,19 @@ static void close__of_a_lost_path_leaves_the_next_alone(void **state)
 	(void)state;
 	lane_world_create(&world);
 	turn(&world, 1);
-	lost = reserve(&world);
-	open_path(&world, lost);
+	lost = lane_world_reserve(&world);
+	lane_world_open_path(&world, lost);
 	turn(&world, 1);
-	turn(&world, SILENCE_MS + 1);
+	turn(&world, LANE_WORLD_SILENCE_MS + 1);
 	turn(&world, 1);
-	next = reserve(&world);
+	next = lane_world_reserve(&world);
 	assert_int_not_equal(lost, next);
 	close_path(&world, lost);
-	open_path(&world, next);
+	lane_world_open_path(&world, next);
 	turn(&world, 1);
 	assert_int_equal(take(&world, DPS_LANE_PATH_FAILED, next), 0);
 	close_path(&world, lost);
-	turn(&world, SILENCE_MS + 1);
+	turn(&world, LANE_WORLD_SILENCE_MS + 1);
 	assert_int_equal(take(&world, DPS_LANE_ENGINE, next), 1); /* it was open, and is lost */
 	lane_world_destroy(&world);
 }
