@@ -47,6 +47,7 @@ void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint6
 		.next_number = first_number,
 		.floor_number = first_number,
 		.live_floor = first_number,
+		.lost_floor = UINT64_MAX,
 	};
 	sent->live = (uint64_t *)(void *)(sent->packets + capacity);
 	sent->lost = sent->live + capacity / WORD_BITS;
@@ -109,15 +110,12 @@ static uint64_t find_lost(const struct dps_sent *sent, uint64_t from, uint64_t l
 
 void dps_sent_raise_floors(struct dps_sent *sent)
 {
-	uint64_t last = sent->next_number - 1;
-	uint64_t live = sent->next_number, lost = sent->next_number;
+	uint64_t live = sent->next_number;
 
 	if (sent->packets_in_flight != 0)
-		live = find_live(sent, sent->live_floor, last);
-	if (sent->packets_lost != 0)
-		lost = find_lost(sent, sent->floor_number, last);
+		live = find_live(sent, sent->live_floor, live - 1);
 	sent->live_floor = live;
-	sent->floor_number = dps_min_u64(live, lost);
+	sent->floor_number = dps_min_u64(live, sent->lost_floor);
 }
 
 bool dps_sent_has_room(struct dps_sent *sent)
@@ -199,12 +197,10 @@ uint64_t dps_sent_find_live(const struct dps_sent *sent, uint64_t from, uint64_t
 	return from <= last ? find_live(sent, from, last) : UINT64_MAX;
 }
 
-uint64_t dps_sent_next_lost(const struct dps_sent *sent, uint64_t from, uint64_t last)
+uint64_t dps_sent_find_lost(const struct dps_sent *sent, uint64_t from, uint64_t last)
 {
-	if (sent->packets_lost == 0)
-		return UINT64_MAX;
-	from = dps_max_u64(from, sent->floor_number);
-	last = dps_min_u64(last, sent->next_number - 1);
+	from = dps_max_u64(from, sent->lost_floor);
+	last = dps_min_u64(last, sent->lost_last);
 	return from <= last ? find_lost(sent, from, last) : UINT64_MAX;
 }
 
@@ -228,7 +224,8 @@ void dps_sent_mark_lost(struct dps_sent *sent, uint64_t number)
 	leave_flight(sent, number);
 	sent->lost[word] |= bit_of(number);
 	sent->lost_words[word / WORD_BITS] |= bit_of(word);
-	sent->packets_lost++;
+	sent->lost_floor = dps_min_u64(sent->lost_floor, number);
+	sent->lost_last = sent->packets_lost++ == 0 ? number : dps_max_u64(sent->lost_last, number);
 }
 
 void dps_sent_remove_lost(struct dps_sent *sent, uint64_t number)
@@ -240,6 +237,8 @@ void dps_sent_remove_lost(struct dps_sent *sent, uint64_t number)
 	if (sent->lost[word] == 0)
 		sent->lost_words[word / WORD_BITS] &= ~bit_of(word);
 	sent->packets_lost--;
+	if (number == sent->lost_floor)
+		sent->lost_floor = dps_sent_next_lost(sent, number, UINT64_MAX);
 	if (number == sent->floor_number)
 		dps_sent_raise_floors(sent);
 }
@@ -252,11 +251,8 @@ void dps_sent_forget_lost(struct dps_sent *sent, uint64_t number)
 
 void dps_sent_forget_lost_before(struct dps_sent *sent, uint64_t sent_before_ns)
 {
-	uint64_t number = dps_sent_next_lost(sent, sent->floor_number, UINT64_MAX);
-
 	/* Numbers ascend with time, so the first that is young enough ends it. */
-	while (number != UINT64_MAX && dps_sent_at(sent, number).sent_at_ns < sent_before_ns) {
-		dps_sent_forget_lost(sent, number);
-		number = dps_sent_next_lost(sent, number, UINT64_MAX);
-	}
+	while (sent->packets_lost != 0 &&
+	       dps_sent_at(sent, sent->lost_floor).sent_at_ns < sent_before_ns)
+		dps_sent_forget_lost(sent, sent->lost_floor);
 }

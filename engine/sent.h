@@ -49,6 +49,8 @@ struct dps_sent {
 	uint64_t next_number;
 	uint64_t floor_number; /* the lowest that is live or still remembered as lost */
 	uint64_t live_floor;   /* no number below it is live */
+	uint64_t lost_floor;   /* the lowest that is remembered as lost; UINT64_MAX: none is */
+	uint64_t lost_last;    /* while any is: none above it */
 	uint64_t bytes_in_flight;
 	uint64_t packets_in_flight;
 	uint64_t packets_lost;	 /* how many are remembered as lost */
@@ -79,7 +81,8 @@ static inline uint64_t dps_sent_next_live(const struct dps_sent *sent, uint64_t 
 					  uint64_t last);
 
 /* The first number in from..last that is remembered as lost, or UINT64_MAX. */
-uint64_t dps_sent_next_lost(const struct dps_sent *sent, uint64_t from, uint64_t last);
+static inline uint64_t dps_sent_next_lost(const struct dps_sent *sent, uint64_t from,
+					  uint64_t last);
 
 /* A live packet was acknowledged. */
 void dps_sent_remove(struct dps_sent *sent, uint64_t number);
@@ -110,6 +113,7 @@ void dps_sent_forget_lost_before(struct dps_sent *sent, uint64_t sent_before_ns)
 /* inline definitions */
 
 uint64_t dps_sent_find_live(const struct dps_sent *sent, uint64_t from, uint64_t last);
+uint64_t dps_sent_find_lost(const struct dps_sent *sent, uint64_t from, uint64_t last);
 
 static inline struct dps_sent_packet dps_sent_at(const struct dps_sent *sent, uint64_t number)
 {
@@ -136,6 +140,14 @@ static inline uint64_t dps_sent_next_live(const struct dps_sent *sent, uint64_t 
 	if (from <= last && dps_sent_is_live(sent, from))
 		return from;
 	return dps_sent_find_live(sent, from, last);
+}
+
+/* Nearly always there is none, or all are older. */
+static inline uint64_t dps_sent_next_lost(const struct dps_sent *sent, uint64_t from, uint64_t last)
+{
+	if (sent->packets_lost == 0 || from > sent->lost_last)
+		return UINT64_MAX;
+	return dps_sent_find_lost(sent, from, last);
 }
 
 static inline uint64_t dps_sent_live_bits(const struct dps_sent *sent, uint64_t from, uint64_t last)
