@@ -2,21 +2,6 @@
 /* Acknowledgements: what came on a path, and how far each of its channels may go. */
 #include "engine/state.h"
 
-static void add_ranges(struct dps_ack *ack, const struct dps_ranges *received)
-{
-	uint32_t count =
-		received->count < DPS_WIRE_RANGES_MAX ? received->count : DPS_WIRE_RANGES_MAX;
-
-	const struct dps_range *range = received->items + received->count;
-
-	for (uint32_t i = 0; i < count; i++) {
-		range--;
-		ack->ranges[i].first = range->start;
-		ack->ranges[i].last = range->end - 1;
-	}
-	ack->ranges_count = (uint16_t)count;
-}
-
 static void add_channel(struct dps_engine *engine, struct dps_ack *ack, struct dps_channel *channel)
 {
 	dps_channel_advance_contiguous(engine, channel);
@@ -93,10 +78,10 @@ unsigned int dps_emit_ack(struct dps_engine *engine, struct dps_path *path,
 	ack->ect1 = owed->ecn_counts[1];
 	ack->ect0 = owed->ecn_counts[2];
 	ack->ce = owed->ecn_counts[3];
-	add_ranges(ack, &owed->received);
 	add_channels(engine, path, ack);
 	body = dps_emit_start(engine, out);
-	out->head_bytes += (uint32_t)dps_ack_encode(ack, body, DPS_WIRE_BODY_BYTES_MAX);
+	out->head_bytes +=
+		(uint32_t)dps_ack_encode_of(ack, &owed->received, body, DPS_WIRE_BODY_BYTES_MAX);
 	dps_emit_finish(path, out, &header, &sent, now_ns);
 	owed->is_now = path->first_dirty != DPS_CHANNEL_NONE;
 	if (owed->is_now) /* more channels than one tells of */

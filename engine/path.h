@@ -113,8 +113,12 @@ struct dps_path {
 	struct dps_path_undo undo;
 	struct dps_path_ack ack;
 
-	/* What the last ACK named: of that, nothing is in flight or remembered as lost any more. */
+	/*
+	 * What the last ACK named: of that, nothing is in flight or remembered as lost any more.
+	 * And what it told of the ranges behind its newest, byte by byte.
+	 */
 	struct dps_ack_range settled[DPS_WIRE_RANGES_MAX];
+	uint8_t settled_older[(DPS_WIRE_RANGES_MAX - 1) * DPS_WIRE_RANGE_BYTES];
 	uint16_t settled_count;
 
 	/* Probing: of the way before it is open, of a silent peer, of one that gives no credit. */

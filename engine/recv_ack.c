@@ -3,6 +3,10 @@
 #include "engine/state.h"
 #include <string.h>
 
+enum {
+	OLDER_AT = DPS_WIRE_ACK_HEAD_BYTES + DPS_WIRE_RANGE_BYTES, /* ranges behind the newest */
+};
+
 /* What one ACK did, gathered while its ranges are walked. */
 struct outcome {
 	uint64_t acked_bytes;
@@ -182,7 +186,7 @@ static void on_range(struct dps_engine *engine, struct dps_path *path, uint64_t 
  * the newest, were dealt with when the last one came.
  */
 static void on_ranges(struct dps_engine *engine, struct dps_path *path, const struct dps_ack *ack,
-		      struct outcome *outcome)
+		      const uint8_t *body, struct outcome *outcome)
 {
 	const struct dps_ack_range *settled = path->settled;
 	const struct dps_ack_range *end = settled + path->settled_count;
@@ -206,6 +210,33 @@ static void on_ranges(struct dps_engine *engine, struct dps_path *path, const st
 			on_range(engine, path, first, last, outcome);
 	}
 	memcpy(path->settled, ack->ranges, ack->ranges_count * sizeof(ack->ranges[0]));
+	memcpy(path->settled_older, body + OLDER_AT,
+	       (ack->ranges_count - 1U) * DPS_WIRE_RANGE_BYTES);
+	path->settled_count = ack->ranges_count;
+}
+
+/*
+ * Whether an ACK names what the last one did and newer packets, as nearly all do: its newest range
+ * begins where that one's did, and the older ones are told by the same bytes.
+ */
+static bool goes_on(const struct dps_path *path, const struct dps_ack *ack, const uint8_t *body)
+{
+	return ack->ranges_count <= path->settled_count &&
+	       ack->ranges[0].first == path->settled[0].first &&
+	       ack->largest >= path->settled[0].last &&
+	       memcmp(body + OLDER_AT, path->settled_older,
+		      (ack->ranges_count - 1U) * DPS_WIRE_RANGE_BYTES) == 0;
+}
+
+/* Only what is newer than the last ACK's newest is news. */
+static void on_newest(struct dps_engine *engine, struct dps_path *path, const struct dps_ack *ack,
+		      struct outcome *outcome)
+{
+	uint64_t first = path->settled[0].last + 1;
+
+	if (first <= ack->largest)
+		on_range(engine, path, first, ack->largest, outcome);
+	path->settled[0].last = ack->largest;
 	path->settled_count = ack->ranges_count;
 }
 
@@ -331,13 +362,24 @@ static void on_new(struct dps_path *path, const struct outcome *outcome, uint64_
 		path->is_ping_owed = path->is_ping_owed || path->told_rtt_ns != 0;
 }
 
+/* False when it is malformed; is_next: its older ranges are the last ACK's, and not decoded. */
+static bool decode(const struct dps_path *path, const uint8_t *body, size_t length,
+		   struct dps_ack *ack, bool *is_next)
+{
+	if (dps_ack_decode_front(body, length, ack) < 0)
+		return false;
+	*is_next = goes_on(path, ack, body);
+	return *is_next || dps_ack_decode_older(body, ack) == 0;
+}
+
 void dps_recv_ack(struct dps_engine *engine, struct dps_path *path, const uint8_t *body,
 		  size_t length, uint64_t now_ns)
 {
 	struct dps_ack *ack = &engine->ack;
 	struct outcome outcome = { .in_flight_before = path->sent.bytes_in_flight };
+	bool is_next;
 
-	if (dps_ack_decode(body, length, ack) < 0) {
+	if (!decode(path, body, length, ack, &is_next)) {
 		engine->counters.dropped_body++;
 		return;
 	}
@@ -350,7 +392,10 @@ void dps_recv_ack(struct dps_engine *engine, struct dps_path *path, const uint8_
 			dps_path_lose(engine, path, DPS_CLOSE_PROTOCOL);
 		return;
 	}
-	on_ranges(engine, path, ack, &outcome);
+	if (is_next)
+		on_newest(engine, path, ack, &outcome);
+	else
+		on_ranges(engine, path, ack, body, &outcome);
 	if (outcome.has_new)
 		dps_sent_raise_floors(&path->sent);
 	dps_loss_on_acked(&path->loss, ack->largest, outcome.has_new);

@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "engine/bits.h"
+#include "engine/ranges.h"
 #include <dps/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,10 +11,14 @@
 
 enum dps_wire_limits {
 	DPS_WIRE_VERSION = 1,
-	DPS_WIRE_RANGES_MAX = 64,   /* in one ACK */
-	DPS_WIRE_CHANNELS_MAX = 16, /* in one ACK */
-	DPS_WIRE_STREAMS_MAX = 47,  /* in one STREAM_ACK */
-	DPS_WIRE_ACK_BYTES_MAX = 40 + DPS_WIRE_RANGES_MAX * 8 + DPS_WIRE_CHANNELS_MAX * 32,
+	DPS_WIRE_RANGES_MAX = 64,     /* in one ACK */
+	DPS_WIRE_CHANNELS_MAX = 16,   /* in one ACK */
+	DPS_WIRE_STREAMS_MAX = 47,    /* in one STREAM_ACK */
+	DPS_WIRE_ACK_HEAD_BYTES = 40, /* in front of the ranges */
+	DPS_WIRE_RANGE_BYTES = 8,
+	DPS_WIRE_ACK_BYTES_MAX = DPS_WIRE_ACK_HEAD_BYTES +
+				 DPS_WIRE_RANGES_MAX * DPS_WIRE_RANGE_BYTES +
+				 DPS_WIRE_CHANNELS_MAX * 32,
 	DPS_WIRE_PROBE_BYTES = 24,
 	DPS_WIRE_BODY_BYTES_MAX =
 		1152, /* of every packet that is not DATA, padding of a probe aside */
@@ -132,11 +137,22 @@ struct dps_ack {
  */
 size_t dps_ack_encode(const struct dps_ack *ack, uint8_t *bytes, size_t room);
 
+/* The same with the newest of a set of packet numbers in place of the ranges in ack. */
+size_t dps_ack_encode_of(const struct dps_ack *ack, const struct dps_ranges *received,
+			 uint8_t *bytes, size_t room);
+
 /*
  * Errors: -EBADMSG when the counts do not match the length, a range is empty, touches or
  * overlaps its neighbour or runs below zero, or a number or offset is past its last.
  */
 int dps_ack_decode(const uint8_t *bytes, size_t length, struct dps_ack *ack);
+
+/*
+ * The same in two steps, for those who may know the older ranges already: first all but ranges[1]
+ * and up, then these. What they are depends on ranges[0].first and their own bytes alone.
+ */
+int dps_ack_decode_front(const uint8_t *bytes, size_t length, struct dps_ack *ack);
+int dps_ack_decode_older(const uint8_t *bytes, struct dps_ack *ack);
 
 /*
  * The body of a STREAM_ACK: of at most DPS_WIRE_STREAMS_MAX streams how far they came; offsets only

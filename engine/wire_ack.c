@@ -5,8 +5,8 @@
 #include <errno.h>
 
 enum {
-	HEAD_BYTES = 40,
-	RANGE_BYTES = 8,
+	HEAD_BYTES = DPS_WIRE_ACK_HEAD_BYTES,
+	RANGE_BYTES = DPS_WIRE_RANGE_BYTES,
 	CHANNEL_BYTES = 32,
 };
 
@@ -15,38 +15,40 @@ _Static_assert(DPS_WIRE_ACK_BYTES_MAX == HEAD_BYTES + DPS_WIRE_RANGES_MAX * RANG
 	       "the longest acknowledgement");
 _Static_assert(DPS_WIRE_ACK_BYTES_MAX <= DPS_WIRE_BODY_BYTES_MAX, "fits every path");
 
-static void store_range(uint8_t *at, uint64_t missing, uint64_t more)
-{
-	dps_store_be64(at, missing << 32 | (dps_min_u64(more, UINT32_MAX - 1) + 1));
-}
-
 /*
- * Writes the ranges as {missing above it, numbers in it} and returns how many. What is 2^32 or
- * further apart is left out with all that is older: the sender has long ceased to wait for it.
+ * Writes the newest of a set as {missing above it, numbers in it} and returns how many. What is
+ * 2^32 or further apart is left out with all that is older: the sender has long ceased to wait for
+ * it.
  */
-static uint16_t encode_ranges(const struct dps_ack *ack, uint8_t *at)
+static uint16_t encode_ranges(const struct dps_ranges *received, uint8_t *const first_at)
 {
-	const struct dps_ack_range *range = ack->ranges;
-	uint64_t more = range->last - range->first; /* numbers in it but for the last */
-	uint16_t count = 1;
+	const struct dps_range *range = received->items + received->count - 1;
+	const struct dps_range *oldest =
+		range - (dps_min_u64(received->count, DPS_WIRE_RANGES_MAX) - 1);
+	uint64_t count = range->end - range->start;
+	uint8_t *at = first_at;
 
-	DPS_ASSERT(range->first <= range->last);
-	store_range(at, 0, more);
-	for (; more < UINT32_MAX && count < ack->ranges_count; count++) {
-		uint64_t missing = range->first - range[1].last - 1;
+	DPS_ASSERT(range->start < range->end);
+	if (count > UINT32_MAX)
+		oldest = range;
+	dps_store_be64(at, dps_min_u64(count, UINT32_MAX));
+	while (range > oldest) {
+		uint64_t missing = range->start - range[-1].end;
 
-		range++;
-		more = range->last - range->first;
+		range--;
+		count = range->end - range->start;
 		/* Also true of ranges that are not in order, or touch: their differences wrap. */
-		if (((missing - 1) | more) >= UINT32_MAX) {
-			DPS_ASSERT(range->first <= range->last);
-			DPS_ASSERT(range->last < range[-1].first - 1);
+		if (((missing - 1) | (count - 1)) >= UINT32_MAX) {
+			DPS_ASSERT(range->start < range->end && range->end < range[1].start);
 			if (missing > UINT32_MAX)
 				break;
+			if (count > UINT32_MAX)
+				oldest = range;
+			count = dps_min_u64(count, UINT32_MAX);
 		}
-		store_range(at += RANGE_BYTES, missing, more);
+		dps_store_be64(at += RANGE_BYTES, missing << 32 | count);
 	}
-	return count;
+	return (uint16_t)((at - first_at) / RANGE_BYTES + 1);
 }
 
 static void encode_channel(const struct dps_ack_channel *channel, uint8_t *at)
@@ -58,16 +60,17 @@ static void encode_channel(const struct dps_ack_channel *channel, uint8_t *at)
 	dps_store_be64(at + 24, channel->stored);
 }
 
-size_t dps_ack_encode(const struct dps_ack *ack, uint8_t *bytes, size_t room)
+size_t dps_ack_encode_of(const struct dps_ack *ack, const struct dps_ranges *received,
+			 uint8_t *bytes, size_t room)
 {
 	uint16_t ranges_count;
 	uint8_t *at;
 
 	DPS_ASSERT(room >= DPS_WIRE_ACK_BYTES_MAX);
-	DPS_ASSERT(ack->ranges_count >= 1 && ack->ranges_count <= DPS_WIRE_RANGES_MAX);
+	DPS_ASSERT(received->count >= 1);
 	DPS_ASSERT(ack->channels_count <= DPS_WIRE_CHANNELS_MAX);
-	DPS_ASSERT(ack->ranges[0].last == ack->largest);
-	ranges_count = encode_ranges(ack, bytes + HEAD_BYTES);
+	DPS_ASSERT(received->items[received->count - 1].end - 1 == ack->largest);
+	ranges_count = encode_ranges(received, bytes + HEAD_BYTES);
 	dps_store_be64(bytes, ack->largest);
 	dps_store_be32(bytes + 8, ack->ack_delay_us);
 	dps_store_be32(bytes + 12, ack->echo_sent_at_us);
@@ -84,25 +87,27 @@ size_t dps_ack_encode(const struct dps_ack *ack, uint8_t *bytes, size_t room)
 	return (size_t)(at - bytes);
 }
 
-static int decode_ranges(const uint8_t *at, struct dps_ack *ack)
+size_t dps_ack_encode(const struct dps_ack *ack, uint8_t *bytes, size_t room)
 {
-	struct dps_ack_range *range = ack->ranges, *end = range + ack->ranges_count;
-	uint64_t first = dps_load_be64(at);
+	struct dps_range items[DPS_WIRE_RANGES_MAX];
+	struct dps_ranges ranges = { items, ack->ranges_count, DPS_WIRE_RANGES_MAX };
 
-	/* The first ends at largest; the others leave a gap and stand below the one before. */
-	if (first == 0 || first > UINT32_MAX || first - 1 > ack->largest)
+	DPS_ASSERT(ack->ranges_count >= 1 && ack->ranges_count <= DPS_WIRE_RANGES_MAX);
+	for (uint32_t i = 0; i < ranges.count; i++)
+		items[ranges.count - 1 - i] =
+			(struct dps_range){ ack->ranges[i].first, ack->ranges[i].last + 1 };
+	return dps_ack_encode_of(ack, &ranges, bytes, room);
+}
+
+/* The newest, which ends at largest. */
+static int decode_newest(const uint8_t *at, struct dps_ack *ack)
+{
+	uint64_t count = dps_load_be64(at);
+
+	if (count == 0 || count > UINT32_MAX || count - 1 > ack->largest)
 		return -EBADMSG;
-	range->last = ack->largest;
-	range->first = first = ack->largest - (first - 1);
-	while (++range < end) {
-		uint64_t both = dps_load_be64(at += RANGE_BYTES);
-		uint64_t missing = both >> 32, count = (uint32_t)both;
-
-		if (missing == 0 || count == 0 || missing + count > first)
-			return -EBADMSG;
-		range->last = first - missing - 1;
-		range->first = first -= missing + count;
-	}
+	ack->ranges[0].last = ack->largest;
+	ack->ranges[0].first = ack->largest - (count - 1);
 	return 0;
 }
 
@@ -119,7 +124,7 @@ static int decode_channel(const uint8_t *at, struct dps_ack_channel *channel)
 	return 0;
 }
 
-int dps_ack_decode(const uint8_t *bytes, size_t length, struct dps_ack *ack)
+int dps_ack_decode_front(const uint8_t *bytes, size_t length, struct dps_ack *ack)
 {
 	const uint8_t *at = bytes + HEAD_BYTES;
 
@@ -140,11 +145,37 @@ int dps_ack_decode(const uint8_t *bytes, size_t length, struct dps_ack *ack)
 	if (length != HEAD_BYTES + (size_t)ack->ranges_count * RANGE_BYTES +
 			      (size_t)ack->channels_count * CHANNEL_BYTES)
 		return -EBADMSG;
-	if (decode_ranges(at, ack) < 0)
+	if (decode_newest(at, ack) < 0)
 		return -EBADMSG;
 	at += ack->ranges_count * RANGE_BYTES;
 	for (uint16_t i = 0; i < ack->channels_count; i++, at += CHANNEL_BYTES)
 		if (decode_channel(at, &ack->channels[i]) < 0)
 			return -EBADMSG;
 	return 0;
+}
+
+/* Each leaves a gap and stands below the one before. */
+int dps_ack_decode_older(const uint8_t *bytes, struct dps_ack *ack)
+{
+	struct dps_ack_range *range = ack->ranges, *end = range + ack->ranges_count;
+	const uint8_t *at = bytes + HEAD_BYTES;
+	uint64_t first = range->first;
+
+	while (++range < end) {
+		uint64_t both = dps_load_be64(at += RANGE_BYTES);
+		uint64_t missing = both >> 32, count = (uint32_t)both;
+
+		if (missing == 0 || count == 0 || missing + count > first)
+			return -EBADMSG;
+		range->last = first - missing - 1;
+		range->first = first -= missing + count;
+	}
+	return 0;
+}
+
+int dps_ack_decode(const uint8_t *bytes, size_t length, struct dps_ack *ack)
+{
+	int result = dps_ack_decode_front(bytes, length, ack);
+
+	return result < 0 ? result : dps_ack_decode_older(bytes, ack);
 }

@@ -260,8 +260,8 @@ static void ack__of_many_ranges_counts_each_packet_once(void **state)
 	close_sender(&sender);
 }
 
-/* Sends so many packets and has the last of them acknowledged, so that the first count as lost. */
-static uint64_t lose_first_of(struct sender *sender, unsigned int packets)
+/* Sends so many packets; the number of the first. */
+static uint64_t send_packets(struct sender *sender, unsigned int packets)
 {
 	uint64_t first = sender->path->sent.next_number;
 
@@ -272,6 +272,75 @@ static uint64_t lose_first_of(struct sender *sender, unsigned int packets)
 		pair_run_for(&sender->pair, 100 * DPS_NS_PER_US);
 	}
 	assert_true(sender->path->sent.packets_in_flight >= packets);
+	return first;
+}
+
+static bool is_acknowledged(const struct sender *sender, uint64_t number)
+{
+	return !dps_sent_is_live(&sender->path->sent, number) &&
+	       !dps_sent_is_lost(&sender->path->sent, number);
+}
+
+static void ack__that_repeats_the_older_ranges_counts_what_is_new(void **state)
+{
+	struct sender sender;
+	struct dps_ack ack = { .ranges_count = 3 }, older;
+	uint64_t first, in_flight, lost;
+
+	(void)state;
+	open_sender(&sender, 10 * CHUNK);
+	first = send_packets(&sender, 45);
+	ack.ranges[0] = (struct dps_ack_range){ first + 10, first + 10 };
+	ack.ranges[1] = (struct dps_ack_range){ first + 7, first + 8 };
+	ack.ranges[2] = (struct dps_ack_range){ first, first + 3 };
+	ack.largest = first + 10;
+	older = ack;
+	give_ack(&sender, &ack);
+	in_flight = sender.path->sent.packets_in_flight;
+	lost = pair_counters(&sender.pair, 0).lost_packets;
+	ack.largest = ack.ranges[0].last = first + 12;
+	ack.ranges_count = 2; /* the last is below the floor by now */
+	give_ack(&sender, &ack);
+	lost = pair_counters(&sender.pair, 0).lost_packets - lost;
+	assert_int_equal(sender.path->sent.packets_in_flight, in_flight - 2 - lost);
+	assert_true(is_acknowledged(&sender, first + 11) && is_acknowledged(&sender, first + 12));
+	/* Again, and one that was overtaken. */
+	in_flight = sender.path->sent.packets_in_flight;
+	give_ack(&sender, &ack);
+	give_ack(&sender, &older);
+	give_ack(&sender, &ack);
+	assert_int_equal(sender.path->sent.packets_in_flight, in_flight);
+	assert_int_equal(pair_counters(&sender.pair, 0).spurious_packets, 0);
+	close_sender(&sender);
+}
+
+/* A gap and a range as long as the last ACK's, by the same bytes, but below another packet. */
+static void ack__whose_older_ranges_only_look_the_same_names_other_packets(void **state)
+{
+	struct sender sender;
+	struct dps_ack ack = { .ranges_count = 2 };
+	uint64_t first;
+
+	(void)state;
+	open_sender(&sender, 10 * CHUNK);
+	first = send_packets(&sender, 45);
+	for (uint64_t at = first + 10; at <= first + 40; at += 10) {
+		ack.ranges[0] = (struct dps_ack_range){ at, at };
+		ack.ranges[1] = (struct dps_ack_range){ at - 3, at - 2 };
+		ack.largest = at;
+		give_ack(&sender, &ack);
+		assert_true(is_acknowledged(&sender, at - 3) && is_acknowledged(&sender, at - 2) &&
+			    is_acknowledged(&sender, at));
+		assert_false(is_acknowledged(&sender, at - 1));
+	}
+	close_sender(&sender);
+}
+
+/* Sends so many packets and has the last of them acknowledged, so that the first count as lost. */
+static uint64_t lose_first_of(struct sender *sender, unsigned int packets)
+{
+	uint64_t first = send_packets(sender, packets);
+
 	say(sender, first + packets - 5, first + packets - 1, 0, 0, 0);
 	assert_true(sender->path->sent.packets_lost > 2);
 	assert_true(sender->path->congestion.window_bytes < 100 * 1472);
@@ -439,6 +508,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ack__that_does_not_parse_is_counted_and_ignored),
 		cmocka_unit_test(ack__contiguous_alone_finishes_chunks),
 		cmocka_unit_test(ack__of_many_ranges_counts_each_packet_once),
+		cmocka_unit_test(ack__that_repeats_the_older_ranges_counts_what_is_new),
+		cmocka_unit_test(ack__whose_older_ranges_only_look_the_same_names_other_packets),
 		cmocka_unit_test(ack__of_all_that_counted_as_lost_takes_the_cut_back),
 		cmocka_unit_test(ack__does_not_take_back_what_a_missed_packet_has_cut),
 		cmocka_unit_test(ack__late_and_again_queues_no_more_than_there_is_room_for),
