@@ -164,13 +164,14 @@ __attribute__((always_inline)) static inline void make_each(struct dps_outgoing 
 __attribute__((always_inline)) static inline unsigned int
 open_each(const struct dps_run_placement *run, const struct dps_incoming *incoming, header_sum *sum)
 {
+	const struct dps_incoming *at = incoming, *end = incoming + run->count;
+	const uint8_t(*header)[DPS_HEADER_BYTES] = run->headers;
 	uint32_t payload_bytes = run->payload_bytes;
-	unsigned int count = run->count, i;
 	uint8_t *to = run->to;
 
-	for (i = 0; i < count; i++) {
-		const uint8_t *bytes = incoming[i].bytes;
-		uint32_t crc = sum(run->headers[i]);
+	for (; at < end; at++, header++) {
+		const uint8_t *bytes = at->bytes;
+		uint32_t crc = sum(*header);
 
 		crc = add_copying(crc, to, bytes + DPS_ENVELOPE_BYTES, payload_bytes);
 		if (!is_tag(bytes + DPS_HEADER_BYTES, crc))
@@ -178,7 +179,7 @@ open_each(const struct dps_run_placement *run, const struct dps_incoming *incomi
 		to += payload_bytes;
 	}
 	dps_vector_leave_clean();
-	return i;
+	return (unsigned int)(at - incoming);
 }
 
 static void clear_make(struct dps_seal *seal, struct dps_outgoing *packets, unsigned int count)
