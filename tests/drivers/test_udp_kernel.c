@@ -201,28 +201,38 @@ static void send__goes_without_trains_where_they_are_refused(void **state)
 	}
 }
 
+/* So many of one size to one place; returns how many the port took. */
+static unsigned int send_alike(struct dps_port *from, unsigned int count, uint32_t remote)
+{
+	uint8_t head[56] = { 0 };
+	struct dps_outgoing outgoing[4];
+
+	assert_in_range(count, 1, 4);
+	for (unsigned int i = 0; i < count; i++)
+		outgoing[i] = (struct dps_outgoing){
+			.head = head,
+			.head_bytes = sizeof(head),
+			.remote = remote,
+		};
+	return from->ops->send(from, outgoing, count);
+}
+
 static void send__keeps_trains_to_others(void **state)
 {
 	struct three three = open_three();
-	struct dps_outgoing outgoing[2];
-	uint8_t head[56] = { 0 };
 
 	(void)state;
-	for (unsigned int i = 0; i < 2; i++)
-		outgoing[i] = (struct dps_outgoing){ .head = head, .head_bytes = sizeof(head) };
 	kernel.refuses_trains = EIO;
-	assert_int_equal(three.from->ops->send(three.from, outgoing, 2), 2);
+	assert_int_equal(send_alike(three.from, 2, 0), 2);
 	kernel.refuses_trains = 0;
-	assert_int_equal(three.from->ops->send(three.from, outgoing, 2), 2);
+	assert_int_equal(send_alike(three.from, 2, 0), 2);
 	assert_int_equal(kernel.trains, 0);
-	outgoing[0].remote = outgoing[1].remote = 1;
-	assert_int_equal(three.from->ops->send(three.from, outgoing, 2), 2);
+	assert_int_equal(send_alike(three.from, 2, 1), 2);
 	assert_int_equal(kernel.trains, 1);
 	/* Who comes to that place later may be reached by another device. */
 	three.from->ops->remove_remote(three.from, 0);
 	assert_int_equal(three.from->ops->add_remote(three.from, &three.to[0]->local), 0);
-	outgoing[0].remote = outgoing[1].remote = 0;
-	assert_int_equal(three.from->ops->send(three.from, outgoing, 2), 2);
+	assert_int_equal(send_alike(three.from, 2, 0), 2);
 	assert_int_equal(kernel.trains, 2);
 	close_three(&three);
 }
@@ -230,18 +240,14 @@ static void send__keeps_trains_to_others(void **state)
 static void send__blames_no_train_for_what_its_datagrams_are_refused_for(void **state)
 {
 	struct three three = open_three();
-	struct dps_outgoing outgoing[4];
-	uint8_t head[56] = { 0 };
 
 	(void)state;
-	for (unsigned int i = 0; i < 4; i++)
-		outgoing[i] = (struct dps_outgoing){ .head = head, .head_bytes = sizeof(head) };
 	kernel.refuses_all = EMSGSIZE;
-	assert_int_equal(three.from->ops->send(three.from, outgoing, 4), 4);
+	assert_int_equal(send_alike(three.from, 4, 0), 4);
 	assert_int_equal(three.from->counters.send_errors, 4);
 	assert_int_equal(three.from->counters.sent_datagrams, 0);
 	kernel.refuses_all = 0;
-	assert_int_equal(three.from->ops->send(three.from, outgoing, 4), 4);
+	assert_int_equal(send_alike(three.from, 4, 0), 4);
 	assert_int_equal(kernel.trains, 1);
 	close_three(&three);
 }
@@ -249,14 +255,10 @@ static void send__blames_no_train_for_what_its_datagrams_are_refused_for(void **
 static void send__takes_nothing_while_the_kernel_is_full(void **state)
 {
 	struct three three = open_three();
-	struct dps_outgoing outgoing[4];
-	uint8_t head[56] = { 0 };
 
 	(void)state;
-	for (unsigned int i = 0; i < 4; i++)
-		outgoing[i] = (struct dps_outgoing){ .head = head, .head_bytes = sizeof(head) };
 	kernel.refuses_all = EAGAIN;
-	assert_int_equal(three.from->ops->send(three.from, outgoing, 4), 0);
+	assert_int_equal(send_alike(three.from, 4, 0), 0);
 	assert_int_equal(three.from->counters.refused_sends, 4);
 	assert_int_equal(three.from->counters.send_errors, 0);
 	/* Nothing will arrive: that there is room again ends the wait. */
