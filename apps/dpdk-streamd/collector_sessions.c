@@ -98,7 +98,7 @@ void dps_collector_open_lobby(struct dps_collector *collector)
 {
 	const struct dps_lobby_config config = {
 		.loop = dps_node_loop(collector->context.node),
-		.tls = collector->context.trust->tls,
+		.tls = collector->context.trust->credentials.tls,
 		.on_entered = on_entered,
 		.on_left = on_left,
 		.context = collector,

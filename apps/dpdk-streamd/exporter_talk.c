@@ -96,7 +96,6 @@ bool dps_exporter_open_path(struct dps_exporter *exporter, const struct dps_mess
 		.trust = exporter->peer->trust,
 		.socket = exporter->link.connection.socket,
 		.epoch = exporter->epoch,
-		.is_exporter = true,
 	};
 
 	if (dps_node_open_path(exporter->node, exporter->path, hello, &exporter->peer_address,

@@ -1,36 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Peer trust: who we are and whom we trust, as the control connections of this process use it: the
- * key of the state folder, its authorized peers, and TLS over both.
+ * Peer trust: the credentials of this process as its options have them, how a peer stands by them,
+ * and when to ask again, since authorized_peers has changed.
  *
  * Owner: the control core.
  */
 #pragma once
 #include "apps/dpdk-streamd/peer_standing.h"
 #include "apps/dpdk-streamd/state_folder.h"
-#include "drivers/aead/sealed.h"
 #include "drivers/control/loop.h"
-#include "drivers/control/tls_authority.h"
-#include "drivers/trust/trust.h"
+#include "drivers/credentials/credentials.h"
 #include "drivers/trust/trust_watch.h"
 
 struct dps_peer_trust {
-	char folder[DPS_STATE_FOLDER_BYTES];
-	int folder_fd;
-	struct dps_identity identity;
-	char own_key[DPS_FINGERPRINT_TEXT_BYTES];
-	struct dps_trust trust;
-	struct dps_tls_authority *authority; /* NULL: none */
-	struct dps_tls *tls;
+	struct dps_credentials credentials;
 	struct dps_trust_watch watch; /* of the file, while somebody wants to know */
 	struct dps_loop *loop;
 	struct dps_loop_source watch_source;
 	struct dps_loop_timer gone_timer;
 	uint64_t gone_until_ns; /* when a file that was taken away counts as none */
 	void (*on_changed)(void *context, uint64_t now_ns);
-	void *context;		     /* of on_changed */
-	const struct dps_aead *aead; /* NULL with --clear */
-	enum dps_aead_cipher cipher;
+	void *context; /* of on_changed */
 };
 
 /* Makes the key when there is none. Returns 0, or -errno with a sentence. */
@@ -71,7 +61,6 @@ struct dps_peer_keys {
 	const struct dps_peer_trust *trust;
 	struct dps_socket *socket; /* of the control connection that both hellos were said on */
 	uint64_t epoch;		   /* of the exporter's hello */
-	bool is_exporter;	   /* we are */
 };
 
 /*

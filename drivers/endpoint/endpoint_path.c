@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 enum {
+	NO_EPOCH = 0,	    /* a connection has one path, and no other exports the same */
 	PROBE_FLOOR_MS = 5, /* who embeds us shares its cores with others */
 	SILENCE_S = 10,
 };
@@ -80,7 +81,7 @@ const char *dps_endpoint_open_path(struct dps_endpoint *endpoint, struct dps_end
 	};
 	if (getrandom(&config->challenge, sizeof(config->challenge), 0) !=
 		    sizeof(config->challenge) ||
-	    dps_credentials_make_seal(&endpoint->credentials, below, path->connection_id,
+	    dps_credentials_make_seal(&endpoint->credentials, below, NO_EPOCH, path->connection_id,
 				      greeting->connection_id, &command.open_path.seal) < 0)
 		return no_keys;
 	config->challenge |= config->challenge == 0;

@@ -6,7 +6,7 @@
 #include "drivers/control/lobby.h"
 #include "drivers/control/loop.h"
 #include "drivers/control/peer_wire.h"
-#include "drivers/endpoint/credentials.h"
+#include "drivers/credentials/credentials.h"
 #include "drivers/endpoint/greeted.h"
 #include "drivers/lane.h"
 #include <dps/endpoint.h>
