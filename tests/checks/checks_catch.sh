@@ -91,6 +91,12 @@ fresh
 put apps/main.c '#include "engine/pacer.h"'
 catches check-layers 'an app that includes the engine'
 fresh
+put drivers/port.h '#pragma once' '#include "engine/pacer.h"'
+catches check-layers 'an app that sees the engine through a driver'
+put drivers/port.h '#pragma once' '#include "engine/bits.h"'
+put engine/bits.h '#pragma once' '#include <stdint.h>'
+accepts check-layers
+fresh
 put drivers/udp/udp.c '#include "drivers/ethdev/ethdev.h"'
 catches check-layers 'a driver that includes one of another kind'
 fresh
@@ -111,6 +117,32 @@ put engine/pacer.c 'int count(void);' 'int count(void) { static int n; return ++
 catches check-pure 'an engine that counts in a static variable'
 put engine/pacer.c 'int last = 1;'
 catches check-pure 'an engine with a global variable'
+
+# calls FUNCTION: check-calls of a program that calls it.
+calls() {
+	put program.c "void $1(void);" 'int main(void);' 'int main(void)' "{ $1(); return 0; }"
+	(cd "$tree" && "${CC:-cc}" -c program.c && ar rc program.a program.o)
+	"$checks/check-calls" "$tree/stream.map" "$tree/engine.a" "$tree/program.a" >/dev/null 2>&1
+}
+
+fresh
+put stream.map 'global:' '	dps_take;'
+put engine/pacer.c 'int dps_take(void);' 'int dps_take(void) { return 0; }' \
+	'int dps_give(void);' 'int dps_give(void) { return 0; }'
+compile
+calls dps_take || {
+	echo 'check-calls refuses what any program can call'
+	failed=1
+}
+! calls dps_give || {
+	echo 'check-calls does not see a call of what only we have'
+	failed=1
+}
+put stream.map
+! calls dps_take || {
+	echo 'check-calls does not see a map without names'
+	failed=1
+}
 
 fresh
 put engine/pacer.h '#pragma once' 'uint32_t take(void);'
