@@ -3,11 +3,10 @@
 #include "apps/dpdk-streamd/node_state.h"
 #include "drivers/ethdev/ethdev_port.h"
 #include "drivers/log/log.h"
-#include "drivers/udp/sockaddr.h"
+#include "drivers/way/way.h"
 #include <dps/assert.h>
 #include <dps/version.h>
 #include <errno.h>
-#include <sys/random.h>
 
 enum {
 	SHARED_CORE_PROBE_FLOOR_MS = 5,
@@ -152,19 +151,6 @@ void dps_node_steer_path(struct dps_node *node, uint32_t path,
 	}
 }
 
-static uint32_t datagram_bytes(const struct dps_port *port, const struct dps_message_hello *hello,
-			       uint8_t family)
-{
-	uint32_t mtu = port->mtu, bytes;
-
-	if (hello->address.mtu != 0 && hello->address.mtu < mtu)
-		mtu = hello->address.mtu;
-	bytes = dps_port_datagram_bytes(mtu, family);
-	if (bytes > hello->payload_bytes + DPS_ENVELOPE_BYTES)
-		bytes = hello->payload_bytes + DPS_ENVELOPE_BYTES;
-	return bytes;
-}
-
 /* A way that is dead for so long is tried anew, however long the peer is waited for. */
 static uint64_t silence_ns(const struct dps_options *options)
 {
@@ -173,18 +159,6 @@ static uint64_t silence_ns(const struct dps_options *options)
 	if (options->reconnect_timeout_ns < min_ns)
 		return min_ns;
 	return options->reconnect_timeout_ns < max_ns ? options->reconnect_timeout_ns : max_ns;
-}
-
-/* What a peer has to have received to know it. */
-static uint64_t make_challenge(void)
-{
-	uint64_t challenge = 0;
-
-	/* Of eight bytes it never gives fewer, and waits until there are any. */
-	while (challenge == 0)
-		if (getrandom(&challenge, sizeof(challenge), 0) != sizeof(challenge))
-			challenge = 0;
-	return challenge;
 }
 
 /* One of so many; the rate that was asked for is that of all. */
@@ -201,20 +175,15 @@ static void open_one(struct dps_node *node, uint32_t path, uint32_t paths_count,
 	struct dps_address *address = &command.open_path.address;
 	const struct dps_node_path *own = find_path(node, path);
 
-	*address = hello->address;
-	if (address->family == DPS_ADDRESS_NONE) {
-		/* It listens on all its addresses: one that works is where its control comes from.
-		 */
-		dps_sockaddr_decode(&peer->storage, address);
-		address->has_mac = hello->address.has_mac;
-	}
+	dps_way_find(&hello->address, &peer->storage, address);
 	address->udp_port = way->udp_port;
 	address->from_udp_port = own ? own->udp_port : 0;
 	command.open_path.config = (struct dps_path_config){
 		.remote_connection_id = way->connection_id,
-		.datagram_bytes = datagram_bytes(port_of(node, path), hello, address->family),
+		.datagram_bytes = dps_way_datagram_bytes(port_of(node, path), &hello->address,
+							 hello->payload_bytes, address->family),
 		.congestion_mode = options->cc == DPS_CC_FIXED,
-		.challenge = make_challenge(),
+		.challenge = dps_way_make_challenge(),
 		.rate_bytes_per_s = options->rate_bits_per_s
 					    ? options->rate_bits_per_s / 8 / paths_count
 					    : UINT64_MAX,

@@ -2,11 +2,10 @@
 /* Endpoint paths: each connection has one, which comes and goes with it. */
 #include "drivers/endpoint/endpoint_state.h"
 #include "drivers/lane_state.h"
-#include "drivers/udp/sockaddr.h"
+#include "drivers/way/way.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum {
 	NO_EPOCH = 0,	    /* a connection has one path, and no other exports the same */
@@ -38,53 +37,27 @@ int dps_endpoint_reserve_path(struct dps_endpoint *endpoint, struct dps_endpoint
 	return 0;
 }
 
-static uint32_t datagram_bytes(const struct dps_port *port, const struct dps_greeting *greeting,
-			       uint8_t family)
-{
-	uint32_t mtu = port->mtu, bytes;
-
-	if (greeting->address.mtu != 0 && greeting->address.mtu < mtu)
-		mtu = greeting->address.mtu;
-	bytes = dps_port_datagram_bytes(mtu, family);
-	if (bytes > greeting->payload_bytes + DPS_ENVELOPE_BYTES)
-		bytes = greeting->payload_bytes + DPS_ENVELOPE_BYTES;
-	return bytes;
-}
-
-/* One that listens on all its addresses can be reached where its control connection is from. */
-static void find_address(const struct dps_greeting *greeting, const struct dps_socket *below,
-			 struct dps_address *address)
-{
-	*address = greeting->address;
-	if (address->family == DPS_ADDRESS_NONE)
-		dps_sockaddr_decode(&below->peer_address.storage, address);
-	address->udp_port = greeting->address.udp_port;
-	address->from_udp_port = 0;
-}
-
 const char *dps_endpoint_open_path(struct dps_endpoint *endpoint, struct dps_endpoint_path *path,
 				   const struct dps_greeting *greeting, struct dps_socket *below)
 {
 	struct dps_lane_command command = { .type = DPS_COMMAND_OPEN_PATH, .path = path->name };
-	struct dps_path_config *config = &command.open_path.config;
 
 	if ((greeting->seal == DPS_GREETING_CLEAR) != endpoint->config.is_clear)
 		return no_seal;
-	find_address(greeting, below, &command.open_path.address);
-	*config = (struct dps_path_config){
+	dps_way_find(&greeting->address, &below->peer_address.storage, &command.open_path.address);
+	command.open_path.config = (struct dps_path_config){
 		.remote_connection_id = greeting->connection_id,
-		.datagram_bytes =
-			datagram_bytes(endpoint->port, greeting, command.open_path.address.family),
+		.datagram_bytes = dps_way_datagram_bytes(endpoint->port, &greeting->address,
+							 greeting->payload_bytes,
+							 command.open_path.address.family),
+		.challenge = dps_way_make_challenge(),
 		.rate_bytes_per_s = endpoint->config.rate_bytes_per_s,
 		.probe_floor_ns = PROBE_FLOOR_MS * DPS_NS_PER_MS,
 		.silence_ns = SILENCE_S * DPS_NS_PER_S,
 	};
-	if (getrandom(&config->challenge, sizeof(config->challenge), 0) !=
-		    sizeof(config->challenge) ||
-	    dps_credentials_make_seal(&endpoint->credentials, below, NO_EPOCH, path->connection_id,
+	if (dps_credentials_make_seal(&endpoint->credentials, below, NO_EPOCH, path->connection_id,
 				      greeting->connection_id, &command.open_path.seal) < 0)
 		return no_keys;
-	config->challenge |= config->challenge == 0;
 	if (!dps_lane_command(endpoint->lane, &command)) {
 		if (command.open_path.seal)
 			command.open_path.seal->destroy(command.open_path.seal);
