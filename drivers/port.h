@@ -122,8 +122,13 @@ static inline void dps_port_release_bodies(struct dps_port *port, const struct d
 	}
 }
 
-/* UDP payload that fits one packet of the port to this family of address. */
+/*
+ * UDP payload that fits one packet of the port to this family of address. Peers say MTUs, too: none
+ * fits one that is too small for its headers.
+ */
 static inline uint32_t dps_port_datagram_bytes(uint32_t mtu, uint8_t family)
 {
-	return mtu - (family == DPS_ADDRESS_IPV6 ? 40 : 20) - 8;
+	const uint32_t header_bytes = (family == DPS_ADDRESS_IPV6 ? 40 : 20) + 8;
+
+	return mtu > header_bytes ? mtu - header_bytes : 0;
 }

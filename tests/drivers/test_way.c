@@ -87,6 +87,22 @@ static void datagram_bytes__is_what_both_ends_take(void **state)
 			 1000 + DPS_ENVELOPE_BYTES);
 }
 
+/* Of a peer that lies: nothing is sent to it, least of all more than our own port takes. */
+static void datagram_bytes__of_an_mtu_without_room_for_headers_are_none(void **state)
+{
+	const struct dps_port port = { .mtu = 1500 };
+	struct dps_address said = loopback;
+
+	(void)state;
+	for (said.mtu = 1; said.mtu <= 48; said.mtu++) {
+		assert_in_range(dps_way_datagram_bytes(&port, &said, 65536, DPS_ADDRESS_IPV4), 0,
+				20);
+		assert_int_equal(dps_way_datagram_bytes(&port, &said, 65536, DPS_ADDRESS_IPV6), 0);
+	}
+	said.mtu = 28;
+	assert_int_equal(dps_way_datagram_bytes(&port, &said, 65536, DPS_ADDRESS_IPV4), 0);
+}
+
 static void make_challenge__is_never_the_same(void **state)
 {
 	uint64_t first = dps_way_make_challenge(), second = dps_way_make_challenge();
@@ -104,6 +120,7 @@ int main(void)
 		cmocka_unit_test(find__of_no_address_takes_that_of_the_control_connection),
 		cmocka_unit_test(find__lets_no_peer_say_which_port_of_ours_it_is),
 		cmocka_unit_test(datagram_bytes__is_what_both_ends_take),
+		cmocka_unit_test(datagram_bytes__of_an_mtu_without_room_for_headers_are_none),
 		cmocka_unit_test(make_challenge__is_never_the_same),
 	};
 

@@ -58,7 +58,7 @@ nothing_is_staged() {
 # What the lying exporter asserts it asserts itself: its last line says which lie was believed.
 lies() {
 	prepare
-	start_collector --reconnect-timeout 3s --keep-partial 0s
+	start_collector --mtu 1500 --reconnect-timeout 3s --keep-partial 0s
 	start liar python3 "$exporter_that_lies" "${control##*:}" "$1"
 	end_of liar 60 || fail_with "the exporter that lies goes on"
 	((status == 0)) || fail_with "$(tail -n 1 "$scratch/liar.err")"
@@ -274,7 +274,7 @@ few_descriptors_are_enough() {
 	stored "$scratch/from/many"
 }
 
-for lie in silent refused offers messages digests resumes crowd; do
+for lie in silent refused offers messages digests resumes mtus crowd; do
 	run_case lies "$lie"
 done
 run_case an_exporter_that_stays_away_leaves_nothing

@@ -323,6 +323,16 @@ def resumes():
     first.close()
 
 
+def mtus():
+    """Packets of which no header fits, or no data: there is no way to such a port."""
+    for mtu in (1, 27, 28, 29, 1000):
+        peer = Peer()
+        peer.say(hello(address={"mac": None, "ip": "127.0.0.1", "udp_port": 9, "mtu": mtu},
+                       payload_bytes=16384))
+        peer.hear_until("error", "refuse")
+        peer.close()
+
+
 def crowd():
     """More connections than one key may have: those above are told so, not left waiting."""
     peers = [greeted() for _ in range(36)]
@@ -345,4 +355,4 @@ def crowd():
 
 if __name__ == "__main__":
     {"silent": silent, "refused": refused, "offers": offers, "messages": messages,
-     "digests": digests, "resumes": resumes, "crowd": crowd}[sys.argv[2]]()
+     "digests": digests, "resumes": resumes, "mtus": mtus, "crowd": crowd}[sys.argv[2]]()
