@@ -16,7 +16,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *relay_port(void)
@@ -42,8 +44,8 @@ enum {
 	COUNT_US = 40000,
 	MTU = 9000,
 	PAYLOAD_BYTES = 8192,
-	SLOTS = 256, /* of a raw process: what is under way stays in the cache */
-	WINDOW = 128,
+	SLOTS = 256,  /* of a raw process: what is under way stays in the cache */
+	WINDOW = 256, /* of 128 to 512 the best */
 	SENDER = 0,
 	RELAY,
 	RECEIVER,
@@ -59,8 +61,14 @@ struct side {
 	uint16_t control;
 	struct dps_address raw;		 /* of the port that takes in */
 	_Alignas(64) atomic_ulong taken; /* datagrams, in this take: what the one before may send */
-	uint64_t bytes, ns;
+	uint64_t bytes, ns, busy_ns;
+	uint64_t switches;	 /* it waited, or had to give way */
 	uint64_t datagram_bytes; /* of ours that the relay sent, the mean */
+};
+
+/* What a process took of its processor, over all takes. */
+struct cost {
+	uint64_t bytes, busy_ns, switches;
 };
 
 struct shared {
@@ -73,6 +81,7 @@ struct shared {
 
 static struct shared *shared;
 static struct dps_clock wall;
+static uint64_t paused_at_ns, lost_ns;
 static struct dps_endpoint *ours; /* of the sender, the receiver */
 static struct dps_handle our_peer, our_stream;
 static bool has_stream;
@@ -95,6 +104,13 @@ static bool is_running(void)
 }
 
 /* ---- ours ---- */
+
+/* Stands still meanwhile, so that a pause looks like nothing to it: no timeout, no round trip. */
+static uint64_t our_now_ns(struct dps_clock *clock)
+{
+	(void)clock;
+	return dps_clock_now_ns(&wall) - lost_ns;
+}
 
 static void on_our_stream(void *context, struct dps_handle peer,
 			  const struct dps_stream_event *event)
@@ -125,6 +141,7 @@ static void open_end(const char *listen, const char *to)
 	if (dps_endpoint_open(&ours, &config, why) < 0 ||
 	    (to && dps_endpoint_dial(ours, to, NULL, &our_peer, why) < 0))
 		die(why);
+	ours->clock.now_ns = our_now_ns;
 }
 
 /* Memory that never changes, lent as long as it takes. */
@@ -272,6 +289,7 @@ static void set_up(int role)
 		if (open_both(listen, to, why) < 0)
 			die(why);
 		side->control = dps_endpoint_listen_port(near);
+		near->clock.now_ns = far->clock.now_ns = our_now_ns;
 	} else {
 		open_end(role == RECEIVER ? listen : NULL, role == RECEIVER ? NULL : to);
 		side->control = dps_endpoint_listen_port(ours);
@@ -292,26 +310,48 @@ static uint64_t bytes_now(void)
 	return shared->mode == OURS ? our_bytes : raw_bytes;
 }
 
+static void stamp(struct side *side, bool is_end)
+{
+	uint64_t sign = is_end ? 1 : UINT64_MAX;
+	struct timespec busy;
+	struct rusage usage;
+
+	if (!is_end)
+		side->ns = side->bytes = side->busy_ns = side->switches = 0;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &busy);
+	getrusage(RUSAGE_SELF, &usage);
+	side->ns += sign * dps_clock_now_ns(&wall);
+	side->bytes += sign * bytes_now();
+	side->busy_ns += sign * ((uint64_t)busy.tv_sec * DPS_NS_PER_S + (uint64_t)busy.tv_nsec);
+	side->switches += sign * (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw);
+}
+
 static void run_take(int role, unsigned int take)
 {
 	struct side *side = &shared->sides[role];
-	uint64_t passed = 0, begun_ns = 0, begun_bytes = 0;
+	uint64_t passed = 0;
+	bool counts = false;
 
+	if (shared->mode == OURS)
+		lost_ns += dps_clock_now_ns(&wall) - paused_at_ns;
 	while (is_running()) {
-		if (begun_ns == 0 && atomic_load(&shared->stage) == COUNTS) {
-			begun_ns = dps_clock_now_ns(&wall);
-			begun_bytes = bytes_now();
+		if (!counts && atomic_load(&shared->stage) == COUNTS) {
+			counts = true;
+			stamp(side, false);
 		}
 		if (shared->mode == OURS)
 			turn_ours(role);
 		else
 			turn_raw(role, &passed, take);
 	}
+	if (shared->mode == OURS)
+		paused_at_ns = dps_clock_now_ns(&wall);
 	if (role == RELAY && far->port->counters.sent_datagrams > 0)
 		side->datagram_bytes =
 			far->port->counters.sent_bytes / far->port->counters.sent_datagrams;
-	side->ns = begun_ns ? dps_clock_now_ns(&wall) - begun_ns : 0;
-	side->bytes = bytes_now() - begun_bytes;
+	if (!counts)
+		stamp(side, false);
+	stamp(side, true);
 }
 
 static void run_role(int role)
@@ -319,6 +359,7 @@ static void run_role(int role)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dps_clock_init_real(&wall);
 	set_up(role);
+	paused_at_ns = dps_clock_now_ns(&wall);
 	for (unsigned int take = 1;; take++) {
 		while (atomic_load(&shared->take) < take)
 			usleep(100);
@@ -337,6 +378,40 @@ static void await(const atomic_uint *value, unsigned int wanted)
 		if (waitpid(-1, NULL, WNOHANG) > 0)
 			die("a process has ended");
 		usleep(200);
+	}
+}
+
+static struct cost costs[END][ROLES];
+
+static void add_costs(enum mode mode)
+{
+	for (int role = 0; role < ROLES; role++) {
+		const struct side *side = &shared->sides[role];
+		struct cost *cost = &costs[mode][role];
+
+		cost->bytes += shared->sides[RECEIVER].bytes;
+		cost->busy_ns += side->busy_ns;
+		cost->switches += side->switches;
+	}
+}
+
+static double per_payload(uint64_t of, const struct cost *cost)
+{
+	return cost->bytes ? (double)of * PAYLOAD_BYTES / (double)cost->bytes : 0;
+}
+
+static void print_costs(void)
+{
+	static const char *const names[ROLES] = { "sender", "relay", "receiver" };
+
+	for (int role = 0; role < ROLES; role++) {
+		const struct cost *ours_of = &costs[OURS][role], *raw_of = &costs[RAW][role];
+
+		printf("cost %-8s %6.0f %6.0f ns %.2f %.2f switches a payload, ours and raw\n",
+		       names[role], per_payload(ours_of->busy_ns, ours_of),
+		       per_payload(raw_of->busy_ns, raw_of),
+		       per_payload(ours_of->switches, ours_of),
+		       per_payload(raw_of->switches, raw_of));
 	}
 }
 
@@ -359,6 +434,7 @@ static double take_turn(enum mode mode)
 	atomic_store(&shared->stage, STOPPED);
 	for (int role = 0; role < ROLES; role++)
 		await(&shared->sides[role].done, take);
+	add_costs(mode);
 	return last->ns ? (double)last->bytes * 8 / (double)last->ns : 0;
 }
 
@@ -388,6 +464,7 @@ int main(int argc, char **argv)
 		start(role);
 	for (int i = 0; i < 10; i++)
 		take_turn(OURS); /* connects, and finds its pace */
+	memset(costs, 0, sizeof(costs));
 	for (int i = 0; i < rounds; i++) {
 		double mine, theirs;
 
@@ -402,6 +479,7 @@ int main(int argc, char **argv)
 	}
 	printf("datagrams %llu %u\n", (unsigned long long)shared->sides[RELAY].datagram_bytes,
 	       DPS_ENVELOPE_BYTES + PAYLOAD_BYTES);
+	print_costs();
 	take_turn(END);
 	for (int role = 0; role < ROLES; role++)
 		wait(NULL);
