@@ -286,11 +286,6 @@ uint64_t dps_endpoint_now_ns(const struct dps_endpoint *endpoint)
 	return dps_clock_now_ns(&clock);
 }
 
-int dps_endpoint_fd(const struct dps_endpoint *endpoint)
-{
-	return endpoint->loop.epoll_fd;
-}
-
 void dps_endpoint_wake(struct dps_endpoint *endpoint)
 {
 	dps_loop_wake(&endpoint->loop);
@@ -329,8 +324,11 @@ static void set_alarm(struct dps_endpoint *endpoint, uint64_t at_ns, uint64_t no
 	struct itimerspec spec = { 0 };
 	uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 1;
 
-	/* One that is over, and was not looked at, is as good as the next. */
-	if (at_ns == endpoint->alarm_at_ns || (at_ns <= now_ns && endpoint->alarm_at_ns <= now_ns))
+	/*
+	 * Deadlines move on with each packet: one that comes too early costs less than to set it
+	 * each time. One that is over, and was not looked at, is as good as the next.
+	 */
+	if (endpoint->alarm_at_ns <= (at_ns > now_ns ? at_ns : now_ns))
 		return;
 	endpoint->alarm_at_ns = at_ns;
 	if (at_ns != DPS_NEVER_NS) {
@@ -338,6 +336,15 @@ static void set_alarm(struct dps_endpoint *endpoint, uint64_t at_ns, uint64_t no
 		spec.it_value.tv_nsec = (long)(wait_ns % DPS_NS_PER_S);
 	}
 	(void)timerfd_settime(endpoint->alarm_fd, 0, &spec, NULL);
+}
+
+/* Who asks for it may wait for it at once, and is to find it readable then. */
+int dps_endpoint_fd(struct dps_endpoint *endpoint)
+{
+	if (!endpoint->is_watched)
+		set_alarm(endpoint, 0, 0);
+	endpoint->is_watched = true;
+	return endpoint->loop.epoll_fd;
 }
 
 /* Packets, and what they and the program's calls lead to. Returns how much there was. */
@@ -375,36 +382,46 @@ static bool is_enough(const struct dps_endpoint *endpoint)
 	return endpoint->told > 0 || endpoint->is_woken;
 }
 
+/* Looks at the control connections, and whether it was woken; waits for either when idle. */
+static int look(struct dps_endpoint *endpoint, uint64_t now_ns, uint64_t until_ns)
+{
+	uint64_t at_ns;
+
+	/* Control connections do not wait behind data, nor the other way round. */
+	if (endpoint->busy_turns % LOOK_TURNS != 0)
+		return 0;
+	if (endpoint->busy_turns > 0 || is_enough(endpoint) || now_ns >= until_ns)
+		return dps_loop_turn(&endpoint->loop, 0);
+	at_ns = next_deadline_ns(endpoint, now_ns);
+	if (at_ns < now_ns + SPIN_NS) {
+		rest(endpoint);
+		return dps_loop_turn(&endpoint->loop, 0);
+	}
+	set_alarm(endpoint, at_ns, now_ns);
+	return dps_loop_turn(&endpoint->loop, until_ns);
+}
+
 static int poll_turns(struct dps_endpoint *endpoint, uint64_t timeout_ns)
 {
-	uint64_t now_ns = dps_clock_now_ns(&endpoint->clock), at_ns;
+	uint64_t now_ns = dps_clock_now_ns(&endpoint->clock);
 	uint64_t until_ns = timeout_ns < DPS_NEVER_NS - now_ns ? now_ns + timeout_ns : DPS_NEVER_NS;
-	unsigned int busy = 0;
-	int result = 0;
+	unsigned int turns = 0;
+	bool is_busy;
+	int result;
 
 	endpoint->told = 0;
-	for (;;) {
-		busy = turn(endpoint) > 0 ? busy + 1 : 0;
-		/* Control connections do not wait behind data, nor the other way round. */
-		if (busy % LOOK_TURNS == 0)
-			result = dps_loop_turn(&endpoint->loop, 0);
+	do {
+		is_busy = turn(endpoint) > 0;
+		endpoint->busy_turns = is_busy ? endpoint->busy_turns + 1 : 0;
 		now_ns = dps_clock_now_ns(&endpoint->clock);
-		if (result < 0 || is_enough(endpoint) || busy >= BUSY_TURNS || now_ns >= until_ns)
-			break;
-		if (busy > 0)
-			continue;
-		at_ns = next_deadline_ns(endpoint, now_ns);
-		if (at_ns < now_ns + SPIN_NS) {
-			rest(endpoint);
-			continue;
-		}
-		set_alarm(endpoint, at_ns, now_ns);
-		result = dps_loop_turn(&endpoint->loop, until_ns);
-		if (result < 0)
-			break;
-	}
+		result = look(endpoint, now_ns, until_ns);
+		turns = is_busy ? turns + 1 : 0;
+	} while (result == 0 && !is_enough(endpoint) && turns < BUSY_TURNS && now_ns < until_ns);
 	/* What is called from now on may have something to be sent: the next poll sees to it. */
-	set_alarm(endpoint, busy > 0 ? now_ns : next_deadline_ns(endpoint, now_ns), now_ns);
+	if (endpoint->is_watched) {
+		now_ns = dps_clock_now_ns(&endpoint->clock);
+		set_alarm(endpoint, is_busy ? now_ns : next_deadline_ns(endpoint, now_ns), now_ns);
+	}
 	endpoint->is_woken = false;
 	return result < 0 ? result : (int)endpoint->told;
 }

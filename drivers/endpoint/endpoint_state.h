@@ -91,6 +91,7 @@ struct dps_endpoint {
 	struct dps_loop_source alarm_source;
 	int alarm_fd; /* readable when the next deadline is over */
 	uint64_t alarm_at_ns;
+	bool is_watched; /* somebody waits for our descriptor */
 
 	struct dps_listener listener;
 	struct dps_loop_source listener_source;
@@ -101,7 +102,8 @@ struct dps_endpoint {
 
 	struct dps_endpoint_member *members; /* config.peers of them */
 	struct dps_endpoint_posts posts;
-	unsigned int told; /* callbacks of this poll */
+	unsigned int told;	 /* callbacks of this poll */
+	unsigned int busy_turns; /* since the last that had nothing to do */
 	bool is_woken;
 	bool is_polling;
 };

@@ -144,7 +144,7 @@ int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns);
  * do. It stays the endpoint's. A port over DPDK tells nobody what arrives there: with one it is
  * readable every 200 us at the latest.
  */
-int dps_endpoint_fd(const struct dps_endpoint *endpoint);
+int dps_endpoint_fd(struct dps_endpoint *endpoint);
 
 /* Ends the wait of the poll under way, or of the next. Any thread; also a signal handler. */
 void dps_endpoint_wake(struct dps_endpoint *endpoint);

@@ -2,12 +2,15 @@
 /* Two endpoints over real sockets: connections, calls, streams, and what becomes of them. */
 #include "drivers/endpoint/endpoint_state.h"
 #include "tests/support/endpoint_pair.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { SOME_BYTES = 20 << 20 };
 
@@ -177,24 +180,27 @@ static void stream__is_opened_before_there_is_a_connection(void **state)
 	move(pair, 100000, NULL, 0);
 }
 
+static void ping(struct endpoint_pair *pair, char *answer, size_t room)
+{
+	const struct dps_peer_call call = {
+		.body = "ping", .bytes = 4, .answer = answer, .answer_room = room
+	};
+	uint64_t id;
+
+	assert_int_equal(dps_peer_call(dps_endpoint_peer(pair->near.endpoint, pair->near.peer),
+				       &call, &id, dps_endpoint_now_ns(pair->near.endpoint)),
+			 0);
+}
+
 static void call__is_answered(void **state)
 {
 	struct endpoint_pair *pair = *state;
-	struct dps_peer *caller, *handler;
+	struct dps_peer *handler;
 	char answer[16] = "";
-	uint64_t id, now_ns;
 
 	pair_connect(pair);
-	caller = dps_endpoint_peer(pair->near.endpoint, pair->near.peer);
 	handler = dps_endpoint_peer(pair->far.endpoint, pair->far.peer);
-	now_ns = dps_endpoint_now_ns(pair->near.endpoint);
-	assert_int_equal(dps_peer_call(caller,
-				       &(struct dps_peer_call){ .body = "ping",
-								.bytes = 4,
-								.answer = answer,
-								.answer_room = sizeof(answer) },
-				       &id, now_ns),
-			 0);
+	ping(pair, answer, sizeof(answer));
 	PAIR_UNTIL(pair, pair->far.told[DPS_PEER_EVENT_REQUEST] == 1);
 	assert_int_equal(dps_peer_reply(handler, pair->far.last[DPS_PEER_EVENT_REQUEST].request,
 					DPS_PEER_CODE_OK, "pong", 4,
@@ -203,6 +209,28 @@ static void call__is_answered(void **state)
 	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CALL_OVER] == 1);
 	assert_int_equal(pair->near.last[DPS_PEER_EVENT_CALL_OVER].outcome, DPS_PEER_ANSWERED);
 	assert_memory_equal(answer, "pong", 4);
+}
+
+/* What arrives keeps it busy whenever it is polled, for nobody though it is. */
+static void call__does_not_wait_behind_packets(void **state)
+{
+	struct endpoint_pair *pair = *state;
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int flood = socket(AF_INET, SOCK_DGRAM, 0);
+	char answer[16];
+
+	pair_connect(pair);
+	to.sin_port = htons(pair->far.endpoint->port->local.udp_port);
+	ping(pair, answer, sizeof(answer));
+	for (int i = 0; i < 100000 && pair->far.told[DPS_PEER_EVENT_REQUEST] == 0; i++) {
+		assert_int_equal(sendto(flood, "flood", 5, 0, (struct sockaddr *)&to, sizeof(to)),
+				 5);
+		assert_true(dps_endpoint_poll(pair->near.endpoint, 0) >= 0);
+		assert_true(dps_endpoint_poll(pair->far.endpoint, 0) >= 0);
+	}
+	assert_int_equal(pair->far.told[DPS_PEER_EVENT_REQUEST], 1);
+	close(flood);
 }
 
 static void close__says_goodbye_behind_what_was_sent(void **state)
@@ -451,6 +479,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stream__is_opened_before_there_is_a_connection,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(call__is_answered, setup, teardown),
+		cmocka_unit_test_setup_teardown(call__does_not_wait_behind_packets, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(close__says_goodbye_behind_what_was_sent, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(peer__that_was_started_anew_is_another, setup,
