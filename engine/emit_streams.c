@@ -2,6 +2,8 @@
 /* Slices of streams, in turn with what else goes over the path. */
 #include "engine/emit_pace.h"
 
+enum { SLICES_MAX = 32 }; /* at a time: a port's burst */
+
 /* Where the port takes bodies from is the streams' to say: they lie in no slot. */
 static void build(struct dps_engine *engine, struct dps_path *path,
 		  const struct dps_stream_slice *slice, struct dps_outgoing *out, uint8_t *head,
@@ -40,58 +42,90 @@ static void build(struct dps_engine *engine, struct dps_path *path,
 	engine->counters.stream_bytes += slice->bytes;
 }
 
-/* Whether one more packet of the longest may go; says what keeps it otherwise. */
-static bool may_go(struct dps_path *path, uint64_t now_ns)
+/* How many packets of the longest may go, at most room; says what keeps the others. */
+static unsigned int how_many_may_go(struct dps_path *path, unsigned int room, uint64_t now_ns)
 {
+	const struct dps_sent *sent = &path->sent;
 	uint32_t wire_bytes = path->data_bytes_max + DPS_ENVELOPE_BYTES;
+	uint64_t count = room, granted;
 
 	path->limit = DPS_LIMIT_WINDOW;
 	/* Data that may be lost must find room to be queued; what is queued goes first, then. */
 	if (!dps_pace_may_remember(path, DPS_ENGINE_SENT_SPARE) || !dps_repair_has_room(path, 1))
-		return false;
+		return 0;
 	if (path->probes_owed > 0)
-		return true;
-	if (path->sent.bytes_in_flight + wire_bytes > path->congestion.window_bytes)
-		return false;
-	path->limit = DPS_LIMIT_PACING;
-	return dps_pacer_take(&path->pacer, wire_bytes, now_ns);
+		return 1;
+	if (sent->bytes_in_flight + wire_bytes > path->congestion.window_bytes)
+		return 0;
+	if (sent->bytes_in_flight + count * wire_bytes > path->congestion.window_bytes)
+		count = (path->congestion.window_bytes - sent->bytes_in_flight) / wire_bytes;
+	count = dps_min_u64(count, sent->capacity - DPS_ENGINE_SENT_SPARE -
+					   (sent->next_number - sent->floor_number));
+	while (!dps_repair_has_room(path, (uint32_t)count))
+		count--;
+	granted = dps_pacer_take_many(&path->pacer, wire_bytes, (uint32_t)count, now_ns);
+	if (granted < count)
+		path->limit = DPS_LIMIT_PACING;
+	return (unsigned int)granted;
 }
 
-static void send(struct dps_engine *engine, struct dps_path *path, struct dps_outgoing *out,
-		 uint8_t *head, uint64_t now_ns)
+/* Most were asked for without knowing how many there are: what was taken for nothing goes back. */
+static void settle_pace(struct dps_path *path, unsigned int most, unsigned int count,
+			uint64_t bytes)
+{
+	uint64_t taken = (uint64_t)most * (path->data_bytes_max + DPS_ENVELOPE_BYTES);
+
+	dps_pacer_give(&path->pacer,
+		       (uint32_t)(taken - bytes - (uint64_t)count * DPS_ENVELOPE_BYTES));
+	if (!dps_carrier_has_slices(path))
+		dps_pacer_release(&path->pacer);
+}
+
+/* What there is, of so many that may go; there is one. */
+static unsigned int send(struct dps_engine *engine, struct dps_path *path, struct dps_outgoing *out,
+			 unsigned int most, uint8_t *heads, uint64_t now_ns)
 {
 	const struct dps_carrier *carrier = path->carrier;
 	bool is_probe = path->probes_owed > 0;
-	struct dps_stream_slice slice;
+	struct dps_stream_slice slices[SLICES_MAX];
 	unsigned int count;
+	uint64_t bytes = 0;
 
 	if (dps_pace_has_paused(path, now_ns))
 		dps_pace_end_pause(path, now_ns);
-	count = dps_streams_emit_slices(carrier->streams, carrier->epoch, &slice, 1,
+	count = dps_streams_emit_slices(carrier->streams, carrier->epoch, slices, most,
 					path->data_bytes_max);
-	DPS_ASSERT(count == 1); /* it was asked whether there is one */
-	if (!is_probe)		/* what was taken for the longest there is */
-		dps_pacer_give(&path->pacer, path->data_bytes_max - slice.bytes);
+	DPS_ASSERT(count > 0); /* it was asked whether there is one */
+	for (unsigned int i = 0; i < count; i++) {
+		build(engine, path, &slices[i], &out[i], heads + i * DPS_ENGINE_HEAD_BYTES, now_ns);
+		bytes += slices[i].bytes;
+	}
+	if (!is_probe)
+		settle_pace(path, most, count, bytes);
+	else
+		out->head[1] |= DPS_PACKET_ACK_NOW;
 	path->probes_owed -= is_probe;
 	path->last_data_sent_ns = now_ns;
-	path->unasked_packets++;
-	build(engine, path, &slice, out, head, now_ns);
-	if (is_probe)
-		out->head[1] |= DPS_PACKET_ACK_NOW;
+	path->unasked_packets += count;
+	return count;
 }
 
 static unsigned int emit_slices(struct dps_engine *engine, struct dps_path *path,
 				struct dps_outgoing *out, unsigned int room, uint8_t *heads,
 				uint64_t now_ns)
 {
-	unsigned int count = 0;
+	unsigned int count = 0, most;
 
 	while (count < room) {
 		path->limit = DPS_LIMIT_SOURCE;
-		if (!dps_carrier_has_slices(path) || !may_go(path, now_ns))
+		if (!dps_carrier_has_slices(path))
 			break;
-		send(engine, path, &out[count], heads + count * DPS_ENGINE_HEAD_BYTES, now_ns);
-		count++;
+		most = room - count < SLICES_MAX ? room - count : SLICES_MAX;
+		most = how_many_may_go(path, most, now_ns);
+		if (most == 0)
+			break;
+		count += send(engine, path, &out[count], most,
+			      heads + count * DPS_ENGINE_HEAD_BYTES, now_ns);
 	}
 	if (count == room)
 		path->limit = DPS_LIMIT_CPU;

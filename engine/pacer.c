@@ -124,6 +124,11 @@ void dps_pacer_give(struct dps_pacer *pacer, uint32_t bytes)
 		pacer->credit = dps_min_u64(pacer->credit + cost(pacer, bytes), full_credit(pacer));
 }
 
+void dps_pacer_release(struct dps_pacer *pacer)
+{
+	pacer->waiting_until_ns = 0;
+}
+
 uint64_t dps_pacer_ready_at_ns(const struct dps_pacer *pacer, uint32_t packet_bytes)
 {
 	uint64_t needed = cost(pacer, packet_bytes);

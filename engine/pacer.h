@@ -42,5 +42,8 @@ uint32_t dps_pacer_take_many(struct dps_pacer *pacer, uint32_t packet_bytes, uin
 /* So many bytes of what was taken are not sent. */
 void dps_pacer_give(struct dps_pacer *pacer, uint32_t bytes);
 
+/* What was refused was for nobody: none waits, and what goes next is not late. */
+void dps_pacer_release(struct dps_pacer *pacer);
+
 /* When take() will next succeed for this size; now_ns or earlier if it would at once. */
 uint64_t dps_pacer_ready_at_ns(const struct dps_pacer *pacer, uint32_t packet_bytes);

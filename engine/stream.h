@@ -192,6 +192,7 @@ struct dps_streams {
 	struct dps_stream_block *blocks; /* by slot of receive_blocks */
 	uint32_t *block_buckets;	 /* by stream and number */
 	uint32_t block_places;		 /* a power of two */
+	uint32_t newest_block;		 /* what arrives next is most often in it */
 	uint32_t block_shift;
 	uint32_t extra_used; /* blocks beyond one for each stream, of extra_max */
 	uint32_t extra_max;

@@ -8,6 +8,7 @@ void dps_stream_blocks_init(struct dps_streams *streams)
 		streams->block_buckets[i] = DPS_STREAM_INDEX_NONE;
 	while (UINT32_C(1) << streams->block_shift < streams->config.block_bytes)
 		streams->block_shift++;
+	streams->newest_block = DPS_STREAM_INDEX_NONE;
 	streams->extra_max = streams->config.receive_blocks - streams->config.streams;
 }
 
@@ -22,8 +23,13 @@ static uint32_t *bucket_of(const struct dps_streams *streams, uint32_t stream, u
 struct dps_stream_block *dps_stream_block_find(const struct dps_streams *streams, uint32_t stream,
 					       uint64_t number)
 {
-	uint32_t index = *bucket_of(streams, stream, number);
+	uint32_t index = streams->newest_block;
 
+	/* Of the slices of a block each asks for it a few times, one after the other. */
+	if (index != DPS_STREAM_INDEX_NONE && streams->blocks[index].stream == stream &&
+	    streams->blocks[index].number == number)
+		return &streams->blocks[index];
+	index = *bucket_of(streams, stream, number);
 	while (index != DPS_STREAM_INDEX_NONE) {
 		struct dps_stream_block *block = &streams->blocks[index];
 
@@ -49,6 +55,7 @@ struct dps_stream_block *dps_stream_block_take(struct dps_streams *streams,
 	};
 	dps_ranges_init(&block->arrived, block->items, DPS_STREAM_BLOCK_GAPS_MAX);
 	*bucket = slot;
+	streams->newest_block = slot;
 	return block;
 }
 
@@ -69,6 +76,8 @@ void dps_stream_block_free(struct dps_streams *streams, struct dps_stream *strea
 	while (*at != slot)
 		at = &streams->blocks[*at].next_in_bucket;
 	*at = block->next_in_bucket;
+	if (streams->newest_block == slot)
+		streams->newest_block = DPS_STREAM_INDEX_NONE;
 	dps_slots_drop(&streams->receive_blocks, slot, 1);
 }
 

@@ -159,11 +159,10 @@ static void cut_next(struct dps_streams *streams, struct dps_stream *stream, uin
 }
 
 /* It goes on with its turn, or the others have theirs first. */
-static void end_slice(struct dps_streams *streams, struct dps_stream *stream, uint32_t bytes)
+static void end_slices(struct dps_streams *streams, struct dps_stream *stream)
 {
 	struct dps_stream_sender *send = &stream->send;
 
-	send->turn_bytes -= dps_min_u64(send->turn_bytes, dps_max_u64(bytes, 1));
 	if (send->turn_bytes > 0 && has_any(stream)) {
 		dps_stream_enqueue_first(streams, stream, DPS_QUEUE_SEND);
 		dps_stream_await(streams, stream);
@@ -171,6 +170,38 @@ static void end_slice(struct dps_streams *streams, struct dps_stream *stream, ui
 		send->turn_bytes = 0;
 		dps_stream_sendable(streams, stream);
 	}
+}
+
+/* Whether it has what is left of a turn, or the next one: the only one that waits has them all. */
+static bool has_turn(const struct dps_streams *streams, struct dps_stream *stream,
+		     uint32_t slice_bytes_max)
+{
+	struct dps_stream_sender *send = &stream->send;
+
+	if (send->turn_bytes == 0 && streams->first[DPS_QUEUE_SEND] == DPS_STREAM_INDEX_NONE)
+		send->turn_bytes = (uint64_t)send->weight * slice_bytes_max;
+	return send->turn_bytes > 0;
+}
+
+/* Slices of a stream that has one; returns how many. */
+static unsigned int cut_slices(struct dps_streams *streams, struct dps_stream *stream,
+			       struct dps_stream_slice *slices, unsigned int room,
+			       uint32_t slice_bytes_max)
+{
+	struct dps_stream_sender *send = &stream->send;
+	unsigned int count = 0;
+
+	if (send->turn_bytes == 0)
+		send->turn_bytes = (uint64_t)send->weight * slice_bytes_max;
+	do {
+		uint32_t bytes;
+
+		cut_next(streams, stream, slice_bytes_max, &slices[count]);
+		bytes = slices[count++].bytes;
+		send->turn_bytes -= dps_min_u64(send->turn_bytes, dps_max_u64(bytes, 1));
+	} while (count < room && has_turn(streams, stream, slice_bytes_max) && has_any(stream));
+	end_slices(streams, stream);
+	return count;
 }
 
 bool dps_streams_has_slices(struct dps_streams *streams, uint64_t epoch)
@@ -201,10 +232,7 @@ unsigned int dps_streams_emit_slices(struct dps_streams *streams, uint64_t epoch
 			break;
 		if (!has_any(stream))
 			continue;
-		if (stream->send.turn_bytes == 0)
-			stream->send.turn_bytes = (uint64_t)stream->send.weight * slice_bytes_max;
-		cut_next(streams, stream, slice_bytes_max, &slices[count]);
-		end_slice(streams, stream, slices[count++].bytes);
+		count += cut_slices(streams, stream, &slices[count], room - count, slice_bytes_max);
 	}
 	return count;
 }

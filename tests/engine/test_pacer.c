@@ -225,6 +225,21 @@ static void take__a_lane_that_comes_late_gets_larger_bursts(void **state)
 	assert_true(pacer.burst_bytes <= 50 * 1000);
 }
 
+/* As when a burst was asked for, and there was less than that to send. */
+static void release__leaves_nothing_late(void **state)
+{
+	struct dps_pacer pacer;
+
+	(void)state;
+	dps_pacer_init(&pacer, 0);
+	dps_pacer_set_rate(&pacer, 1000000000, 1500, 0);
+	assert_true(dps_pacer_take_many(&pacer, 1500, 100, 0) < 100);
+	assert_int_not_equal(pacer.waiting_until_ns, 0);
+	dps_pacer_release(&pacer);
+	assert_true(dps_pacer_take(&pacer, 1500, 1000000));
+	assert_int_equal(pacer.late_ns, 0);
+}
+
 static void assert_same_pacer(const struct dps_pacer *a, const struct dps_pacer *b)
 {
 	assert_int_equal(a->rate_bytes_per_s, b->rate_bytes_per_s);
@@ -289,6 +304,7 @@ int main(void)
 		cmocka_unit_test(init__is_not_paced_until_a_rate_is_set),
 		cmocka_unit_test(set_rate__bounds_the_burst),
 		cmocka_unit_test(take__a_lane_that_comes_late_gets_larger_bursts),
+		cmocka_unit_test(release__leaves_nothing_late),
 		cmocka_unit_test(set_rate__starts_with_one_burst_and_keeps_credit),
 		cmocka_unit_test(take__a_stall_earns_one_burst),
 		cmocka_unit_test(take__time_that_stands_or_goes_back_earns_nothing),
