@@ -192,6 +192,8 @@ static bool set_up(struct dps_tls *tls, SSL_CTX *context, X509 *certificate)
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 					  SSL_MODE_RELEASE_BUFFERS);
+	/* Or a peer that changes its keys without end is all that a read ever comes to. */
+	SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_max_cert_list(context, CERTIFICATES_BYTES_MAX);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(context, dps_tls_verify, tls);

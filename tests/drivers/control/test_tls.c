@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* TLS over a pair of connected sockets, both ends in turn in this thread. */
 #include "drivers/control/connection.h"
-#include "drivers/control/tls.h"
+#include "drivers/control/tls_parts.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/tls_turns.h"
 #include <errno.h>
@@ -16,6 +16,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { CHANGES = 20 };
 
 /* One side: its key, and whom it trusts. */
 struct party {
@@ -236,6 +238,25 @@ static void read__tells_a_cut_from_an_end(void **state)
 	assert_int_equal(tls_turns_read(world->dialed), -ECONNRESET);
 	assert_trouble(world->dialed, "archive closed the connection without a goodbye");
 	assert_false(world->dialed->is_refused);
+}
+
+/* A read comes back between them: one peer's are not all that its reader gets to. */
+static void read__is_not_held_by_changes_of_keys(void **state)
+{
+	struct world *world = *state;
+	SSL *ssl;
+	char byte;
+
+	connect_both(world);
+	ssl = ((struct dps_tls_socket *)world->dialed)->ssl;
+	for (unsigned int i = 0; i < CHANGES; i++) {
+		assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(ssl), 1);
+	}
+	assert_int_equal(world->dialed->ops->write(world->dialed, "x", 1), 1);
+	for (unsigned int i = 0; i < CHANGES; i++)
+		assert_int_equal(world->accepted->ops->read(world->accepted, &byte, 1), -EAGAIN);
+	assert_int_equal(world->accepted->ops->read(world->accepted, &byte, 1), 1);
 }
 
 static void collector__refuses_a_key_that_it_does_not_know(void **state)
@@ -517,6 +538,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(handshake__proves_both_keys, begin, end),
 		cmocka_unit_test_setup_teardown(frames__go_both_ways_and_end_cleanly, begin, end),
 		cmocka_unit_test_setup_teardown(read__tells_a_cut_from_an_end, begin, end),
+		cmocka_unit_test_setup_teardown(read__is_not_held_by_changes_of_keys, begin, end),
 		cmocka_unit_test_setup_teardown(collector__refuses_a_key_that_it_does_not_know,
 						begin, end),
 		cmocka_unit_test_setup_teardown(exporter__refuses_a_key_that_it_does_not_know,
