@@ -8,7 +8,8 @@
 #include <sys/epoll.h>
 
 enum {
-	MESSAGES_TURN = 64, /* of one peer before others have their turn */
+	MESSAGES_TURN = 64,    /* of one peer before others have their turn ... */
+	BYTES_TURN = 64 << 10, /* ... or so much of them: a long one takes longer to be read */
 	FULL_BYTES = 2 << 20,
 };
 
@@ -89,7 +90,10 @@ static bool is_held_back(const struct dps_peer_link *link)
 
 static void read_messages(struct dps_peer_link *link, uint64_t now_ns)
 {
-	for (unsigned int i = 0; i < MESSAGES_TURN && link->is_open && !is_held_back(link); i++) {
+	size_t bytes = 0;
+
+	for (unsigned int i = 0;
+	     i < MESSAGES_TURN && bytes < BYTES_TURN && link->is_open && !is_held_back(link); i++) {
 		const uint8_t *body;
 		size_t length;
 
@@ -98,6 +102,7 @@ static void read_messages(struct dps_peer_link *link, uint64_t now_ns)
 			dps_connection_watch(&link->connection, now_ns);
 			return;
 		case DPS_CONNECTION_FRAME:
+			bytes += length;
 			on_frame(link, body, length, now_ns);
 			break;
 		case DPS_CONNECTION_BROKEN:

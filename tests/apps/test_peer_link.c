@@ -10,6 +10,7 @@ enum {
 	QUESTIONS = 300,
 	ANSWER_FILES = 2000, /* some 100 KiB in each answer */
 	TURNS = 200,
+	LONG_BYTES = 66 << 10,
 };
 
 struct fixture {
@@ -134,6 +135,35 @@ static void holds_back__who_does_not_read(void **state)
 	assert_int_equal(fixture->asked, QUESTIONS);
 }
 
+/* A question that takes long to be read, as its sender wants it. */
+static void send_long(struct fixture *fixture)
+{
+	static const char head[] = "{\"type\":\"last\",\"channel\":0,\"files\":0,\"padding\":\"";
+	char *body = malloc(LONG_BYTES);
+
+	assert_non_null(body);
+	memset(body, 'x', LONG_BYTES);
+	memcpy(body, head, sizeof(head) - 1);
+	memcpy(body + LONG_BYTES - 2, "\"}", 2);
+	assert_int_equal(dps_connection_send(&fixture->peer, body, LONG_BYTES), 0);
+	dps_connection_flush(&fixture->peer);
+	free(body);
+}
+
+static void long_messages__leave_others_their_turn(void **state)
+{
+	struct fixture *fixture = *state;
+
+	send_long(fixture);
+	send_long(fixture);
+	assert_int_equal(dps_loop_turn(&fixture->loop, dps_clock_now_ns(&fixture->clock)), 0);
+	assert_int_equal(fixture->asked, 1);
+	/* The other one is not forgotten, though nothing more arrives. */
+	assert_int_equal(dps_peer_link_deadline_ns(&fixture->link), 0);
+	turn(fixture);
+	assert_int_equal(fixture->asked, 2);
+}
+
 /* The side that always reads, so that both never wait for each other. */
 static void without_it__everything_is_read(void **state)
 {
@@ -150,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(holds_back__who_does_not_read, begin, end),
 		cmocka_unit_test_setup_teardown(without_it__everything_is_read, begin, end),
+		cmocka_unit_test_setup_teardown(long_messages__leave_others_their_turn, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("peer_link", tests, NULL, NULL);
