@@ -55,7 +55,8 @@ void dps_collect_refuse_transfer(struct dps_collect_session *session, uint32_t c
 			    .available_bytes = DPS_NUMBER_NONE },
 	};
 
-	dps_log("collect", DPS_LOG_WARNING, "refused a transfer of %s: %s", session->peer, text);
+	dps_log_within(&session->refusals, "collect", DPS_LOG_WARNING,
+		       "refused a transfer of %s: %s", session->peer, text);
 	dps_peer_link_say(&session->link, &message);
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 #include "apps/dpdk-streamd/collect_context.h"
 #include "apps/dpdk-streamd/peer_link.h"
+#include "drivers/log/log.h"
 
 enum dps_collect_session_limits {
 	DPS_COLLECT_SESSIONS_MAX = 48, /* the lane has 64 paths; some are still closing */
@@ -40,6 +41,7 @@ struct dps_collect_session {
 	bool has_path;
 	uint32_t *numbers; /* of channels that were used */
 	uint32_t numbers_count;
+	struct dps_log_limit refusals; /* a peer that asks without end does not fill the log */
 };
 
 /*

@@ -26,8 +26,8 @@ void dps_intake_refuse_wish(struct dps_intake *intake, enum dps_control_code cod
 
 	if (!intake->wish.link)
 		return;
-	dps_log("collect", DPS_LOG_WARNING, "did not resume a transfer of %s: %s", intake->peer,
-		text);
+	dps_log_limited("collect", DPS_LOG_WARNING, "did not resume a transfer of %s: %s",
+			intake->peer, text);
 	dps_peer_link_say(intake->wish.link, &message);
 	intake->wish.link = NULL;
 }

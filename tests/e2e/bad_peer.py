@@ -5,6 +5,7 @@
 bad_peer.py frames PORT      to a collector: what is no control frame, or no message
 bad_peer.py order PORT       to a collector: messages out of order, or with wrong fields
 bad_peer.py idle PORT        to a collector: a hello, and nothing more
+bad_peer.py asking PORT      to a collector: 5000 times for what is not there
 bad_peer.py names PORT       to a collector: names that leave its folder
 bad_peer.py sizes PORT       to a collector: sizes and counts that are lies
 bad_peer.py packets PORT     to a collector: an honest offer, then packets that lie
@@ -182,6 +183,19 @@ def order(port):
 
 def idle(port):
     refused(port, "nothing is offered", [hello("export")], "idle")
+
+
+def asking(port):
+    peer = dial(port)
+    peer.say(hello("export"))
+    expect("hello", peer.hear(), ("hello",))
+    for part in range(50):
+        peer.say(*[{"type": "attach", "transfer": "%032x" % one, "channel": one, "epoch": 5}
+                   for one in range(part * 100, part * 100 + 100)])
+        for _ in range(100):
+            if peer.hear_until("refuse") is None:
+                fail("the connection was closed")
+    peer.close()
 
 
 def names(port):
@@ -417,7 +431,7 @@ def main(command, *arguments):
     elif command == "spray":
         spray(float(arguments[0]), arguments[1], [int(port) for port in arguments[2:]])
     else:
-        {"frames": frames, "order": order, "idle": idle, "names": names, "sizes": sizes,
+        {"frames": frames, "order": order, "idle": idle, "asking": asking, "names": names, "sizes": sizes,
          "packets": packets}[command](int(arguments[0]))
 
 

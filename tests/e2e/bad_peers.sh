@@ -136,6 +136,17 @@ exporter_that_offers_nothing() {
 	is_running collector || fail_with "the collector is gone"
 }
 
+# Each time it is told no, and the log says so once a second.
+exporter_that_asks_on_and_on() {
+	local lines
+
+	prepare
+	start_collector
+	timeout 60 python3 "$bad_peer" asking "${control##*:}" || fail_with "another answer than expected"
+	lines=$(grep -c "refused a transfer" "$scratch/collector.err")
+	((lines > 0 && lines < 500)) || fail "$lines lines in the log, of 5000 refusals"
+}
+
 # counter NAME FIELD: of its --stats-file
 counter() {
 	awk -v name="$2" '$1 == name { print $2 }' "$scratch/$1.stats"
@@ -174,5 +185,6 @@ for which in frames order names sizes packets; do
 	run_case exporters_that_break_the_rules "$which"
 done
 run_case exporter_that_offers_nothing
+run_case exporter_that_asks_on_and_on
 run_case garbage_during_a_transfer
 finish_cases
