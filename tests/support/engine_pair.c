@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/support/engine_pair.h"
+#include "drivers/seal/seal.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/engine_check.h"
 #include "tests/support/engine_pair_parts.h"
@@ -91,6 +92,13 @@ static void open_side(struct pair *pair, unsigned int which)
 	side->path = (uint32_t)path;
 }
 
+static void drop_seal(struct pair_side *side)
+{
+	if (side->seal)
+		side->seal->destroy(side->seal);
+	side->seal = NULL;
+}
+
 void pair_open_path(struct pair *pair, unsigned int which)
 {
 	struct pair_side *side = &pair->sides[which];
@@ -104,8 +112,12 @@ void pair_open_path(struct pair *pair, unsigned int which)
 		.rate_bytes_per_s = options->rate_bytes_per_s,
 		.probe_floor_ns = 5 * DPS_NS_PER_MS,
 		.silence_ns = options->silence_ns,
+		.is_sealed = options->make_seal != NULL,
 	};
 
+	drop_seal(side);
+	if (options->make_seal)
+		side->seal = options->make_seal(config.remote_connection_id, side->connection_id);
 	pair_check(pair,
 		   dps_engine_open_path(side->engine, side->path, &config, pair->now_ns) == 0);
 }
@@ -169,6 +181,7 @@ void pair_close(struct pair *pair)
 	for (unsigned int i = 0; i < 2; i++) {
 		struct pair_side *side = &pair->sides[i];
 
+		drop_seal(side);
 		check_empty(pair, side->engine);
 		for (uint32_t k = 0; k < side->inbox_count; k++)
 			free(side->inbox[k].bytes);

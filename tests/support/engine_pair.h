@@ -36,6 +36,12 @@ struct pair_options {
 	uint32_t bad_write_ppm;
 	uint32_t full_write_ppm; /* finds no space, until it is made again */
 	uint32_t bad_read_ppm;
+	/*
+	 * A path's seal with keys, of the packets with one connection id and with the other;
+	 * whoever asks, one direction has one key. The pair's then. NULL: there are none, and what
+	 * is damaged is known.
+	 */
+	struct dps_seal *(*make_seal)(uint64_t sent_id, uint64_t received_id);
 };
 
 struct pair_file {
@@ -110,6 +116,7 @@ struct pair_side {
 	struct pair_message messages[PAIR_PENDING_MAX]; /* to this side, in order */
 	uint32_t messages_count;
 	uint64_t data_packets; /* emitted */
+	struct dps_seal *seal; /* of the path */
 };
 
 struct pair {
@@ -130,6 +137,8 @@ struct pair {
 	/* Whether a packet out of a side gets lost; NULL asks nobody. */
 	bool (*is_lost)(struct pair *pair, unsigned int from, const uint8_t *bytes,
 			uint32_t length);
+	/* Who is on the way sees each packet as it leaves a side; NULL: nobody is. */
+	void (*on_way)(struct pair *pair, unsigned int from, const uint8_t *bytes, uint32_t length);
 	/* What a read or write has to end with, bytes or -errno; NULL: as the options say. */
 	int64_t (*end_io)(struct pair *pair, unsigned int which, const struct dps_io *io);
 	uint64_t mark; /* for those two */
@@ -191,6 +200,9 @@ struct pair_seeds pair_seeds(uint64_t count);
  */
 bool pair_inject(struct pair *pair, unsigned int to, struct dps_header header, const void *payload,
 		 uint32_t payload_bytes, bool is_good);
+
+/* Somebody else's packet goes its way to a side. */
+void pair_send(struct pair *pair, unsigned int to, const uint8_t *bytes, uint32_t length);
 
 /* What stands in a file, and the digest of its piece at an offset. */
 void pair_fill(uint8_t *memory, uint32_t file, uint64_t offset, uint32_t bytes);

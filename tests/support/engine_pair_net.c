@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Engine pair: the network between them, and the ports that keep what they send for a while. */
+#include "drivers/seal/seal.h"
 #include "tests/support/engine_pair_parts.h"
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,11 @@ static void send_copy(struct pair *pair, unsigned int to, const uint8_t *bytes, 
 	push(side, datagram);
 }
 
+void pair_send(struct pair *pair, unsigned int to, const uint8_t *bytes, uint32_t length)
+{
+	send_copy(pair, to, bytes, length);
+}
+
 /* No byte leaves for which the far side has not made room. */
 static void check_credit(struct pair *pair, unsigned int which, const struct dps_outgoing *out)
 {
@@ -114,6 +120,29 @@ static void release_later(struct pair *pair, unsigned int which, uint32_t slot)
 	};
 }
 
+/* What a path that is over still says has no key any more. Returns whether it is sealed. */
+static bool seal(const struct pair_side *side, struct dps_outgoing *out)
+{
+	static uint8_t room[DPS_PAYLOAD_BYTES_MAX];
+
+	if (out->path != side->path)
+		return false;
+	out->room = out->body ? room : NULL;
+	side->seal->make(side->seal, out, 1);
+	return true;
+}
+
+static void send_out(struct pair *pair, unsigned int which, const uint8_t *bytes, uint32_t length)
+{
+	if (pair->on_way)
+		pair->on_way(pair, which, bytes, length);
+	if (pair->is_lost && pair->is_lost(pair, which, bytes, length))
+		return;
+	send_copy(pair, 1 - which, bytes, length);
+	if (chance(pair, pair->options.duplicate_ppm))
+		send_copy(pair, 1 - which, bytes, length);
+}
+
 void pair_emit(struct pair *pair, unsigned int which)
 {
 	struct dps_outgoing packets[DPS_EMIT_PACKETS_MAX];
@@ -122,21 +151,49 @@ void pair_emit(struct pair *pair, unsigned int which)
 						     DPS_EMIT_PACKETS_MAX, pair->now_ns);
 
 	for (unsigned int i = 0; i < count; i++) {
-		const struct dps_outgoing *out = &packets[i];
+		struct dps_outgoing *out = &packets[i];
 		uint32_t length = out->head_bytes + out->body_bytes;
 
 		check_credit(pair, which, out);
+		if (pair->sides[which].seal && !seal(&pair->sides[which], out))
+			continue;
 		memcpy(bytes, out->head, out->head_bytes);
 		if (out->body)
 			memcpy(bytes + out->head_bytes, out->body, out->body_bytes);
-		if (!pair->is_lost || !pair->is_lost(pair, which, bytes, length)) {
-			send_copy(pair, 1 - which, bytes, length);
-			if (chance(pair, pair->options.duplicate_ppm))
-				send_copy(pair, 1 - which, bytes, length);
-		}
+		send_out(pair, which, bytes, length);
 		if (out->body)
 			release_later(pair, which, out->token);
 	}
+}
+
+/* Returns how many of a run are good. */
+static unsigned int open_run(const struct pair_side *side, const struct dps_run_placement *run,
+			     const struct pair_datagram *datagrams,
+			     const struct dps_incoming *incoming)
+{
+	unsigned int good = 0;
+
+	if (side->seal)
+		return dps_seal_open_run(side->seal, run, incoming);
+	for (; good < run->count && !datagrams[good].is_damaged; good++)
+		memcpy(run->to + good * run->payload_bytes,
+		       datagrams[good].bytes + DPS_ENVELOPE_BYTES, run->payload_bytes);
+	if (good < run->count) /* what is bad is known only when it lies there */
+		memset(run->to + good * run->payload_bytes, 0xee, run->payload_bytes);
+	return good;
+}
+
+static bool open_one(const struct pair_side *side, const struct dps_placement *placement,
+		     const struct pair_datagram *datagram)
+{
+	const uint8_t *payload = datagram->bytes + DPS_ENVELOPE_BYTES;
+
+	if (side->seal)
+		return side->seal->open(side->seal, placement->packet_number, placement->header,
+					datagram->bytes + DPS_HEADER_BYTES, placement->to, payload,
+					placement->payload_bytes);
+	memcpy(placement->to, payload, placement->payload_bytes);
+	return !datagram->is_damaged;
 }
 
 /* As a lane would take it: as much as goes on with a run at once. Returns how many. */
@@ -155,11 +212,7 @@ static unsigned int take(struct pair *pair, struct pair_side *side,
 		};
 	if (side->engine->run.is_burst &&
 	    dps_engine_place_run(side->engine, incoming, count, &run) > 0) {
-		for (; good < run.count && !datagrams[good].is_damaged; good++)
-			memcpy(run.to + good * run.payload_bytes,
-			       datagrams[good].bytes + DPS_ENVELOPE_BYTES, run.payload_bytes);
-		if (good < run.count) /* what is bad is known only when it lies there */
-			memset(run.to + good * run.payload_bytes, 0xee, run.payload_bytes);
+		good = open_run(side, &run, datagrams, incoming);
 		dps_engine_commit_run(side->engine, &run, good);
 		return good < run.count ? good + 1 : good;
 	}
@@ -167,8 +220,8 @@ static unsigned int take(struct pair *pair, struct pair_side *side,
 	memset(&placement, 0xa5, sizeof(placement));
 	if (dps_engine_place(side->engine, incoming->bytes, incoming->length, 0, &placement) ==
 	    DPS_VERDICT_OPEN) {
-		memcpy(placement.to, incoming->bytes + DPS_ENVELOPE_BYTES, placement.payload_bytes);
-		dps_engine_commit(side->engine, &placement, !datagrams->is_damaged, pair->now_ns);
+		dps_engine_commit(side->engine, &placement, open_one(side, &placement, datagrams),
+				  pair->now_ns);
 	}
 	return 1;
 }
