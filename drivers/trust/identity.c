@@ -186,6 +186,8 @@ int dps_identity_open(struct dps_identity *identity, int folder_fd, const char *
 			*is_new = result == 0;
 		fd = open_file(folder_fd);
 	}
+	if (fd == -ELOOP)
+		return explain(sentence, folder, "is a link: put the file itself there", fd);
 	if (fd < 0)
 		return explain(sentence, folder,
 			       fd == -ENOENT ? "is not there; make it with keygen" : strerror(-fd),

@@ -88,7 +88,10 @@ static int reread(struct dps_trust *trust, char *sentence)
 
 	if (fd < 0 && errno != ENOENT) {
 		result = -errno;
-		return fail(trust, sentence, strerror(errno), result);
+		return fail(trust, sentence,
+			    errno == ELOOP ? "is a link: put the file itself there"
+					   : strerror(errno),
+			    result);
 	}
 	if (fd >= 0 && fstat(fd, &now) != 0)
 		result = fail(trust, sentence, strerror(errno), -errno);

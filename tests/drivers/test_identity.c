@@ -162,6 +162,7 @@ static void open__does_not_follow_a_link(void **state)
 
 	assert_int_equal(symlinkat("elsewhere", scratch->fd, DPS_IDENTITY_NAME), 0);
 	assert_int_equal(open_identity(&identity, scratch, true, NULL, sentence), -ELOOP);
+	assert_non_null(strstr(sentence, "is a link: put the file itself there"));
 	assert_int_equal(faccessat(scratch->fd, "elsewhere", F_OK, 0), -1);
 }
 

@@ -329,10 +329,31 @@ static void judge__does_not_believe_what_is_no_file(void **state)
 	assert_int_equal(judge(world, &world->friendly, "x", DPS_MAY_EXPORT, false),
 			 DPS_TRUST_BROKEN);
 	assert_int_equal(unlinkat(world->scratch.fd, DPS_TRUST_NAME, AT_REMOVEDIR), 0);
-	assert_int_equal(symlinkat("/dev/null", world->scratch.fd, DPS_TRUST_NAME), 0);
+	/* A link leads to where its maker likes. */
+	write_file(world, "%s one\n", world->friendly_text);
+	assert_int_equal(renameat(world->scratch.fd, DPS_TRUST_NAME, world->scratch.fd, "other"),
+			 0);
+	assert_int_equal(symlinkat("other", world->scratch.fd, DPS_TRUST_NAME), 0);
 	assert_int_equal(judge(world, &world->friendly, "x", DPS_MAY_EXPORT, false),
 			 DPS_TRUST_BROKEN);
+	assert_non_null(strstr(world->sentence, "is a link: put the file itself there"));
 	assert_int_equal(unlinkat(world->scratch.fd, DPS_TRUST_NAME, 0), 0);
+	assert_int_equal(unlinkat(world->scratch.fd, "other", 0), 0);
+}
+
+static void judge__does_not_believe_a_file_of_another_user(void **state)
+{
+	struct world *world = *state;
+
+	if (geteuid() != 0) {
+		puts("skip: only root can give a file away");
+		skip();
+	}
+	write_file(world, "%s one\n", world->friendly_text);
+	assert_int_equal(fchownat(world->scratch.fd, DPS_TRUST_NAME, 12345, 12345, 0), 0);
+	assert_int_equal(judge(world, &world->friendly, "x", DPS_MAY_EXPORT, false),
+			 DPS_TRUST_BROKEN);
+	assert_non_null(strstr(world->sentence, "belongs to another user"));
 }
 
 int main(void)
@@ -359,6 +380,8 @@ int main(void)
 			judge__does_not_believe_a_file_that_others_can_write, begin, end),
 		cmocka_unit_test_setup_teardown(judge__does_not_believe_what_is_no_file, begin,
 						end),
+		cmocka_unit_test_setup_teardown(judge__does_not_believe_a_file_of_another_user,
+						begin, end),
 	};
 
 	return cmocka_run_group_tests_name("trust", tests, NULL, NULL);
