@@ -238,6 +238,39 @@ static void admit__is_not_stopped_by_a_flood(void **state)
 	assert_int_equal(world->entered_count, 1);
 }
 
+/* As if the listener had accepted it from there. */
+static void admit_from(struct world *world, const char *from)
+{
+	struct dps_socket_address address = { .bytes = sizeof(struct sockaddr_in6) };
+	struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)&address.storage;
+	struct dps_socket *socket;
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	world->flood[world->flood_count++] = ends[0];
+	ipv6->sin6_family = AF_INET6;
+	assert_int_equal(inet_pton(AF_INET6, from, &ipv6->sin6_addr), 1);
+	socket = dps_socket_create_tcp(ends[1], &address);
+	assert_non_null(socket);
+	world->listener.open_count++;
+	dps_lobby_admit(&world->lobby, socket, world->now_ns);
+}
+
+/* Who has one address of a /64 has all of it. */
+static void admit__takes_an_ipv6_network_for_one_address(void **state)
+{
+	struct world *world = *state;
+	char from[64];
+
+	for (unsigned int i = 0; i < DPS_LOBBY_GUESTS_OF_ADDRESS_MAX + 4; i++) {
+		snprintf(from, sizeof(from), "2001:db8:0:1:%x::1", i);
+		admit_from(world, from);
+	}
+	assert_int_equal(world->lobby.count, DPS_LOBBY_GUESTS_OF_ADDRESS_MAX);
+	admit_from(world, "2001:db8:0:2::1");
+	assert_int_equal(world->lobby.count, DPS_LOBBY_GUESTS_OF_ADDRESS_MAX + 1);
+}
+
 /* From many addresses; who has the most of them here makes room, and not who has one. */
 static void admit__takes_room_from_who_has_most(void **state)
 {
@@ -364,6 +397,8 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(on_due__ends_who_is_slow, begin, end),
 		cmocka_unit_test_setup_teardown(admit__is_not_stopped_by_a_flood, begin, end),
+		cmocka_unit_test_setup_teardown(admit__takes_an_ipv6_network_for_one_address, begin,
+						end),
 		cmocka_unit_test_setup_teardown(admit__takes_room_from_who_has_most, begin, end),
 		cmocka_unit_test_setup_teardown(admit__holds_an_address_to_its_rate, begin, end),
 		cmocka_unit_test_setup_teardown(on_ready__lets_go_who_hangs_up_while_waiting, begin,
