@@ -107,7 +107,9 @@ static int explain_reason(struct dps_tls_socket *socket, int reason)
 	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
 		return say(socket, -EACCES, "shows no key: it is no dpdk-streamd of this release");
 	default:
-		snprintf(socket->text, sizeof(socket->text), "%.255s: TLS failed (%s)",
+		snprintf(socket->text, sizeof(socket->text),
+			 "%.255s does not speak TLS as dpdk-streamd does (%s): is it one, of the "
+			 "same release, and is nothing in between?",
 			 socket->name, ERR_reason_error_string(ERR_peek_error()));
 		/* Before it stands, the next attempt would fare no better. */
 		return socket->is_done ? -ECONNRESET : -EACCES;
