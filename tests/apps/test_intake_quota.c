@@ -293,6 +293,28 @@ static void transfers_are_counted_over_all_connections(void **state)
 	assert_true(dps_quota_begin(&fixture->context, &standing, text));
 }
 
+/* Also of a key without limits: what one has is not all that there is. */
+static void names_of_a_key_leave_room_for_those_of_others(void **state)
+{
+	struct fixture *fixture = *state;
+	struct dps_peer_standing standing;
+	char text[DPS_MESSAGE_TEXT_BYTES_MAX];
+	uint64_t names_bytes;
+
+	add(fixture, "a", 60);
+	begin_accepted(fixture);
+	standing = fixture->link.standing;
+	names_bytes = fixture->intake->manifest_bytes;
+	fixture->intake->manifest_bytes = DPS_QUOTA_NAMES_BYTES_MAX;
+	assert_true(dps_quota_begin(&fixture->context, &standing, text));
+	fixture->intake->manifest_bytes++;
+	assert_false(dps_quota_begin(&fixture->context, &standing, text));
+	assert_non_null(strstr(text, "768 MiB of names"));
+	standing.key.bytes[0] ^= 1;
+	assert_true(dps_quota_begin(&fixture->context, &standing, text));
+	fixture->intake->manifest_bytes = names_bytes;
+}
+
 /* Whoever has lost its memory of it comes with another one, and is not kept out by the first. */
 static void a_parked_one_makes_room_for_its_own_key(void **state)
 {
@@ -448,6 +470,7 @@ int main(void)
 		CASE(files_go_into_the_folder_of_the_key),
 		CASE(nothing_leaves_the_folder_of_the_key),
 		CASE(transfers_are_counted_over_all_connections),
+		CASE(names_of_a_key_leave_room_for_those_of_others),
 		CASE(a_parked_one_makes_room_for_its_own_key),
 		CASE(a_parked_one_stays_when_another_is_refused),
 		CASE(what_is_granted_anew_holds_at_once),
