@@ -8,8 +8,9 @@ enum {
 	SENT_SPARE = DPS_ENGINE_SENT_SPARE / 2,
 };
 
-static void emit_one(struct dps_engine *engine, struct dps_path *path, struct dps_outgoing *out,
-		     uint64_t now_ns)
+/* Nothing, when those that had something to be told of have ended meanwhile. */
+static unsigned int emit_one(struct dps_engine *engine, struct dps_path *path,
+			     struct dps_outgoing *out, uint64_t now_ns)
 {
 	struct dps_carrier *carrier = path->carrier;
 	struct dps_carrier_told *told = &carrier->told[carrier->told_sequence % DPS_CARRIER_TOLD];
@@ -20,17 +21,22 @@ static void emit_one(struct dps_engine *engine, struct dps_path *path, struct dp
 		.generation = carrier->life,
 		.flags = DPS_SENT_TOLD,
 	};
-	uint8_t *body = dps_emit_start(engine, out);
+	uint32_t count = dps_streams_emit_acks(carrier->streams, carrier->epoch, acks,
+					       DPS_WIRE_STREAMS_MAX, now_ns);
+	uint8_t *body;
 
-	told->count = dps_streams_emit_acks(carrier->streams, carrier->epoch, acks,
-					    DPS_WIRE_STREAMS_MAX, now_ns);
+	if (count == 0)
+		return 0;
+	body = dps_emit_start(engine, out);
+	told->count = count;
 	told->sequence = carrier->told_sequence++;
-	for (uint32_t i = 0; i < told->count; i++)
+	for (uint32_t i = 0; i < count; i++)
 		told->numbers[i] = acks[i].number;
 	out->head_bytes +=
-		(uint32_t)dps_stream_acks_encode(acks, told->count, body, DPS_WIRE_BODY_BYTES_MAX);
+		(uint32_t)dps_stream_acks_encode(acks, count, body, DPS_WIRE_BODY_BYTES_MAX);
 	dps_emit_finish(path, out, &header, &sent, now_ns);
 	engine->counters.stream_acks_sent++;
+	return 1;
 }
 
 static unsigned int emit_acks(struct dps_engine *engine, struct dps_path *path,
@@ -52,7 +58,7 @@ static unsigned int emit_acks(struct dps_engine *engine, struct dps_path *path,
 		return 0;
 	while (count < room && dps_pace_may_remember(path, SENT_SPARE) &&
 	       dps_streams_has_acks(carrier->streams, carrier->epoch))
-		emit_one(engine, path, &out[count++], now_ns);
+		count += emit_one(engine, path, &out[count], now_ns);
 	/* What there was no room for has waited already. */
 	if (count < room || !dps_streams_has_acks(carrier->streams, carrier->epoch))
 		carrier->ack_at_ns = DPS_NEVER_NS;

@@ -198,6 +198,31 @@ static void acks__of_many_streams_are_due_together(void **state)
 	stream_pair_close(&pair);
 }
 
+/* Who was to be told of has ended before there was room: no packet leaves for nobody. */
+static void acks__of_a_stream_that_has_ended_are_none(void **state)
+{
+	struct dps_handle near, far;
+	struct dps_outgoing out[2];
+	struct dps_engine *engine;
+	struct dps_path *path;
+
+	(void)state;
+	open_pair(1);
+	near = stream_pair_opened(&pair, 0, &far);
+	assert_int_equal(rig_send(&pair.rig.near, near, 1000, 0, 0), 0);
+	stream_pair_run(&pair, DPS_NS_PER_S);
+	engine = stream_pair_engine(&pair, 1);
+	path = &engine->paths[pair.net.sides[1].path];
+	dps_streams_on_asked_all(path->carrier->streams, path->carrier->epoch);
+	assert_int_equal(dps_stream_stop(pair.rig.far.streams, far, 5), 0);
+	assert_true(dps_streams_has_acks(path->carrier->streams, path->carrier->epoch));
+	engine->bodies_used = 0;
+	assert_int_equal(dps_emit_stream_acks(engine, path, out, 2, true, pair.net.now_ns), 0);
+	assert_int_equal(path->carrier->ack_at_ns, DPS_NEVER_NS);
+	assert_false(dps_streams_has_acks(path->carrier->streams, path->carrier->epoch));
+	stream_pair_close(&pair);
+}
+
 /* Every acknowledgement is lost, until it is asked for. */
 static bool lose_all_acks(struct pair *net, unsigned int from, const uint8_t *bytes,
 			  uint32_t length)
@@ -323,6 +348,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ack__that_is_lost_is_told_again),
 		cmocka_unit_test(acks__that_are_lost_together_are_told_again_once),
 		cmocka_unit_test(acks__of_many_streams_are_due_together),
+		cmocka_unit_test(acks__of_a_stream_that_has_ended_are_none),
 		cmocka_unit_test(sender__that_hears_nothing_asks),
 		cmocka_unit_test(packet__of_no_stream_is_dropped_and_counted),
 		cmocka_unit_test(packet__that_is_not_kept_is_not_acknowledged),
