@@ -10,6 +10,10 @@
 
 enum { EVENTS = 32 };
 
+static const char is_another[] =
+	"it remembers no stream of ours, as it was started anew or gave us up; "
+	"release it, and dial it again";
+
 struct dps_endpoint_member *dps_endpoint_find(struct dps_endpoint *endpoint,
 					      struct dps_handle handle)
 {
@@ -100,10 +104,11 @@ static const char *on_greeted(void *context, const struct dps_greeting *greeting
 
 	dps_credentials_read_key(below, &member->key);
 	if (member->was_connected && member->instance != greeting->instance) {
+		/* A closed peer tells of no loss, so why is said here. */
+		dps_endpoint_tell_trouble(endpoint, member->name, is_another);
 		/* What there was of streams is lost: numbers of theirs must not be used again. */
 		dps_peer_close(member->peer, 0, 0, dps_clock_now_ns(&endpoint->clock));
-		return "it remembers no stream of ours, as it was started anew or gave us up; "
-		       "release it, and dial it again";
+		return is_another;
 	}
 	member->instance = greeting->instance;
 	return dps_endpoint_open_path(endpoint, &member->path, greeting, below);

@@ -269,6 +269,7 @@ static void peer__that_was_started_anew_is_another(void **state)
 	pair->far.config.listen = listen;
 	pair_open(&pair->far);
 	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CLOSED] == 1);
+	assert_non_null(strstr(pair->near.trouble, "remembers no stream of ours"));
 	assert_int_equal(dps_stream_send(streams_of(&pair->near), stream,
 					 &(struct dps_bytes){ (const uint8_t *)"x", 1 }, 1, 0, 0),
 			 -DPS_ERROR_LOST);
