@@ -8,45 +8,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/installed_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/installed_lib.sh"
-top=$shell_top
-
-over_dpdk=() # what they are compiled with besides
-as=()        # what starts them
-
-# begin NAME...: builds these examples in a folder that has nothing of this tree.
-begin() {
-	local name
-
-	need_scratch 700000000
-	library_install
-	for name; do
-		library_compile "$name" "$top/docs/examples/$name.c" "${over_dpdk[@]}"
-	done
-	export STATE=$scratch/state
-}
-
-# port_of NAME: puts into $port where it listens.
-port_of() {
-	wait_for 20 grep -q '^listening on port' "$scratch/$1.err" ||
-		fail "$1 does not listen: $(<"$scratch/$1.err")"
-	port=$(sed -n 's/^listening on port //p' "$scratch/$1.err")
-}
-
-# ends NAME [SECONDS]: with status 0.
-ends() {
-	end_of "$1" "${2:-60}" || fail "$1 does not end: $(<"$scratch/$1.err")"
-	((status == 0)) || fail "$1 ended with status $status: $(<"$scratch/$1.err")"
-}
-
-# start_from FILE NAME COMMAND...: as start, with a standard input.
-start_from() {
-	local input=$1 name=$2
-
-	shift 2
-	: >"$scratch/$name.out" 2>"$scratch/$name.err"
-	"$@" <"$input" >"$scratch/$name.out" 2>"$scratch/$name.err" &
-	started "$name"
-}
+# shellcheck source=tests/e2e/examples_lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/examples_lib.sh"
 
 a_file_arrives() {
 	begin bytes
@@ -86,6 +49,7 @@ nothing_is_a_stream_too() {
 # What was cut off is never taken for all.
 half_a_stream_is_told() {
 	begin bytes
+	with_reconnect_of 2 bytes
 	mkfifo input
 	start receiver ./bytes receive 127.0.0.1:0
 	port_of receiver

@@ -1,0 +1,52 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: BSD-3-Clause
+# What the scripts share that build and run the examples of docs/library.md. With installed_lib.sh.
+top=$shell_top
+
+over_dpdk=() # what they are compiled with besides
+as=()        # what starts them
+
+# begin NAME...: builds these examples in a folder that has nothing of this tree.
+begin() {
+	local name
+
+	need_scratch 700000000
+	library_install
+	for name; do
+		library_compile "$name" "$top/docs/examples/$name.c" "${over_dpdk[@]}"
+	done
+	export STATE=$scratch/state
+}
+
+# port_of NAME: puts into $port where it listens.
+port_of() {
+	wait_for 20 grep -q '^listening on port' "$scratch/$1.err" ||
+		fail "$1 does not listen: $(<"$scratch/$1.err")"
+	port=$(sed -n 's/^listening on port //p' "$scratch/$1.err")
+}
+
+# ends NAME [SECONDS]: with status 0.
+ends() {
+	end_of "$1" "${2:-60}" || fail "$1 does not end: $(<"$scratch/$1.err")"
+	((status == 0)) || fail "$1 ended with status $status: $(<"$scratch/$1.err")"
+}
+
+# start_from FILE NAME COMMAND...: as start, with a standard input.
+start_from() {
+	local input=$1 name=$2
+
+	shift 2
+	: >"$scratch/$name.out" 2>"$scratch/$name.err"
+	"$@" <"$input" >"$scratch/$name.out" 2>"$scratch/$name.err" &
+	started "$name"
+}
+
+# with_reconnect_of SECONDS NAME: builds it again, so that who came and is lost is given up sooner.
+with_reconnect_of() {
+	local configured="$2-$1.c"
+
+	sed "s|dps_endpoint_config_init(&config);|&\\n\\tconfig.reconnect_ns = $1 * DPS_NS_PER_S;|" \
+		"$top/docs/examples/$2.c" >"$configured"
+	grep -q 'reconnect_ns' "$configured" || fail "the example is not as it was"
+	library_compile "$2" "$configured" "${over_dpdk[@]}"
+}
