@@ -42,6 +42,8 @@ static const struct kind kinds[] = {
 	  "; raise its limit" },
 	{ DPS_ERROR_INVALID, NO_DETAIL, "invalid", "the call makes no sense like this",
 	  "; see its description" },
+	{ DPS_ERROR_THREAD, NO_DETAIL, "wrong_thread", "the call is another thread's to make",
+	  "; have the thread that polls make it" },
 	{ DPS_ERROR_TOO_LONG, NO_DETAIL, "too_long", "it is longer than it may be",
 	  "; send it in parts or raise the limit" },
 	{ DPS_ERROR_UNKNOWN, NO_DETAIL, "unknown", "there is no such thing at the peer",

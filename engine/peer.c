@@ -3,6 +3,7 @@
 #include "engine/peer.h"
 #include "engine/bits.h"
 #include <dps/assert.h>
+#include <dps/error.h>
 
 enum {
 	ALIGNMENT = 64,
@@ -117,7 +118,7 @@ size_t dps_peer_bytes(const struct dps_peer_config *config)
 {
 	size_t at[PARTS];
 
-	return is_valid(config) ? parts_of(config, at) : 0;
+	return config != NULL && is_valid(config) ? parts_of(config, at) : 0;
 }
 
 struct dps_peer *dps_peer_init(void *memory, const struct dps_peer_config *config)
@@ -127,7 +128,9 @@ struct dps_peer *dps_peer_init(void *memory, const struct dps_peer_config *confi
 	uint8_t *bytes = memory;
 	size_t at[PARTS];
 
-	DPS_ASSERT(is_valid(config) && (uintptr_t)memory % ALIGNMENT == 0);
+	if (memory == NULL || (uintptr_t)memory % ALIGNMENT != 0 || config == NULL ||
+	    !is_valid(config))
+		return NULL;
 	parts_of(config, at);
 	inbox_limits(config, limits);
 	*peer = (struct dps_peer){
@@ -149,6 +152,23 @@ struct dps_peer *dps_peer_init(void *memory, const struct dps_peer_config *confi
 	return peer;
 }
 
+void dps_peer_fini(struct dps_peer *peer)
+{
+	if (peer == NULL || peer->is_gone)
+		return;
+	dps_peer_requests_fini(peer);
+	peer->is_gone = true;
+	peer->state = DPS_PEER_CLOSED;
+	peer->lent = DPS_PEER_NONE;
+}
+
+int dps_peer_may_call(const struct dps_peer *peer)
+{
+	if (peer == NULL || peer->is_gone)
+		return -DPS_ERROR_CLOSED;
+	return dps_owner_is_here(peer->owner) ? 0 : -DPS_ERROR_THREAD;
+}
+
 static uint32_t transferring(const struct dps_peer *peer)
 {
 	uint32_t count = 0;
@@ -160,6 +180,10 @@ static uint32_t transferring(const struct dps_peer *peer)
 
 void dps_peer_read(const struct dps_peer *peer, struct dps_peer_snapshot *snapshot)
 {
+	if (peer == NULL) {
+		*snapshot = (struct dps_peer_snapshot){ .state = DPS_PEER_CLOSED };
+		return;
+	}
 	*snapshot = peer->figures;
 	snapshot->state = peer->state;
 	snapshot->epoch = peer->epoch;

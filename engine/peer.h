@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Peer's state, and what its parts ask of each other. Contract: <dps/peer.h>. */
 #pragma once
+#include "engine/owner.h"
 #include "engine/peer_frame.h"
 #include "engine/peer_inbox.h"
 #include "engine/peer_queue.h"
@@ -127,6 +128,9 @@ struct dps_peer_bounds {
 
 struct dps_peer {
 	struct dps_peer_config config;
+	const void
+		*owner; /* engine/owner.h: who takes events; NULL: nobody yet, or not looked at */
+	bool is_gone;	/* the program has let go of it */
 	enum dps_peer_state state;
 	uint64_t epoch; /* of the connection there is, or was last */
 
@@ -224,8 +228,17 @@ void dps_peer_calls_on_deadline(struct dps_peer *peer, uint64_t now_ns);
 uint64_t dps_peer_calls_take_cancel(struct dps_peer *peer);
 bool dps_peer_calls_emit(struct dps_peer *peer, struct dps_peer_event *event);
 
+/* peer.c */
+/*
+ * Whether the program may call this. -DPS_ERROR_CLOSED it was let go of (NULL, too);
+ * -DPS_ERROR_THREAD another thread's.
+ */
+int dps_peer_may_call(const struct dps_peer *peer);
+
 /* peer_requests.c: calls of theirs */
 void dps_peer_requests_init(struct dps_peer *peer);
+/* All of them, with their permits, and the place in line for more. */
+void dps_peer_requests_fini(struct dps_peer *peer);
 uint32_t dps_peer_requests_held(const struct dps_peer *peer);
 /* Those whose answer the far side waits for. */
 uint32_t dps_peer_requests_awaited(const struct dps_peer *peer);

@@ -74,19 +74,37 @@ static uint32_t find(const struct dps_peer *peer, uint64_t id)
 										: DPS_PEER_NONE;
 }
 
+static bool makes_sense(const struct dps_peer_call *call)
+{
+	return call != NULL && (call->body != NULL || call->bytes == 0) &&
+	       (call->answer != NULL || call->answer_room == 0);
+}
+
+static void set_timeout(struct dps_peer *peer, uint32_t index, uint64_t timeout_ns, uint64_t now_ns)
+{
+	uint64_t wait_ns = timeout_ns != 0 ? timeout_ns : peer->config.call_timeout_ns;
+
+	dps_timers_set(&peer->timers, index,
+		       wait_ns < DPS_NEVER_NS - now_ns ? now_ns + wait_ns : DPS_NEVER_NS);
+}
+
 int dps_peer_call(struct dps_peer *peer, const struct dps_peer_call *call, uint64_t *call_id,
 		  uint64_t now_ns)
 {
 	struct dps_peer_message message = {
 		.queued_at_ns = now_ns,
-		.bytes = call->bytes,
 		.kind = DPS_PEER_REQUEST,
 		.class = DPS_PEER_CALL,
 	};
-	uint64_t wait_ns = call->timeout_ns != 0 ? call->timeout_ns : peer->config.call_timeout_ns;
-	uint32_t index = peer->calls_free.first, queued;
-	int error;
+	uint32_t index, queued;
+	int error = dps_peer_may_call(peer);
 
+	if (error == 0 && !makes_sense(call))
+		error = -EINVAL;
+	if (error != 0)
+		return error;
+	message.bytes = call->bytes;
+	index = peer->calls_free.first;
 	if (index != DPS_PEER_NONE)
 		message.id = next_id(peer, index);
 	error = dps_peer_say(peer, &message, call->body, index != DPS_PEER_NONE, &queued);
@@ -103,9 +121,9 @@ int dps_peer_call(struct dps_peer *peer, const struct dps_peer_call *call, uint6
 		.state = DPS_PEER_CALL_QUEUED,
 	};
 	peer->calls_now++;
-	dps_timers_set(&peer->timers, index,
-		       wait_ns < DPS_NEVER_NS - now_ns ? now_ns + wait_ns : DPS_NEVER_NS);
-	*call_id = message.id;
+	set_timeout(peer, index, call->timeout_ns, now_ns);
+	if (call_id != NULL)
+		*call_id = message.id;
 	return 0;
 }
 
@@ -162,8 +180,12 @@ void dps_peer_call_end(struct dps_peer *peer, uint32_t index, enum dps_peer_outc
 
 int dps_peer_cancel(struct dps_peer *peer, uint64_t call_id, uint64_t now_ns)
 {
-	uint32_t index = find(peer, call_id);
+	uint32_t index;
+	int error = dps_peer_may_call(peer);
 
+	if (error != 0)
+		return error;
+	index = find(peer, call_id);
 	if (index == DPS_PEER_NONE)
 		return -ENOENT;
 	dps_peer_call_end(peer, index, DPS_PEER_CANCELLED, now_ns);

@@ -107,6 +107,9 @@ static bool emit_over(struct dps_peer *peer, struct dps_peer_event *event)
 
 bool dps_peer_emit_event(struct dps_peer *peer, struct dps_peer_event *event, uint64_t now_ns)
 {
+	if (peer->is_gone)
+		return false;
+	dps_owner_take(&peer->owner);
 	if (peer->lent != DPS_PEER_NONE)
 		dps_peer_inbox_give(&peer->inbox, peer->lent);
 	peer->lent = DPS_PEER_NONE;
@@ -124,7 +127,8 @@ uint32_t dps_peer_read_body(const struct dps_peer *peer, uint32_t offset, void *
 	struct dps_block_cursor cursor;
 	uint32_t bytes;
 
-	if (peer->lent == DPS_PEER_NONE || offset >= peer->inbox.arrivals[peer->lent].bytes)
+	if (peer == NULL || memory == NULL || peer->lent == DPS_PEER_NONE ||
+	    offset >= peer->inbox.arrivals[peer->lent].bytes)
 		return 0;
 	bytes = (uint32_t)dps_min_u64(peer->inbox.arrivals[peer->lent].bytes - offset, room);
 	cursor = dps_blocks_seek(&peer->inbox.blocks, peer->lent, offset);

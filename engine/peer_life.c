@@ -37,7 +37,7 @@ static uint64_t after(uint64_t now_ns, uint64_t wait_ns)
 
 enum dps_peer_state dps_peer_state(const struct dps_peer *peer)
 {
-	return peer->state;
+	return peer != NULL ? peer->state : DPS_PEER_CLOSED;
 }
 
 bool dps_peer_has_connection(const struct dps_peer *peer)
@@ -95,6 +95,10 @@ static bool has_life(const struct dps_peer *peer)
 
 int dps_peer_dial(struct dps_peer *peer, uint64_t now_ns)
 {
+	int error = dps_peer_may_call(peer);
+
+	if (error != 0)
+		return error;
 	if (has_life(peer))
 		return -EISCONN;
 	if (peer->is_over_owed)
@@ -105,13 +109,16 @@ int dps_peer_dial(struct dps_peer *peer, uint64_t now_ns)
 	return 0;
 }
 
-void dps_peer_hurry(struct dps_peer *peer, uint64_t now_ns)
+int dps_peer_hurry(struct dps_peer *peer, uint64_t now_ns)
 {
-	if (peer->state != DPS_PEER_WAITING)
-		return;
+	int error = dps_peer_may_call(peer);
+
+	if (error != 0 || peer->state != DPS_PEER_WAITING)
+		return error;
 	dps_backoff_init(&peer->backoff, peer->config.backoff_cap_ns, peer->config.stable_ns,
 			 peer->config.seed);
 	peer->until_ns = dps_min_u64(peer->until_ns, now_ns);
+	return 0;
 }
 
 int dps_peer_accept(struct dps_peer *peer, uint64_t *epoch, uint64_t now_ns)
@@ -313,7 +320,7 @@ static void start_draining(struct dps_peer *peer, uint64_t grace_ns, uint64_t no
 		on_grace_over(peer, now_ns);
 }
 
-void dps_peer_close(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uint64_t now_ns)
+static void close_now(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uint64_t now_ns)
 {
 	if (peer->state == DPS_PEER_CLOSED)
 		return;
@@ -330,6 +337,15 @@ void dps_peer_close(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uin
 	if (peer->state >= DPS_PEER_CONNECTING)
 		peer->drop_epoch = peer->epoch;
 	end(peer, DPS_PEER_ASKED, 0, now_ns);
+}
+
+int dps_peer_close(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uint64_t now_ns)
+{
+	int error = dps_peer_may_call(peer);
+
+	if (error == 0)
+		close_now(peer, code, grace_ns, now_ns);
+	return error;
 }
 
 static void leave(struct dps_peer *peer, uint16_t code)
@@ -397,6 +413,8 @@ static bool is_finish_due(const struct dps_peer *peer)
 
 uint64_t dps_peer_next_deadline_ns(const struct dps_peer *peer)
 {
+	if (peer->is_gone)
+		return DPS_NEVER_NS;
 	if (peer->drop_epoch != 0 || is_finish_due(peer) || dps_peer_has_events(peer))
 		return 0;
 	return dps_min_u64(peer->until_ns, dps_timers_next_at_ns(&peer->timers));

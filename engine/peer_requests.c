@@ -74,7 +74,11 @@ void dps_peer_requests_init(struct dps_peer *peer)
 	for (unsigned int i = 0; i < DPS_PEER_REQUEST_STATES; i++)
 		peer->requests_by[i].first = peer->requests_by[i].last = DPS_PEER_NONE;
 	for (uint32_t i = 0; i < peer->config.requests; i++) {
-		peer->requests[i] = (struct dps_peer_request_slot){ .message = DPS_PEER_NONE };
+		/* Memory that is used again: requests of who was there before lead to nothing. */
+		peer->requests[i] = (struct dps_peer_request_slot){
+			.message = DPS_PEER_NONE,
+			.generation = (uint32_t)peer->config.seed,
+		};
 		add(peer, i, DPS_PEER_REQUEST_FREE);
 	}
 	dps_permits_waiter_init(&peer->waiter, admit, peer);
@@ -105,6 +109,18 @@ static void release(struct dps_peer *peer, uint32_t index)
 		slot->has_permit = false;
 		dps_permits_give(peer->config.permits);
 	}
+}
+
+/* Those that wait first: a permit that comes back is for others. */
+void dps_peer_requests_fini(struct dps_peer *peer)
+{
+	uint32_t index;
+
+	while ((index = peer->requests_by[DPS_PEER_REQUEST_WAITING].first) != DPS_PEER_NONE)
+		release(peer, index);
+	for (index = 0; index < peer->config.requests; index++)
+		if (peer->requests[index].state != DPS_PEER_REQUEST_FREE)
+			release(peer, index);
 }
 
 /* What it is told in place of being handled. */
@@ -146,7 +162,7 @@ bool dps_peer_request_arrive(struct dps_peer *peer, const struct dps_peer_head *
 	DPS_ASSERT(*index != DPS_PEER_NONE); /* credit is given for those that are free */
 	slot = &peer->requests[*index];
 	slot->id = head->id;
-	slot->generation++;
+	slot->generation += slot->generation == UINT32_MAX ? 2 : 1; /* 0: no handle */
 	slot->code = DPS_PEER_CODE_OK;
 	if (peer->state != DPS_PEER_CONNECTED && peer->state != DPS_PEER_LEAVING)
 		slot->code = DPS_PEER_CODE_SHUTTING_DOWN;
@@ -280,7 +296,7 @@ static struct dps_peer_request_slot *taken(struct dps_peer *peer, struct dps_han
 int dps_peer_reply(struct dps_peer *peer, struct dps_handle request, uint16_t code,
 		   const void *body, uint32_t bytes, uint64_t now_ns)
 {
-	struct dps_peer_request_slot *slot = taken(peer, request);
+	struct dps_peer_request_slot *slot;
 	struct dps_peer_message message = {
 		.queued_at_ns = now_ns,
 		.bytes = bytes,
@@ -290,10 +306,15 @@ int dps_peer_reply(struct dps_peer *peer, struct dps_handle request, uint16_t co
 		.class = DPS_PEER_REPLY,
 	};
 	uint32_t queued;
-	int error;
+	int error = dps_peer_may_call(peer);
 
+	if (error != 0)
+		return error;
+	slot = taken(peer, request);
 	if (slot == NULL)
 		return -ENOENT;
+	if (body == NULL && bytes > 0)
+		return -EINVAL;
 	if (slot->is_over) {
 		dps_peer_histogram_add(&peer->figures.phases[DPS_PEER_HANDLED], slot->at_ns,
 				       now_ns);

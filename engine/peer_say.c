@@ -39,8 +39,12 @@ int dps_peer_notify(struct dps_peer *peer, enum dps_peer_class message_class, co
 		.class = (uint8_t)message_class,
 	};
 	uint32_t queued;
+	int error = dps_peer_may_call(peer);
 
-	if (message_class != DPS_PEER_CONTROL && message_class != DPS_PEER_BULK)
+	if (error != 0)
+		return error;
+	if ((message_class != DPS_PEER_CONTROL && message_class != DPS_PEER_BULK) ||
+	    (body == NULL && bytes > 0))
 		return -EINVAL;
 	return dps_peer_say(peer, &message, body, true, &queued);
 }

@@ -8,6 +8,7 @@
 #pragma once
 #include "engine/bits.h"
 #include "engine/credit_window.h"
+#include "engine/owner.h"
 #include "engine/ranges.h"
 #include "engine/slots.h"
 #include "engine/stream_state.h"
@@ -203,6 +204,9 @@ struct dps_streams {
 	uint32_t first_told; /* segments with something to tell */
 	uint32_t last_told;
 
+	const void
+		*owner; /* engine/owner.h: who takes events; NULL: nobody yet, or not looked at */
+
 	struct dps_stream_stray *strays; /* a ring */
 	uint32_t strays_head;
 	uint32_t strays_count;
@@ -211,8 +215,15 @@ struct dps_streams {
 };
 
 /* ---- streams.c ---- */
-/* NULL when the handle leads to nothing. */
-struct dps_stream *dps_stream_of(const struct dps_streams *streams, struct dps_handle handle);
+/*
+ * Whether the program may call this. -DPS_ERROR_CLOSED there are no streams (NULL): their peer was
+ * let go of; -DPS_ERROR_THREAD another thread's.
+ */
+int dps_streams_may_call(const struct dps_streams *streams);
+/* The stream that a call of the program is about. Errors: likewise; a handle that leads to nothing.
+ */
+int dps_stream_find(const struct dps_streams *streams, struct dps_handle handle,
+		    struct dps_stream **stream);
 uint32_t dps_stream_index(const struct dps_streams *streams, const struct dps_stream *stream);
 struct dps_handle dps_stream_handle(const struct dps_streams *streams,
 				    const struct dps_stream *stream);
@@ -276,7 +287,7 @@ void dps_segment_tell(struct dps_streams *streams, struct dps_segment *segment);
 void dps_segment_free(struct dps_streams *streams, struct dps_segment *segment);
 
 /* ---- stream_room.c ---- */
-/* What one who wants to send is told, 0 when he may. NULL: closed. */
+/* What one who wants to send is told, 0 when he may. */
 int dps_stream_send_error(const struct dps_stream *stream);
 
 /* What a send takes of what all streams share. */

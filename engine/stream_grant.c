@@ -159,11 +159,12 @@ void dps_stream_trim(struct dps_streams *streams, struct dps_stream *stream)
 int dps_stream_set_receive_window(struct dps_streams *streams, struct dps_handle handle,
 				  uint64_t window_bytes)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 	struct dps_credit_window *window;
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
+	if (error != 0)
+		return error;
 	if (window_bytes == 0)
 		return -DPS_ERROR_INVALID;
 	window = &stream->receive.window;

@@ -43,14 +43,17 @@ int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options
 		    struct dps_handle *handle)
 {
 	const uint32_t known = DPS_STREAM_BOTH_WAYS | DPS_STREAM_NO_WAIT;
-	uint32_t room = streams->config.streams - streams->config.peer_streams;
 	struct dps_stream *stream;
+	int error = dps_streams_may_call(streams);
 
-	if (options->flags & ~known || options->weight > DPS_STREAM_WEIGHT_MAX)
+	if (error != 0)
+		return error;
+	if (options == NULL || handle == NULL || options->flags & ~known ||
+	    options->weight > DPS_STREAM_WEIGHT_MAX)
 		return -DPS_ERROR_INVALID;
 	if (streams->is_lost)
 		return -DPS_ERROR_LOST;
-	if (streams->ours_count == room)
+	if (streams->ours_count == streams->config.streams - streams->config.peer_streams)
 		return -DPS_ERROR_NO_ROOM;
 	if ((options->flags & DPS_STREAM_NO_WAIT) && !has_turn(streams))
 		return -DPS_ERROR_LIMIT;
@@ -90,12 +93,9 @@ void dps_stream_on_accepted(struct dps_streams *streams, struct dps_stream *stre
 /* Whether the program may answer; its receiving half is the one that every arrival has. */
 static int may_answer(const struct dps_stream *stream)
 {
-	const struct dps_stream_side *receive, *send;
+	const struct dps_stream_side *receive = &stream->halves[DPS_HALF_RECEIVE];
+	const struct dps_stream_side *send = &stream->halves[DPS_HALF_SEND];
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
-	receive = &stream->halves[DPS_HALF_RECEIVE];
-	send = &stream->halves[DPS_HALF_SEND];
 	if (stream->is_ours)
 		return -DPS_ERROR_INVALID;
 	if (receive->state == DPS_STREAM_OPENING || send->state == DPS_STREAM_OPENING)
@@ -105,9 +105,11 @@ static int may_answer(const struct dps_stream *stream)
 
 int dps_stream_accept(struct dps_streams *streams, struct dps_handle handle)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
-	int error = may_answer(stream);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 
+	if (error == 0)
+		error = may_answer(stream);
 	if (error != 0)
 		return error;
 	dps_stream_say(streams, stream, DPS_STREAM_SAYS_ACCEPT);
@@ -127,9 +129,11 @@ static void refuse(struct dps_streams *streams, struct dps_stream *stream, uint6
 
 int dps_stream_refuse(struct dps_streams *streams, struct dps_handle handle, uint64_t code)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
-	int error = may_answer(stream);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 
+	if (error == 0)
+		error = may_answer(stream);
 	if (error != 0)
 		return error;
 	if (code > DPS_CODE_MAX)
@@ -155,10 +159,13 @@ static bool has_something_to_linger_for(const struct dps_stream *stream)
 int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
 		     enum dps_stream_close how)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
+	if (error != 0)
+		return error;
+	if (how != DPS_STREAM_LINGER && how != DPS_STREAM_DROP)
+		return -DPS_ERROR_INVALID;
 	if (!stream->is_ours && may_answer(stream) == 0) {
 		refuse(streams, stream, DPS_CODE_DROPPED);
 		return 0;

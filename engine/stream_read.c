@@ -29,24 +29,27 @@ static int read_end(struct dps_streams *streams, struct dps_stream *stream)
 	return 0;
 }
 
-/* What one who wants to read is told, 0 when he may. NULL: closed. */
-static int error_of(const struct dps_stream *stream)
+/* The stream of one who wants to read, if he may. */
+static int find_to_read(const struct dps_streams *streams, struct dps_handle handle,
+			struct dps_stream **stream)
 {
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
-	return dps_stream_state_error(DPS_HALF_RECEIVE, stream->halves[DPS_HALF_RECEIVE].state);
+	int error = dps_stream_find(streams, handle, stream);
+
+	if (error != 0)
+		return error;
+	return dps_stream_state_error(DPS_HALF_RECEIVE, (*stream)->halves[DPS_HALF_RECEIVE].state);
 }
 
 int dps_stream_read(struct dps_streams *streams, struct dps_handle handle, struct dps_bytes *runs,
 		    unsigned int room)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
 	struct dps_stream_receiver *receive;
-	int count = 0, error = error_of(stream);
+	int count = 0, error = find_to_read(streams, handle, &stream);
 
 	if (error != 0)
 		return error;
-	if (room == 0 || room > INT32_MAX)
+	if (runs == NULL || room == 0 || room > INT32_MAX)
 		return -DPS_ERROR_INVALID;
 	receive = &stream->receive;
 	for (; count < (int)room && receive->read < receive->contiguous; count++) {
@@ -59,15 +62,15 @@ int dps_stream_read(struct dps_streams *streams, struct dps_handle handle, struc
 int dps_stream_read_copy(struct dps_streams *streams, struct dps_handle handle, uint8_t *memory,
 			 size_t bytes)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
 	struct dps_stream_receiver *receive;
 	size_t copied = 0;
-	int error = error_of(stream);
+	int error = find_to_read(streams, handle, &stream);
 
 	if (error != 0)
 		return error;
 	receive = &stream->receive;
-	if (bytes == 0 || bytes > INT32_MAX || receive->read != receive->released)
+	if (memory == NULL || bytes == 0 || bytes > INT32_MAX || receive->read != receive->released)
 		return -DPS_ERROR_INVALID;
 	while (copied < bytes && receive->read < receive->contiguous) {
 		struct dps_bytes run = run_at(streams, stream, receive->read);
@@ -86,10 +89,11 @@ int dps_stream_read_copy(struct dps_streams *streams, struct dps_handle handle, 
 
 int dps_stream_release(struct dps_streams *streams, struct dps_handle handle, uint64_t bytes)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
+	if (error != 0)
+		return error;
 	if (bytes > stream->receive.read - stream->receive.released)
 		return -DPS_ERROR_INVALID;
 	stream->receive.released += bytes;
@@ -99,11 +103,12 @@ int dps_stream_release(struct dps_streams *streams, struct dps_handle handle, ui
 
 int dps_stream_stop(struct dps_streams *streams, struct dps_handle handle, uint64_t code)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 	uint8_t state;
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
+	if (error != 0)
+		return error;
 	if (code > DPS_CODE_MAX)
 		return -DPS_ERROR_INVALID;
 	state = stream->halves[DPS_HALF_RECEIVE].state;

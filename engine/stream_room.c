@@ -6,8 +6,6 @@
 /* What one who wants to send is told; the cause of the end says no more than its error does. */
 int dps_stream_send_error(const struct dps_stream *stream)
 {
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
 	if (stream->is_end_said && !dps_stream_is_half_over(stream, DPS_HALF_SEND))
 		return -DPS_ERROR_FINISHED;
 	return dps_stream_state_error(DPS_HALF_SEND, stream->halves[DPS_HALF_SEND].state);
@@ -112,10 +110,12 @@ void dps_streams_wake_waiting(struct dps_streams *streams)
 int dps_stream_has_room(struct dps_streams *streams, struct dps_handle handle, uint64_t bytes,
 			uint64_t deadline_ns, uint64_t now_ns)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
-	int error = dps_stream_send_error(stream);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 	struct dps_send_need need;
 
+	if (error == 0)
+		error = dps_stream_send_error(stream);
 	if (error != 0 || bytes == 0)
 		return error;
 	need = dps_send_need_of_copy(streams, &stream->send, bytes);

@@ -117,10 +117,12 @@ int dps_stream_send(struct dps_streams *streams, struct dps_handle handle,
 		    uint64_t cookie)
 {
 	const uint32_t known = DPS_SEND_BORROW | DPS_SEND_TELL | DPS_SEND_POSTED | DPS_SEND_FINISH;
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
 	struct dps_send_need need;
-	int error = dps_stream_send_error(stream);
+	int error = dps_stream_find(streams, handle, &stream);
 
+	if (error == 0)
+		error = dps_stream_send_error(stream);
 	if (error == 0 && (flags & ~known))
 		error = -DPS_ERROR_INVALID;
 	if (error == 0)
@@ -178,12 +180,13 @@ static void move_up(struct dps_streams *streams, struct dps_stream *stream, uint
 int dps_stream_cancel_send(struct dps_streams *streams, struct dps_handle handle, uint64_t cookie)
 {
 	const struct dps_error cancelled = { .error = -DPS_ERROR_CANCELLED };
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 	uint32_t before, last, behind, index;
 	uint64_t bytes, start;
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
+	if (error != 0)
+		return error;
 	last = find_send(streams, stream, cookie);
 	if (last == DPS_STREAM_INDEX_NONE)
 		return -DPS_ERROR_UNKNOWN;
@@ -211,10 +214,11 @@ int dps_stream_cancel_send(struct dps_streams *streams, struct dps_handle handle
 int dps_stream_set_window(struct dps_streams *streams, struct dps_handle handle,
 			  uint64_t window_bytes)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
+	if (error != 0)
+		return error;
 	if (window_bytes == 0)
 		return -DPS_ERROR_INVALID;
 	stream->send.window_bytes = window_bytes;
@@ -224,10 +228,11 @@ int dps_stream_set_window(struct dps_streams *streams, struct dps_handle handle,
 
 int dps_stream_set_weight(struct dps_streams *streams, struct dps_handle handle, uint32_t weight)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
+	if (error != 0)
+		return error;
 	if (weight == 0 || weight > DPS_STREAM_WEIGHT_MAX)
 		return -DPS_ERROR_INVALID;
 	stream->send.weight = weight;
@@ -236,9 +241,11 @@ int dps_stream_set_weight(struct dps_streams *streams, struct dps_handle handle,
 
 int dps_stream_finish(struct dps_streams *streams, struct dps_handle handle)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
-	int error = dps_stream_send_error(stream);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 
+	if (error == 0)
+		error = dps_stream_send_error(stream);
 	if (error == -DPS_ERROR_FINISHED)
 		return 0;
 	if (error != 0)
@@ -254,9 +261,11 @@ int dps_stream_finish(struct dps_streams *streams, struct dps_handle handle)
 int dps_stream_end(struct dps_streams *streams, struct dps_handle handle, uint64_t deadline_ns,
 		   uint64_t now_ns)
 {
-	const struct dps_stream *stream = dps_stream_of(streams, handle);
-	int error = dps_stream_finish(streams, handle);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 
+	if (error == 0)
+		error = dps_stream_finish(streams, handle);
 	if (error != 0 || stream->halves[DPS_HALF_SEND].state == DPS_STREAM_FINISHED)
 		return error;
 	return now_ns >= deadline_ns ? -ETIMEDOUT : -DPS_ERROR_FULL;
@@ -264,11 +273,12 @@ int dps_stream_end(struct dps_streams *streams, struct dps_handle handle, uint64
 
 int dps_stream_abort(struct dps_streams *streams, struct dps_handle handle, uint64_t code)
 {
-	struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
+	int error = dps_stream_find(streams, handle, &stream);
 	uint8_t state;
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
+	if (error != 0)
+		return error;
 	if (code > DPS_CODE_MAX)
 		return -DPS_ERROR_INVALID;
 	state = side_of(stream)->state;

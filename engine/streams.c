@@ -96,7 +96,27 @@ static struct plan plan_of(const struct dps_streams_config *config)
 
 size_t dps_streams_bytes(const struct dps_streams_config *config)
 {
-	return is_valid(config) ? plan_of(config).bytes : 0;
+	return config != NULL && is_valid(config) ? plan_of(config).bytes : 0;
+}
+
+/* Finalizer of splitmix64 (Steele, Lea, Flood 2014). */
+uint32_t dps_streams_hash(const struct dps_streams *streams, uint64_t value)
+{
+	value ^= streams->config.seed;
+	value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return (uint32_t)(value ^ (value >> 31));
+}
+
+/*
+ * Where memory is used again for other streams, a handle of those before leads to nothing, as far
+ * as their seeds differ.
+ */
+static uint32_t first_generation(const struct dps_streams *streams, uint32_t index)
+{
+	uint32_t generation = dps_streams_hash(streams, index);
+
+	return generation != 0 ? generation : 1;
 }
 
 static void init_records(struct dps_streams *streams)
@@ -104,7 +124,7 @@ static void init_records(struct dps_streams *streams)
 	uint32_t count = streams->config.streams;
 
 	for (uint32_t i = 0; i < count; i++) {
-		streams->records[i].generation = 1;
+		streams->records[i].generation = first_generation(streams, i);
 		streams->records[i].next_in_bucket = i + 1 < count ? i + 1 : DPS_STREAM_INDEX_NONE;
 	}
 	streams->first_free = 0;
@@ -121,8 +141,8 @@ int dps_streams_init(void *memory, const struct dps_streams_config *config, uint
 	uint8_t *bytes = memory;
 	struct plan plan;
 
-	DPS_ASSERT((uintptr_t)memory % ALIGNMENT == 0);
-	if (!is_valid(config))
+	if (memory == NULL || (uintptr_t)memory % ALIGNMENT != 0 || blocks == NULL ||
+	    streams == NULL || config == NULL || !is_valid(config))
 		return -EINVAL;
 	plan = plan_of(config);
 	memset(memory, 0, plan.bytes);
@@ -152,6 +172,18 @@ int dps_streams_init(void *memory, const struct dps_streams_config *config, uint
 	return 0;
 }
 
+void dps_streams_fini(struct dps_streams *streams)
+{
+	if (streams == NULL)
+		return;
+	streams->config.streams = streams->config.peer_streams = 0;
+	streams->is_attached = false;
+	streams->is_lost = true;
+	streams->first_told = DPS_STREAM_INDEX_NONE;
+	for (unsigned int i = 0; i < DPS_QUEUES_COUNT; i++)
+		streams->first[i] = DPS_STREAM_INDEX_NONE;
+}
+
 uint32_t dps_stream_index(const struct dps_streams *streams, const struct dps_stream *stream)
 {
 	return (uint32_t)(stream - streams->records);
@@ -163,23 +195,28 @@ struct dps_handle dps_stream_handle(const struct dps_streams *streams,
 	return (struct dps_handle){ dps_stream_index(streams, stream), stream->generation };
 }
 
-struct dps_stream *dps_stream_of(const struct dps_streams *streams, struct dps_handle handle)
+int dps_streams_may_call(const struct dps_streams *streams)
 {
-	struct dps_stream *stream;
-
-	if (handle.index >= streams->config.streams)
-		return NULL;
-	stream = &streams->records[handle.index];
-	return stream->is_held && stream->generation == handle.generation ? stream : NULL;
+	if (streams == NULL || streams->config.streams == 0)
+		return -DPS_ERROR_CLOSED;
+	return dps_owner_is_here(streams->owner) ? 0 : -DPS_ERROR_THREAD;
 }
 
-/* Finalizer of splitmix64 (Steele, Lea, Flood 2014). */
-uint32_t dps_streams_hash(const struct dps_streams *streams, uint64_t value)
+int dps_stream_find(const struct dps_streams *streams, struct dps_handle handle,
+		    struct dps_stream **stream)
 {
-	value ^= streams->config.seed;
-	value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (uint32_t)(value ^ (value >> 31));
+	struct dps_stream *found;
+	int error = dps_streams_may_call(streams);
+
+	if (error != 0)
+		return error;
+	if (handle.index >= streams->config.streams)
+		return -DPS_ERROR_CLOSED;
+	found = &streams->records[handle.index];
+	if (!found->is_held || found->generation != handle.generation)
+		return -DPS_ERROR_CLOSED;
+	*stream = found;
+	return 0;
 }
 
 static uint32_t place_of(const struct dps_streams *streams, uint32_t number)
@@ -335,11 +372,14 @@ struct dps_stream *dps_stream_dequeue(struct dps_streams *streams, enum dps_stre
 int dps_stream_look(const struct dps_streams *streams, struct dps_handle handle,
 		    struct dps_stream_snapshot *snapshot)
 {
-	const struct dps_stream *stream = dps_stream_of(streams, handle);
+	struct dps_stream *stream;
 	const struct dps_stream_side *send, *receive;
+	int error = dps_stream_find(streams, handle, &stream);
 
-	if (stream == NULL)
-		return -DPS_ERROR_CLOSED;
+	if (error != 0)
+		return error;
+	if (snapshot == NULL)
+		return -DPS_ERROR_INVALID;
 	send = &stream->halves[DPS_HALF_SEND];
 	receive = &stream->halves[DPS_HALF_RECEIVE];
 	*snapshot = (struct dps_stream_snapshot){
@@ -364,12 +404,12 @@ int dps_stream_look(const struct dps_streams *streams, struct dps_handle handle,
 void dps_streams_read_counters(const struct dps_streams *streams,
 			       struct dps_streams_counters *counters)
 {
-	*counters = streams->counters;
+	*counters = streams != NULL ? streams->counters : (struct dps_streams_counters){ 0 };
 }
 
 uint32_t dps_streams_count(const struct dps_streams *streams)
 {
-	return streams->used_count;
+	return streams != NULL ? streams->used_count : 0;
 }
 
 uint64_t dps_streams_epoch(const struct dps_streams *streams)
@@ -384,7 +424,7 @@ uint32_t dps_streams_block_bytes(const struct dps_streams *streams)
 
 bool dps_streams_are_over(const struct dps_streams *streams)
 {
-	return streams->live_count == 0;
+	return streams == NULL || streams->live_count == 0;
 }
 
 uint64_t dps_streams_changes(const struct dps_streams *streams)

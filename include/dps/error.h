@@ -37,6 +37,7 @@ enum dps_error_kind {
 
 	/* ---- Never. ---- */
 	DPS_ERROR_INVALID = EINVAL,    /* the call makes no sense like this */
+	DPS_ERROR_THREAD = EPERM,      /* another thread's to call; debug builds look */
 	DPS_ERROR_TOO_LONG = EMSGSIZE, /* longer than it may be */
 	DPS_ERROR_UNKNOWN = ENOENT,    /* the peer has no such thing */
 	DPS_ERROR_EXISTS = EEXIST,

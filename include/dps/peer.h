@@ -14,7 +14,9 @@
  *
  * Every connection has an epoch; what carries another one moves nothing and is counted.
  *
- * Owner: one thread; of all peers that share permits, the same. Wire: docs/protocol.md.
+ * Owner: one thread, the first that takes events; of all peers that share permits, the same. A
+ * debug build of the library answers what another one calls with -DPS_ERROR_THREAD. A peer that is
+ * NULL, or was let go of, answers -DPS_ERROR_CLOSED. Wire: docs/protocol.md.
  */
 #pragma once
 #include <dps/permits.h>
@@ -54,7 +56,7 @@ struct dps_peer_config {
 	uint32_t calls;		   /* of ours at once */
 	uint32_t requests;	   /* of theirs at once, those that are told `busy` among them */
 	uint32_t requests_waiting; /* of these, for a permit; what is more is `busy` */
-	struct dps_permits *permits; /* borrowed while the peer is used; NULL: requests bounds it */
+	struct dps_permits *permits; /* borrowed until dps_peer_fini; NULL: requests bounds it */
 	/*
 	 * Streams to this peer, borrowed likewise; NULL: none. The peer carries what they say, and
 	 * parks, resumes and loses them with its connections, whose epochs become theirs: they
@@ -78,8 +80,16 @@ void dps_peer_config_init(struct dps_peer_config *config);
 /* Bytes of 64-byte aligned memory for dps_peer_init; 0 when the configuration is not valid. */
 size_t dps_peer_bytes(const struct dps_peer_config *config);
 
-/* memory is borrowed until the peer is closed, or not used any more. */
+/* memory is borrowed until dps_peer_fini. NULL: it is, or is not aligned, or config is not valid.
+ */
 struct dps_peer *dps_peer_init(void *memory, const struct dps_peer_config *config);
+
+/*
+ * Lets go of it in whatever state, without a word: permits of its requests go to who waits, and its
+ * memory may go, or stay, and then every call answers -DPS_ERROR_CLOSED. No event follows. Nothing
+ * for NULL.
+ */
+void dps_peer_fini(struct dps_peer *peer);
 
 /* ---- Its life. ---- */
 
@@ -131,7 +141,7 @@ int dps_peer_dial(struct dps_peer *peer, uint64_t now_ns);
 int dps_peer_accept(struct dps_peer *peer, uint64_t *epoch, uint64_t now_ns);
 
 /* A dial that waits is due now, and the next wait is short again: the address has changed. */
-void dps_peer_hurry(struct dps_peer *peer, uint64_t now_ns);
+int dps_peer_hurry(struct dps_peer *peer, uint64_t now_ns);
 
 /*
  * Stops taking calls, sends what is queued, waits for answers both ways and for streams to end
@@ -139,7 +149,7 @@ void dps_peer_hurry(struct dps_peer *peer, uint64_t now_ns);
  * then ends with DPS_PEER_GRACE_OVER, and is counted. code goes to the far side. Twice: the sooner
  * deadline holds.
  */
-void dps_peer_close(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uint64_t now_ns);
+int dps_peer_close(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uint64_t now_ns);
 
 enum dps_peer_state dps_peer_state(const struct dps_peer *peer);
 
@@ -201,8 +211,9 @@ struct dps_peer_call {
 
 /*
  * Makes a call; exactly one DPS_PEER_EVENT_CALL_OVER follows. Without a connection it waits for
- * one. Errors: -EAGAIN full, DPS_PEER_EVENT_BACKLOG_LOW or the end of a call says when to try
- * again; -EMSGSIZE; -ESHUTDOWN closing or closed.
+ * one. call_id may be NULL. Errors: -EAGAIN full, DPS_PEER_EVENT_BACKLOG_LOW or the end of a call
+ * says when to try again; -EMSGSIZE; -ESHUTDOWN closing or closed; -EINVAL bytes, or room for the
+ * answer, that are nowhere (NULL).
  */
 int dps_peer_call(struct dps_peer *peer, const struct dps_peer_call *call, uint64_t *call_id,
 		  uint64_t now_ns);
@@ -228,7 +239,7 @@ enum dps_peer_code {
  * Answers a request and lets go of it: its permit goes to who waits. Every request that was given
  * out is answered, one that is over too, where nothing is sent: a handler that goes on is work,
  * whoever has stopped waiting. Errors: -EAGAIN full, the request stays; -EMSGSIZE, likewise;
- * -ECANCELED over, let go of; -ENOENT.
+ * -ECANCELED over, let go of; -ENOENT; -EINVAL, the request stays.
  */
 int dps_peer_reply(struct dps_peer *peer, struct dps_handle request, uint16_t code,
 		   const void *body, uint32_t bytes, uint64_t now_ns);

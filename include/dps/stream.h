@@ -17,8 +17,10 @@
  * sender that said finish is told `finished`; what then aborts, stops or loses the half counts
  * more than that, so that nobody takes for delivered what was not.
  *
- * Owner: one thread, the lane's; no other calls anything here. A handle is valid until
- * dps_stream_close; whatever is called with another one answers -DPS_ERROR_CLOSED.
+ * Owner: one thread, the lane's; no other calls anything here. It is the first that takes events;
+ * a debug build of the library answers what another one calls with -DPS_ERROR_THREAD. A handle is
+ * valid until dps_stream_close; whatever is called with another one, or with streams that are NULL
+ * or were let go of, answers -DPS_ERROR_CLOSED, and one that lacks memory for its result -EINVAL.
  *
  * After the send stream of msquic-async and the streaming calls of Cap'n Proto, with what their
  * users met put right: docs/architecture.md, "Streams".
@@ -78,10 +80,17 @@ size_t dps_streams_bytes(const struct dps_streams_config *config);
 
 /*
  * blocks: (send_blocks + receive_blocks) * block_bytes of memory that the port knows; it and memory
- * are borrowed until the streams are not used any more. Errors: -EINVAL.
+ * are borrowed until the streams are not used any more. Errors: -EINVAL, also for memory that is
+ * NULL or not aligned.
  */
 int dps_streams_init(void *memory, const struct dps_streams_config *config, uint8_t *blocks,
 		     struct dps_streams **streams);
+
+/*
+ * Lets go of them in whatever state, once dps_engine_holds_streams says no: their memory may go, or
+ * stay, and then every call answers -DPS_ERROR_CLOSED. No event follows. Nothing for NULL.
+ */
+void dps_streams_fini(struct dps_streams *streams);
 
 /* ---- Opening and closing. ---- */
 
@@ -126,7 +135,7 @@ enum dps_stream_close {
 /*
  * Lets go of a stream in whatever state. What is still to be received is stopped with
  * DPS_CODE_DROPPED, and what was lent by dps_stream_read is given back. Sends that are not done
- * have their outcome told; no other event follows.
+ * have their outcome told; no other event follows. Errors: -EINVAL (how).
  */
 int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
 		     enum dps_stream_close how);

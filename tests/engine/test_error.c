@@ -30,6 +30,7 @@ static const int kinds[] = {
 	DPS_ERROR_PROTOCOL,
 	DPS_ERROR_INTERNAL,
 	DPS_ERROR_STALE,
+	DPS_ERROR_THREAD,
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "engine/owner.h"
 #include "tests/support/peer_pair.h"
+#include <dps/error.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #define SECOND DPS_NS_PER_S
@@ -381,6 +384,94 @@ static void call__misuse_is_an_error(void **state)
 	pair_close(&pair);
 }
 
+static void call__of_nothing_is_an_error(void **state)
+{
+	const struct dps_peer_call no_body = { .bytes = 1 }, no_room = { .answer_room = 1 };
+	const struct dps_peer_call good = { .body = "x", .bytes = 1 };
+	struct peer_pair pair;
+	uint64_t id;
+
+	(void)state;
+	pair_open_connected(&pair);
+	assert_int_equal(dps_peer_call(pair.a.peer, NULL, &id, pair.now_ns), -EINVAL);
+	assert_int_equal(dps_peer_call(pair.a.peer, &no_body, &id, pair.now_ns), -EINVAL);
+	assert_int_equal(dps_peer_call(pair.a.peer, &no_room, &id, pair.now_ns), -EINVAL);
+	assert_int_equal(dps_peer_notify(pair.a.peer, DPS_PEER_BULK, NULL, 1, pair.now_ns),
+			 -EINVAL);
+	assert_int_equal(dps_peer_notify(pair.a.peer, DPS_PEER_BULK, NULL, 0, pair.now_ns), 0);
+	assert_int_equal(dps_peer_call(pair.a.peer, &good, NULL, pair.now_ns), 0);
+	pair_run(&pair);
+	pair_close(&pair);
+}
+
+static void expect_closed(struct dps_peer *peer, int error)
+{
+	const struct dps_peer_call call = { .body = "x", .bytes = 1 };
+	const struct dps_handle request = { .generation = 1 };
+	uint64_t id;
+
+	assert_int_equal(dps_peer_call(peer, &call, &id, 0), error);
+	assert_int_equal(dps_peer_cancel(peer, 1, 0), error);
+	assert_int_equal(dps_peer_notify(peer, DPS_PEER_BULK, "x", 1, 0), error);
+	assert_int_equal(dps_peer_reply(peer, request, 0, "x", 1, 0), error);
+	assert_int_equal(dps_peer_dial(peer, 0), error);
+	assert_int_equal(dps_peer_hurry(peer, 0), error);
+	assert_int_equal(dps_peer_close(peer, 0, 0, 0), error);
+}
+
+static void peer__that_is_none_is_closed(void **state)
+{
+	struct dps_peer_snapshot snapshot;
+	struct dps_peer_config config;
+	struct dps_peer_event event;
+	static _Alignas(64) uint8_t memory[64];
+	struct peer_pair pair;
+
+	(void)state;
+	expect_closed(NULL, -DPS_ERROR_CLOSED);
+	assert_int_equal(dps_peer_state(NULL), DPS_PEER_CLOSED);
+	dps_peer_read(NULL, &snapshot);
+	assert_int_equal(snapshot.connections, 0);
+	dps_peer_fini(NULL);
+	dps_peer_config_init(&config);
+	assert_null(dps_peer_init(NULL, &config));
+	assert_null(dps_peer_init(memory + 1, &config));
+	config.calls = 0;
+	assert_null(dps_peer_init(memory, &config));
+	assert_null(dps_peer_init(memory, NULL));
+	assert_int_equal(dps_peer_bytes(NULL), 0);
+
+	pair_open_connected(&pair);
+	pair_call(&pair, &pair.a, "never heard of again");
+	dps_peer_fini(pair.a.peer);
+	expect_closed(pair.a.peer, -DPS_ERROR_CLOSED);
+	assert_false(dps_peer_emit_event(pair.a.peer, &event, pair.now_ns));
+	assert_int_equal(dps_peer_next_deadline_ns(pair.a.peer), DPS_NEVER_NS);
+	dps_peer_fini(pair.a.peer);
+	pair_close(&pair);
+}
+
+static void *call_all(void *argument)
+{
+	expect_closed(argument, -DPS_ERROR_THREAD);
+	return NULL;
+}
+
+static void thread__that_is_not_the_owner_is_told(void **state)
+{
+	struct peer_pair pair;
+	pthread_t thread;
+
+	(void)state;
+	if (dps_owner_here() == NULL)
+		skip(); /* only debug builds look */
+	pair_open_connected(&pair);
+	assert_int_equal(pthread_create(&thread, NULL, call_all, pair.a.peer), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(dps_peer_state(pair.a.peer), DPS_PEER_CONNECTED);
+	pair_close(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +490,9 @@ int main(void)
 		cmocka_unit_test(cancel__of_a_call_not_yet_sent_never_sends_it),
 		cmocka_unit_test(call__too_many_is_eagain_and_room_comes_back),
 		cmocka_unit_test(call__misuse_is_an_error),
+		cmocka_unit_test(call__of_nothing_is_an_error),
+		cmocka_unit_test(peer__that_is_none_is_closed),
+		cmocka_unit_test(thread__that_is_not_the_owner_is_told),
 	};
 
 	return cmocka_run_group_tests_name("peer_calls", tests, NULL, NULL);

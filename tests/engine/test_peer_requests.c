@@ -380,6 +380,40 @@ static void credit__follows_what_was_answered(void **state)
 	pair_close(&pair);
 }
 
+/* The program lets go of a peer with calls of it at work and in line: another gets the permit. */
+static void fini__gives_permits_back(void **state)
+{
+	struct peer_pair one, other, third;
+	struct dps_permits permits;
+
+	(void)state;
+	dps_permits_init(&permits, 1);
+	open_with(&one, &permits);
+	open_with(&other, &permits);
+	open_with(&third, &permits);
+	pair_call(&one, &one.a, "at work");
+	pair_run(&one);
+	pair_heard(&one.b, DPS_PEER_EVENT_REQUEST);
+	pair_call(&one, &one.a, "behind it");
+	pair_run(&one);
+	pair_call(&other, &other.a, "in line");
+	pair_run(&other);
+	pair_call(&third, &third.a, "behind that");
+	pair_run(&third);
+	dps_peer_fini(other.b.peer);
+	assert_int_equal(permits.taken, 1);
+	dps_peer_fini(one.b.peer);
+	assert_int_equal(permits.taken, 1);
+	pair_run(&third);
+	assert_string_equal(pair_heard(&third.b, DPS_PEER_EVENT_REQUEST)->text, "behind that");
+	dps_peer_fini(third.b.peer);
+	assert_int_equal(permits.taken, 0);
+	assert_ptr_equal(permits.line.next, &permits.line);
+	pair_close(&one);
+	pair_close(&other);
+	pair_close(&third);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +430,7 @@ int main(void)
 		cmocka_unit_test(request__beyond_credit_ends_the_connection),
 		cmocka_unit_test(request__with_an_id_twice_ends_the_connection),
 		cmocka_unit_test(credit__follows_what_was_answered),
+		cmocka_unit_test(fini__gives_permits_back),
 	};
 
 	return cmocka_run_group_tests_name("peer_requests", tests, NULL, NULL);
