@@ -162,6 +162,11 @@ void dps_peer_fini(struct dps_peer *peer)
 	peer->lent = DPS_PEER_NONE;
 }
 
+void dps_peer_hand_over(struct dps_peer *peer)
+{
+	peer->owner = dps_owner_here();
+}
+
 int dps_peer_may_call(const struct dps_peer *peer)
 {
 	if (peer == NULL || peer->is_gone)

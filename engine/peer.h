@@ -229,6 +229,8 @@ uint64_t dps_peer_calls_take_cancel(struct dps_peer *peer);
 bool dps_peer_calls_emit(struct dps_peer *peer, struct dps_peer_event *event);
 
 /* peer.c */
+/* It belongs to the calling thread from now on. */
+void dps_peer_hand_over(struct dps_peer *peer);
 /*
  * Whether the program may call this. -DPS_ERROR_CLOSED it was let go of (NULL, too);
  * -DPS_ERROR_THREAD another thread's.

@@ -215,6 +215,8 @@ struct dps_streams {
 };
 
 /* ---- streams.c ---- */
+/* They belong to the calling thread from now on. */
+void dps_streams_hand_over(struct dps_streams *streams);
 /*
  * Whether the program may call this. -DPS_ERROR_CLOSED there are no streams (NULL): their peer was
  * let go of; -DPS_ERROR_THREAD another thread's.

@@ -195,6 +195,11 @@ struct dps_handle dps_stream_handle(const struct dps_streams *streams,
 	return (struct dps_handle){ dps_stream_index(streams, stream), stream->generation };
 }
 
+void dps_streams_hand_over(struct dps_streams *streams)
+{
+	streams->owner = dps_owner_here();
+}
+
 int dps_streams_may_call(const struct dps_streams *streams)
 {
 	if (streams == NULL || streams->config.streams == 0)

@@ -88,6 +88,11 @@ static void on_dialled(struct dps_peer_wire *wire, struct dps_socket *socket, ui
 	int error;
 
 	drop_attempt(wire);
+	if (wire->is_moved) {
+		socket->ops->close(socket);
+		dps_peer_on_lost(wire->peer, wire->epoch, ECANCELED, now_ns);
+		return;
+	}
 	if (wire->ops.wrap != NULL)
 		socket = wire->ops.wrap(wire->ops.context, socket);
 	error = socket == NULL ? -ENOMEM : use_socket(wire, socket, wire->epoch);
@@ -133,6 +138,7 @@ static void go_on_dialling(struct dps_peer_wire *wire, uint64_t now_ns)
 static void dial(struct dps_peer_wire *wire, uint64_t epoch, uint64_t now_ns)
 {
 	wire->epoch = epoch;
+	wire->is_moved = false;
 	if (wire->addresses_count == 0) {
 		dps_peer_on_lost(wire->peer, epoch, EDESTADDRREQ, now_ns);
 		return;
@@ -359,8 +365,8 @@ void dps_peer_wire_move(struct dps_peer_wire *wire, const struct dps_socket_addr
 			unsigned int count, uint64_t now_ns)
 {
 	set_addresses(wire, addresses, count);
-	dps_peer_hurry(wire->peer, now_ns);
-	dps_peer_wire_flush(wire, now_ns);
+	wire->is_moved = wire->is_dialling;
+	(void)dps_peer_hurry(wire->peer, now_ns);
 }
 
 int dps_peer_wire_accept(struct dps_peer_wire *wire, struct dps_socket *socket, uint64_t now_ns)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/endpoint/endpoint_state.h"
 #include "drivers/lane_state.h"
+#include "engine/owner.h"
+#include "engine/peer.h"
+#include "engine/stream.h"
 #include <arpa/inet.h>
 #include <dps/assert.h>
 #include <dps/endpoint.h>
@@ -134,6 +137,8 @@ static void free_members(struct dps_endpoint *endpoint)
 
 static const char *judge(const struct dps_endpoint_config *config)
 {
+	if (config == NULL)
+		return "an endpoint needs a configuration (dps_endpoint_config_init)";
 	if (config->port == NULL)
 		return "a port is needed: udp, or udp:ADDRESS";
 	if (config->peers == 0 || config->peers > DPS_ENDPOINT_PEERS_MAX)
@@ -212,10 +217,15 @@ int dps_endpoint_open(struct dps_endpoint **made, const struct dps_endpoint_conf
 		      char why[DPS_ENDPOINT_WHY_BYTES])
 {
 	const char *wrong = judge(config);
+	char unheard[DPS_ENDPOINT_WHY_BYTES];
 	struct dps_endpoint *endpoint;
 	int result;
 
-	*made = NULL;
+	why = why != NULL ? why : unheard;
+	if (made == NULL)
+		wrong = "there is no room for the endpoint (NULL)";
+	else
+		*made = NULL;
 	if (wrong != NULL) {
 		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", wrong);
 		return -EINVAL;
@@ -241,12 +251,24 @@ int dps_endpoint_open(struct dps_endpoint **made, const struct dps_endpoint_conf
 	return result < 0 ? result : 0;
 }
 
+/* Who closes may be another than who polled and has ended: what it calls is its own to call. */
+static void hand_over(struct dps_endpoint *endpoint)
+{
+	endpoint->owner = dps_owner_here();
+	for (uint32_t i = 0; endpoint->members && i < endpoint->config.peers; i++)
+		if (endpoint->members[i].is_used) {
+			dps_peer_hand_over(endpoint->members[i].peer);
+			dps_streams_hand_over(endpoint->members[i].streams);
+		}
+}
+
 void dps_endpoint_close(struct dps_endpoint *endpoint)
 {
 	if (endpoint == NULL)
 		return;
 	/* In a callback: whoever called that needs what would be freed. */
 	DPS_ASSERT(!endpoint->is_polling);
+	hand_over(endpoint);
 	dps_endpoint_run_posts(endpoint);
 	pthread_mutex_destroy(&endpoint->posts.lock);
 	if (endpoint->lane)
@@ -264,15 +286,16 @@ void dps_endpoint_close(struct dps_endpoint *endpoint)
 
 const char *dps_endpoint_key(const struct dps_endpoint *endpoint)
 {
-	return endpoint->credentials.own_key;
+	return endpoint != NULL ? endpoint->credentials.own_key : NULL;
 }
 
 uint16_t dps_endpoint_listen_port(const struct dps_endpoint *endpoint)
 {
-	const struct sockaddr_storage *local = &endpoint->listener.local.storage;
+	const struct sockaddr_storage *local;
 
-	if (!endpoint->is_listening)
+	if (endpoint == NULL || !endpoint->is_listening)
 		return 0;
+	local = &endpoint->listener.local.storage;
 	return ntohs(local->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)local)->sin6_port
 						  : ((const struct sockaddr_in *)local)->sin_port);
 }
@@ -281,14 +304,18 @@ uint16_t dps_endpoint_listen_port(const struct dps_endpoint *endpoint)
 
 uint64_t dps_endpoint_now_ns(const struct dps_endpoint *endpoint)
 {
-	struct dps_clock clock = endpoint->clock;
+	struct dps_clock clock;
 
+	if (endpoint == NULL)
+		return 0;
+	clock = endpoint->clock;
 	return dps_clock_now_ns(&clock);
 }
 
 void dps_endpoint_wake(struct dps_endpoint *endpoint)
 {
-	dps_loop_wake(&endpoint->loop);
+	if (endpoint != NULL)
+		dps_loop_wake(&endpoint->loop);
 }
 
 static uint64_t next_look_ns(const struct dps_endpoint *endpoint, uint64_t now_ns)
@@ -341,6 +368,8 @@ static void set_alarm(struct dps_endpoint *endpoint, uint64_t at_ns, uint64_t no
 /* Who asks for it may wait for it at once, and is to find it readable then. */
 int dps_endpoint_fd(struct dps_endpoint *endpoint)
 {
+	if (endpoint == NULL)
+		return -EINVAL;
 	if (!endpoint->is_watched)
 		set_alarm(endpoint, 0, 0);
 	endpoint->is_watched = true;
@@ -430,8 +459,13 @@ int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns)
 {
 	int result;
 
+	if (endpoint == NULL)
+		return -EINVAL;
+	if (!dps_owner_is_here(endpoint->owner))
+		return -DPS_ERROR_THREAD;
 	if (endpoint->is_polling)
 		return -EDEADLK;
+	dps_owner_take(&endpoint->owner);
 	endpoint->is_polling = true;
 	result = poll_turns(endpoint, timeout_ns);
 	endpoint->is_polling = false;

@@ -2,13 +2,18 @@
 /* Endpoint members: the peers, from their first connection until the program lets go of them. */
 #include "drivers/endpoint/endpoint_state.h"
 #include "drivers/lane_state.h"
+#include "engine/owner.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-enum { EVENTS = 32 };
+enum {
+	EVENTS = 32,
+	LET_GO_MS =
+		500, /* a port that has not given back what it sends by then keeps it for long */
+};
 
 static const char is_another[] =
 	"it remembers no stream of ours, as it was started anew or gave us up; "
@@ -19,7 +24,7 @@ struct dps_endpoint_member *dps_endpoint_find(struct dps_endpoint *endpoint,
 {
 	struct dps_endpoint_member *member;
 
-	if (handle.index >= endpoint->config.peers)
+	if (endpoint == NULL || handle.index >= endpoint->config.peers)
 		return NULL;
 	member = &endpoint->members[handle.index];
 	return member->is_used && member->generation == handle.generation ? member : NULL;
@@ -142,10 +147,10 @@ void dps_endpoint_drop(struct dps_endpoint_member *member, int error, uint64_t n
 
 /* ---- a new one ---- */
 
-static struct dps_endpoint_member *free_member(struct dps_endpoint *endpoint)
+struct dps_endpoint_member *dps_endpoint_free_member(struct dps_endpoint *endpoint)
 {
 	for (uint32_t i = 0; i < endpoint->config.peers; i++)
-		if (!endpoint->members[i].is_used)
+		if (!endpoint->members[i].is_used && !endpoint->members[i].is_leaving)
 			return &endpoint->members[i];
 	return NULL;
 }
@@ -166,8 +171,8 @@ static uint64_t draw_instance(struct dps_endpoint *endpoint)
 	return value != 0 ? value : 1;
 }
 
-static int begin(struct dps_endpoint_member *member, bool is_dialler, const char *name,
-		 const struct dps_socket_address *addresses, unsigned int count)
+int dps_endpoint_begin(struct dps_endpoint_member *member, bool is_dialler, const char *name,
+		       const struct dps_socket_address *addresses, unsigned int count)
 {
 	struct dps_endpoint *endpoint = member->endpoint;
 	struct dps_streams_config streams = endpoint->config.streams;
@@ -201,90 +206,6 @@ static int begin(struct dps_endpoint_member *member, bool is_dialler, const char
 	member->path.name = DPS_ENDPOINT_NO_PATH;
 	snprintf(member->name, sizeof(member->name), "%s", name);
 	return 0;
-}
-
-static int read_key(struct dps_endpoint_member *member, const char *key, char *why)
-{
-	if (key == NULL)
-		return 0;
-	if (!dps_fingerprint_parse(&member->wanted_key, key, strlen(key))) {
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
-			 "\"%.80s\" is no key: sha256: and 64 hexadecimal digits", key);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* As authorized_peers has it: without the usual port. */
-static void write_name(const struct dps_endpoint_name *to, char *name, size_t room)
-{
-	bool is_ipv6 = strchr(to->host, ':') != NULL;
-
-	if (to->port == DPS_ENDPOINT_PORT)
-		snprintf(name, room, "%s", to->host);
-	else
-		snprintf(name, room, is_ipv6 ? "[%s]:%u" : "%s:%u", to->host, to->port);
-}
-
-/* TLS asks for the key of a name: what is dialled by one name has to prove one key. */
-static bool is_asked_alike(const struct dps_endpoint *endpoint, const char *name,
-			   const struct dps_fingerprint *key)
-{
-	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
-		const struct dps_endpoint_member *member = &endpoint->members[i];
-
-		if (!member->is_used || !member->is_dialled || strcmp(member->name, name) != 0)
-			continue;
-		if (member->has_wanted_key != (key != NULL) ||
-		    (key && !dps_fingerprint_is_equal(key, &member->wanted_key)))
-			return false;
-	}
-	return true;
-}
-
-int dps_endpoint_dial(struct dps_endpoint *endpoint, const char *to, const char *key,
-		      struct dps_handle *peer, char why[DPS_ENDPOINT_WHY_BYTES])
-{
-	struct dps_endpoint_member *member = free_member(endpoint);
-	struct dps_socket_address addresses[DPS_ENDPOINT_ADDRESSES_MAX];
-	char error[DPS_ENDPOINT_ERROR_BYTES], name[sizeof(member->name)];
-	struct dps_endpoint_name place;
-	unsigned int count;
-	int result;
-
-	if (member == NULL) {
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "there are %u peers already; release one",
-			 endpoint->config.peers);
-		return -ENOSPC;
-	}
-	result = read_key(member, key, why);
-	if (result < 0)
-		return result;
-	if (!dps_endpoint_parse(&place, to != NULL ? to : "", DPS_ENDPOINT_CONNECT, error)) {
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", error);
-		return -EINVAL;
-	}
-	count = dps_endpoint_resolve(&place, DPS_ENDPOINT_CONNECT, addresses, error);
-	if (count == 0) {
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", error);
-		return -EHOSTUNREACH;
-	}
-	write_name(&place, name, sizeof(name));
-	if (!is_asked_alike(endpoint, name, key != NULL ? &member->wanted_key : NULL)) {
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
-			 "%s is dialled already, and has to prove another key; release that one, "
-			 "or dial both with one key",
-			 name);
-		return -EINVAL;
-	}
-	result = begin(member, true, name, addresses, count);
-	if (result < 0) {
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", strerror(-result));
-		return result;
-	}
-	member->has_wanted_key = key != NULL;
-	*peer = dps_endpoint_handle(member);
-	return dps_peer_dial(member->peer, dps_clock_now_ns(&endpoint->clock));
 }
 
 static struct dps_endpoint_member *known(struct dps_endpoint *endpoint,
@@ -339,10 +260,10 @@ const char *dps_endpoint_enter(struct dps_endpoint *endpoint, struct dps_endpoin
 	bool is_new = member == NULL;
 
 	if (is_new)
-		member = free_member(endpoint);
+		member = dps_endpoint_free_member(endpoint);
 	if (member == NULL)
 		return "there are as many peers as the program takes";
-	if (is_new && begin(member, false, guest->socket->peer, NULL, 0) < 0)
+	if (is_new && dps_endpoint_begin(member, false, guest->socket->peer, NULL, 0) < 0)
 		return "its streams cannot be set up";
 	ops.context = member;
 	dps_greeted_set_ops(guest->socket, &ops);
@@ -369,31 +290,68 @@ static void end(struct dps_endpoint_member *member)
 {
 	dps_peer_wire_fini(member->wire);
 	close_path(member, DPS_CLOSE_SHUTDOWN);
+	dps_peer_fini(member->peer);
 	member->is_used = false;
+	member->is_leaving = true;
+}
+
+/* Its memory is free when the path is closed, and the port has what is of it no more. */
+static bool has_left(struct dps_endpoint_member *member)
+{
+	struct dps_endpoint *endpoint = member->endpoint;
+	uint64_t until_ns = dps_clock_now_ns(&endpoint->clock) + LET_GO_MS * DPS_NS_PER_MS;
+
+	while (dps_engine_holds_streams(endpoint->lane->engine, member->streams)) {
+		if (dps_clock_now_ns(&endpoint->clock) >= until_ns)
+			return false;
+		(void)dps_lane_turn(endpoint->lane);
+	}
+	return true;
+}
+
+static int let_go(struct dps_endpoint_member *member)
+{
+	if (!member->is_leaving)
+		end(member);
+	if (!has_left(member))
+		return -DPS_ERROR_BUSY;
+	dps_streams_fini(member->streams);
+	member->is_leaving = false;
+	return 0;
+}
+
+/* One that leaves, too. */
+static struct dps_endpoint_member *find_any(struct dps_endpoint *endpoint, struct dps_handle peer)
+{
+	struct dps_endpoint_member *member;
+
+	if (endpoint == NULL || peer.index >= endpoint->config.peers)
+		return NULL;
+	member = &endpoint->members[peer.index];
+	return (member->is_used || member->is_leaving) && member->generation == peer.generation
+		       ? member
+		       : NULL;
 }
 
 int dps_endpoint_release(struct dps_endpoint *endpoint, struct dps_handle peer)
 {
-	struct dps_endpoint_member *member = dps_endpoint_find(endpoint, peer);
+	struct dps_endpoint_member *member = find_any(endpoint, peer);
 
 	if (member == NULL)
 		return -DPS_ERROR_CLOSED;
+	if (!dps_owner_is_here(endpoint->owner))
+		return -DPS_ERROR_THREAD;
 	/* Who made the callback goes on with this peer when it returns. */
 	if (endpoint->is_polling)
 		return -EDEADLK;
-	end(member);
-	/* Its memory is free when the path is closed, and the port has what is of it no more. */
-	while (dps_engine_holds_streams(endpoint->lane->engine, member->streams))
-		(void)dps_lane_turn(endpoint->lane);
-	return 0;
+	return let_go(member);
 }
 
 void dps_endpoint_forget_all(struct dps_endpoint *endpoint)
 {
 	for (uint32_t i = 0; i < endpoint->config.peers; i++)
-		if (endpoint->members[i].is_used)
-			(void)dps_endpoint_release(endpoint,
-						   dps_endpoint_handle(&endpoint->members[i]));
+		if (endpoint->members[i].is_used || endpoint->members[i].is_leaving)
+			(void)let_go(&endpoint->members[i]); /* or it ends with the port */
 }
 
 /* ---- turns ---- */

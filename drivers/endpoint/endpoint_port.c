@@ -2,6 +2,7 @@
 /* Endpoint port: where data comes and goes, and the lane behind it, turned by who polls. */
 #include "drivers/discard/discard.h"
 #include "drivers/endpoint/endpoint_state.h"
+#include "drivers/lane_state.h"
 #include "drivers/ports.h"
 #include "drivers/udp/udp.h"
 #include <arpa/inet.h>
@@ -121,6 +122,8 @@ size_t dps_endpoint_port_bytes(const struct dps_endpoint_config *config)
 {
 	struct dps_limits limits;
 
+	if (config == NULL)
+		return 0;
 	init_limits(config, &limits);
 	return blocks_bytes(&config->streams) * config->peers + (size_t)limits.slots * CHUNK_BYTES +
 	       (config->is_clear ? 0 : ROOMS_BYTES);
@@ -224,9 +227,33 @@ int dps_endpoint_open_port(struct dps_endpoint *endpoint, char *why)
 	return result;
 }
 
+/* A port that kept bodies to its end gives them back as it goes, when nobody waits for them. */
+static void on_late_release(void *context, uint32_t token, uint32_t count)
+{
+	(void)context;
+	(void)token;
+	(void)count;
+}
+
+/* Paths that were to be opened bring their keys, which the lane lets go of. */
+static void do_commands(struct dps_lane *lane)
+{
+	struct dps_lane_event event;
+
+	for (unsigned int i = 0; i < MAILBOX && dps_mailbox_room(&lane->commands) < MAILBOX; i++) {
+		(void)dps_lane_turn(lane);
+		while (dps_lane_take_events(lane, &event, 1) > 0)
+			;
+	}
+}
+
 void dps_endpoint_close_port(struct dps_endpoint *endpoint)
 {
 	dps_loop_remove(&endpoint->loop, &endpoint->port_source);
+	if (endpoint->lane)
+		do_commands(endpoint->lane);
+	if (endpoint->port)
+		endpoint->port->on_released = on_late_release;
 	if (endpoint->lane)
 		dps_lane_destroy(endpoint->lane);
 	if (endpoint->disk)

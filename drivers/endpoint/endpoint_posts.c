@@ -6,9 +6,12 @@
 
 int dps_endpoint_post(struct dps_endpoint *endpoint, void (*run)(void *argument), void *argument)
 {
-	struct dps_endpoint_posts *posts = &endpoint->posts;
+	struct dps_endpoint_posts *posts;
 	bool is_taken;
 
+	if (endpoint == NULL || run == NULL)
+		return -EINVAL;
+	posts = &endpoint->posts;
 	pthread_mutex_lock(&posts->lock);
 	is_taken = posts->count < DPS_ENDPOINT_POSTS_MAX;
 	if (is_taken)

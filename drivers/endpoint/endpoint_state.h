@@ -42,6 +42,7 @@ struct dps_endpoint_path {
 struct dps_endpoint_member {
 	struct dps_endpoint *endpoint;
 	bool is_used;
+	bool is_leaving; /* let go of; the port has what it sends still */
 	bool is_dialled;
 	bool is_over;	    /* CLOSED was told */
 	bool was_connected; /* streams may have begun: they are of the instance that it had */
@@ -102,7 +103,8 @@ struct dps_endpoint {
 
 	struct dps_endpoint_member *members; /* config.peers of them */
 	struct dps_endpoint_posts posts;
-	unsigned int told;	 /* callbacks of this poll */
+	const void *owner; /* engine/owner.h: who polls; NULL: nobody has yet, or not looked at */
+	unsigned int told; /* callbacks of this poll */
 	unsigned int busy_turns; /* since the last that had nothing to do */
 	bool is_woken;
 	bool is_polling;
@@ -145,6 +147,11 @@ void dps_endpoint_guests_on_time(struct dps_endpoint *endpoint, uint64_t now_ns)
 struct dps_endpoint_member *dps_endpoint_find(struct dps_endpoint *endpoint,
 					      struct dps_handle handle);
 struct dps_handle dps_endpoint_handle(const struct dps_endpoint_member *member);
+/* One that is nobody's; NULL: none. */
+struct dps_endpoint_member *dps_endpoint_free_member(struct dps_endpoint *endpoint);
+/* A new peer, by that name. count 0: it comes by itself. Errors: those of dps_streams_init. */
+int dps_endpoint_begin(struct dps_endpoint_member *member, bool is_dialler, const char *name,
+		       const struct dps_socket_address *addresses, unsigned int count);
 /* The instance to greet one with that has greeted: that of the member it is, or a new one. */
 uint64_t dps_endpoint_instance_for(struct dps_endpoint *endpoint,
 				   const struct dps_endpoint_guest *guest);

@@ -11,8 +11,11 @@
  * polls the program calls whatever it likes of <dps/stream.h> and <dps/peer.h> on what
  * dps_endpoint_streams and dps_endpoint_peer give it; also in callbacks.
  *
- * Owner: one thread, that polls it. dps_endpoint_wake and dps_endpoint_post are any thread's: the
- * first ends its sleep, the second has it do something.
+ * Owner: one thread, the first that polls it; until then, and once that one has ended, any may set
+ * it up or close it. A debug build of the library answers what another one calls with
+ * -DPS_ERROR_THREAD. dps_endpoint_wake and dps_endpoint_post are any thread's: the first ends its
+ * sleep, the second has it do something. An endpoint that is NULL has no peers, and is -EINVAL for
+ * whatever returns an error; why may be NULL everywhere.
  */
 #pragma once
 #include <dps/peer.h>
@@ -105,11 +108,20 @@ uint16_t dps_endpoint_listen_port(const struct dps_endpoint *endpoint);
  * A peer at ADDRESS[:PORT], which is dialled in the next poll, and again whenever it is lost; port
  * 7420 unless said. key: `sha256:...`, which it has to prove; NULL: any that is trusted. A name is
  * looked up here, which may wait for the name service. One address may be dialled several times,
- * always with the same key: each is a peer. Errors: -ENOSPC as many as configured; -EINVAL,
- * -EHOSTUNREACH; all with a sentence.
+ * always with the same key: each is a peer. Also in a callback. Errors: -ENOSPC as many as
+ * configured; -EINVAL, -EHOSTUNREACH; all with a sentence.
  */
 int dps_endpoint_dial(struct dps_endpoint *endpoint, const char *to, const char *key,
 		      struct dps_handle *peer, char why[DPS_ENDPOINT_WHY_BYTES]);
+
+/*
+ * Another address of a peer that was dialled, from the next dial on, which is due now if it waits;
+ * a connection that is there stays until it is lost. Its key is asked for as before. Also for the
+ * same name, which is looked up anew; also in a callback. Errors: -DPS_ERROR_CLOSED; -EINVAL, also
+ * of one that comes by itself; -EHOSTUNREACH; all with a sentence.
+ */
+int dps_endpoint_move(struct dps_endpoint *endpoint, struct dps_handle peer, const char *to,
+		      char why[DPS_ENDPOINT_WHY_BYTES]);
 
 /*
  * Its calls and notices, and its streams; until it is released. NULL: released. What moves its
@@ -120,10 +132,12 @@ struct dps_peer *dps_endpoint_peer(struct dps_endpoint *endpoint, struct dps_han
 struct dps_streams *dps_endpoint_streams(struct dps_endpoint *endpoint, struct dps_handle peer);
 
 /*
- * Forgets a peer, with its streams and its connection, and makes room for another one. Every peer
- * is released, also one that is closed (DPS_PEER_EVENT_CLOSED): so long its streams can be read.
- * Errors: -DPS_ERROR_CLOSED; -EDEADLK in a callback:
- * release it after the poll.
+ * Forgets a peer, with its streams and its connection, and makes room for another one; what was
+ * lent to be sent is the program's again, without a word. Every peer is released, also one that is
+ * closed (DPS_PEER_EVENT_CLOSED): so long its streams can be read. Errors: -DPS_ERROR_CLOSED;
+ * -EDEADLK in a callback: release it after the poll; -DPS_ERROR_BUSY the port has not given back
+ * within half a second what it was sending: the peer is gone, but what was lent to it stays lent,
+ * and its place taken, until another call says 0, or the endpoint is closed.
  */
 int dps_endpoint_release(struct dps_endpoint *endpoint, struct dps_handle peer);
 
@@ -154,7 +168,7 @@ void dps_endpoint_wake(struct dps_endpoint *endpoint);
  * asked to: what another thread has to say to a peer. run is as a callback: it may call anything
  * of peers and streams. What was posted and not run when the endpoint is closed, is run then, so
  * that argument is let go of once. Any thread; it must have ended, or stopped posting, before
- * close. Errors: -EAGAIN DPS_ENDPOINT_POSTS_MAX wait already.
+ * close. Errors: -EAGAIN DPS_ENDPOINT_POSTS_MAX wait already; -EINVAL (run).
  */
 int dps_endpoint_post(struct dps_endpoint *endpoint, void (*run)(void *argument), void *argument);
 
