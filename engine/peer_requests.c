@@ -91,6 +91,14 @@ static void drop_body(struct dps_peer *peer, struct dps_peer_request_slot *slot)
 	slot->message = DPS_PEER_NONE;
 }
 
+static void give_permit(const struct dps_peer *peer, struct dps_peer_request_slot *slot)
+{
+	if (!slot->has_permit)
+		return;
+	slot->has_permit = false;
+	dps_permits_give(peer->config.permits);
+}
+
 /* Each request comes here once, whatever became of it. */
 static void release(struct dps_peer *peer, uint32_t index)
 {
@@ -105,10 +113,7 @@ static void release(struct dps_peer *peer, uint32_t index)
 	drop_body(peer, slot);
 	move(peer, index, DPS_PEER_REQUEST_FREE);
 	slot->is_over = slot->is_over_told = false;
-	if (slot->has_permit) {
-		slot->has_permit = false;
-		dps_permits_give(peer->config.permits);
-	}
+	give_permit(peer, slot);
 }
 
 /* Those that wait first: a permit that comes back is for others. */
@@ -134,10 +139,7 @@ static void refuse(struct dps_peer *peer, uint32_t index, uint16_t code)
 	slot->code = code;
 	move(peer, index, DPS_PEER_REQUEST_REFUSED);
 	peer->figures.requests_refused++;
-	if (slot->has_permit) {
-		slot->has_permit = false;
-		dps_permits_give(peer->config.permits);
-	}
+	give_permit(peer, slot);
 }
 
 static uint32_t find(const struct dps_peer *peer, uint64_t id)
@@ -328,6 +330,8 @@ int dps_peer_reply(struct dps_peer *peer, struct dps_handle request, uint16_t co
 		return error;
 	dps_peer_histogram_add(&peer->figures.phases[DPS_PEER_HANDLED], slot->at_ns, now_ns);
 	move(peer, request.index, DPS_PEER_REQUEST_ANSWERED);
+	/* Not when the answer has left: who does not read it would have the permits of others. */
+	give_permit(peer, slot);
 	return 0;
 }
 

@@ -414,6 +414,31 @@ static void fini__gives_permits_back(void **state)
 	pair_close(&third);
 }
 
+/* Whoever calls and then does not read keeps nobody else from being served. */
+static void reply__gives_the_permit_before_it_is_read(void **state)
+{
+	const struct peer_heard *request;
+	struct peer_pair one, other;
+	struct dps_permits permits;
+
+	(void)state;
+	dps_permits_init(&permits, 1);
+	open_with(&one, &permits);
+	open_with(&other, &permits);
+	pair_call(&one, &one.a, "and reads no answer");
+	pair_run(&one);
+	request = pair_heard(&one.b, DPS_PEER_EVENT_REQUEST);
+	pair_call(&other, &other.a, "in line");
+	pair_run(&other);
+	assert_int_equal(permits.taken, 1);
+	pair_reply(&one, &one.b, request, "never read");
+	pair_run(&other);
+	assert_string_equal(pair_heard(&other.b, DPS_PEER_EVENT_REQUEST)->text, "in line");
+	assert_int_equal(permits.taken, 1);
+	pair_close(&one);
+	pair_close(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,6 +456,7 @@ int main(void)
 		cmocka_unit_test(request__with_an_id_twice_ends_the_connection),
 		cmocka_unit_test(credit__follows_what_was_answered),
 		cmocka_unit_test(fini__gives_permits_back),
+		cmocka_unit_test(reply__gives_the_permit_before_it_is_read),
 	};
 
 	return cmocka_run_group_tests_name("peer_requests", tests, NULL, NULL);
