@@ -121,6 +121,7 @@ int dps_stream_send(struct dps_streams *streams, struct dps_handle handle,
 	struct dps_send_need need;
 	int error = dps_stream_find(streams, handle, &stream);
 
+	flags |= flags & DPS_SEND_POSTED ? DPS_SEND_TELL : 0;
 	if (error == 0)
 		error = dps_stream_send_error(stream);
 	if (error == 0 && (flags & ~known))

@@ -151,7 +151,7 @@ struct dps_bytes {
 enum dps_send_flags {
 	DPS_SEND_BORROW = 1, /* no copy: the memory is lent until the send's outcome is told */
 	DPS_SEND_TELL = 2,   /* the outcome of a copy, too; that of lent memory is told always */
-	DPS_SEND_POSTED = 4, /* with an outcome: and before it, when all of it was handed over */
+	DPS_SEND_POSTED = 4, /* as TELL; and before the outcome, when all of it was handed over */
 	DPS_SEND_FINISH = 8, /* and dps_stream_finish: the end leaves with the last byte */
 };
 

@@ -46,6 +46,24 @@ static void send__lends_memory_until_its_outcome(void **state)
 	room_close(&room);
 }
 
+static void send__that_asks_for_posted_is_told_of_its_outcome_too(void **state)
+{
+	const struct dps_bytes piece = { (const uint8_t *)"x", 1 };
+	struct dps_handle handle, far;
+	struct stream_rig rig;
+
+	(void)state;
+	rig_open_streams(&rig);
+	handle = rig_opened(&rig, 0, &far);
+	assert_int_equal(dps_stream_send(rig.near.streams, handle, &piece, 1, DPS_SEND_POSTED, 5),
+			 0);
+	rig_run(&rig);
+	rig_events(&rig.near);
+	assert_int_equal(rig_count(&rig.near, DPS_STREAM_EVENT_POSTED), 1);
+	assert_int_equal(rig_count(&rig.near, DPS_STREAM_EVENT_DELIVERED), 1);
+	rig_close_streams(&rig);
+}
+
 static void send__takes_pieces_in_their_order(void **state)
 {
 	uint8_t bytes[90];
@@ -427,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(send__copies_and_sends_in_order),
 		cmocka_unit_test(send__lends_memory_until_its_outcome),
+		cmocka_unit_test(send__that_asks_for_posted_is_told_of_its_outcome_too),
 		cmocka_unit_test(send__takes_pieces_in_their_order),
 		cmocka_unit_test(send__of_no_bytes_is_a_no_op_success),
 		cmocka_unit_test(send__of_nonsense_changes_nothing),

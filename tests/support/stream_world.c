@@ -223,7 +223,7 @@ void world_send_one(struct world *world, unsigned int side)
 		.end = half->posted,
 		.stream = (uint16_t)(model - world->streams),
 		.side = (uint8_t)side,
-		.is_told = !(flags & (DPS_SEND_BORROW | DPS_SEND_TELL)),
+		.is_told = !(flags & (DPS_SEND_BORROW | DPS_SEND_TELL | DPS_SEND_POSTED)),
 	};
 	if (!(flags & DPS_SEND_BORROW))
 		free(memory);
