@@ -5,7 +5,7 @@
  * first letter of its socket's name says.
  */
 #include "drivers/control/tls.h"
-#include "drivers/endpoint/credentials.h"
+#include "drivers/credentials/credentials.h"
 
 int dps_credentials_open(struct dps_credentials *credentials,
 			 const struct dps_credentials_config *config,
@@ -27,10 +27,11 @@ void dps_credentials_read_key(const struct dps_socket *socket, struct dps_finger
 }
 
 int dps_credentials_make_seal(const struct dps_credentials *credentials, struct dps_socket *socket,
-			      uint64_t own_connection_id, uint64_t peer_connection_id,
-			      struct dps_seal **seal)
+			      uint64_t epoch, uint64_t own_connection_id,
+			      uint64_t peer_connection_id, struct dps_seal **seal)
 {
-	(void)credentials, (void)socket, (void)own_connection_id, (void)peer_connection_id;
+	(void)credentials, (void)socket, (void)epoch;
+	(void)own_connection_id, (void)peer_connection_id;
 	*seal = NULL;
 	return 0;
 }
