@@ -389,8 +389,8 @@ static void secret_create__keeps_out_of_core_dumps(void **state)
 	for (unsigned int i = 0; i < 5000; i++)
 		assert_int_equal(memory[i], 0);
 	read_flags(memory, flags);
-	assert_non_null(strstr(flags, " dd ")); /* do not dump */
-	assert_non_null(strstr(flags, " wf ")); /* wipe on fork */
+	assert_non_null(strstr(flags, " dd "));			    /* do not dump */
+	assert_non_null(strstr(flags, " wf "));			    /* wipe on fork */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* whose mlock does nothing */
 	assert_non_null(strstr(flags, " lo ")); /* locked: a page or two are within any limit */
 #endif
