@@ -167,14 +167,36 @@ static int open_file(int folder_fd)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Who may write there may put another key in place of ours, and trusted peers of their own. */
+static int check_folder(int folder_fd, const char *folder, char *sentence)
+{
+	struct stat status;
+	int result = fstat(folder_fd, &status) == 0 ? 0 : -errno;
+
+	if (result < 0)
+		snprintf(sentence, DPS_TRUST_SENTENCE_BYTES, "the state folder %.700s: %s", folder,
+			 strerror(-result));
+	else if (status.st_mode & S_IWOTH) {
+		snprintf(sentence, DPS_TRUST_SENTENCE_BYTES,
+			 "the state folder %.700s can be written by everyone, so its key and its "
+			 "trusted peers may be anyone's: chmod o-w it",
+			 folder);
+		result = -EPERM;
+	}
+	return result;
+}
+
 int dps_identity_open(struct dps_identity *identity, int folder_fd, const char *folder,
 		      bool may_make, bool *is_new, char sentence[DPS_TRUST_SENTENCE_BYTES])
 {
-	int fd = open_file(folder_fd), result = 0;
+	int fd, result = check_folder(folder_fd, folder, sentence);
 
 	*identity = (struct dps_identity){ 0 };
 	if (is_new)
 		*is_new = false;
+	if (result < 0)
+		return result;
+	fd = open_file(folder_fd);
 	if (fd == -ENOENT && may_make) {
 		result = make(folder_fd);
 		if (result < 0 && result != -EEXIST) {

@@ -18,8 +18,9 @@ struct dps_identity {
  * made first, readable for its owner alone; of several processes that do so at once one wins, and
  * all have its key. *is_new says whether this call made it (may be NULL).
  *
- * Errors, each with a sentence: -ENOENT there is none, -EPERM others can read it, or it is
- * somebody else's, -EBADMSG it is no Ed25519 key, other -errno of the file.
+ * Errors, each with a sentence: -ENOENT there is none, -EPERM others can read it, it is
+ * somebody else's, or everyone may write in the folder, -EBADMSG it is no Ed25519 key, other -errno
+ * of the file.
  */
 int dps_identity_open(struct dps_identity *identity, int folder_fd, const char *folder,
 		      bool may_make, bool *is_new, char sentence[DPS_TRUST_SENTENCE_BYTES]);

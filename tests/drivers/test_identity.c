@@ -88,6 +88,23 @@ static void open__refuses_what_others_can_read(void **state)
 	dps_identity_close(&identity);
 }
 
+static void open__refuses_a_folder_that_everyone_may_write(void **state)
+{
+	const struct scratch *scratch = *state;
+	char sentence[DPS_TRUST_SENTENCE_BYTES];
+	struct dps_identity identity;
+
+	assert_int_equal(fchmod(scratch->fd, 0777), 0);
+	assert_int_equal(open_identity(&identity, scratch, true, NULL, sentence), -EPERM);
+	assert_non_null(strstr(sentence, "chmod o-w"));
+	assert_null(identity.key);
+	assert_int_equal(faccessat(scratch->fd, DPS_IDENTITY_NAME, F_OK, 0),
+			 -1); /* none was made */
+	assert_int_equal(fchmod(scratch->fd, 0755), 0);
+	assert_int_equal(open_identity(&identity, scratch, true, NULL, sentence), 0);
+	dps_identity_close(&identity);
+}
+
 static void open__refuses_what_is_somebody_elses(void **state)
 {
 	const struct scratch *scratch = *state;
@@ -207,6 +224,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(open__makes_a_key_once_and_keeps_it, begin, end),
 		cmocka_unit_test_setup_teardown(open__makes_none_unasked, begin, end),
 		cmocka_unit_test_setup_teardown(open__refuses_what_others_can_read, begin, end),
+		cmocka_unit_test_setup_teardown(open__refuses_a_folder_that_everyone_may_write,
+						begin, end),
 		cmocka_unit_test_setup_teardown(open__refuses_what_is_somebody_elses, begin, end),
 		cmocka_unit_test_setup_teardown(open__refuses_what_is_no_key, begin, end),
 		cmocka_unit_test_setup_teardown(open__gives_the_fingerprint_that_openssl_gives,
