@@ -265,6 +265,7 @@ uint32_t dps_peer_streams_block_bytes(const struct dps_peer *peer);
 bool dps_peer_streams_agree(const struct dps_peer *peer, uint32_t block_bytes);
 void dps_peer_streams_on_hello(struct dps_peer *peer, uint32_t block_bytes);
 void dps_peer_streams_park(const struct dps_peer *peer);
+void dps_peer_streams_shut(const struct dps_peer *peer, bool is_ours);
 void dps_peer_streams_lose(const struct dps_peer *peer, enum dps_peer_reason reason);
 bool dps_peer_streams_are_over(const struct dps_peer *peer);
 bool dps_peer_streams_have_words(const struct dps_peer *peer);

@@ -313,6 +313,7 @@ static void start_draining(struct dps_peer *peer, uint64_t grace_ns, uint64_t no
 {
 	stop_taking(peer, ~(1u << DPS_PEER_REPLY));
 	dps_peer_requests_refuse(peer);
+	dps_peer_streams_shut(peer, true);
 	peer->is_closing_owed = true;
 	enter(peer, DPS_PEER_DRAINING);
 	peer->until_ns = after(now_ns, grace_ns);
@@ -351,6 +352,7 @@ int dps_peer_close(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uint
 static void leave(struct dps_peer *peer, uint16_t code)
 {
 	stop_taking(peer, ~(1u << DPS_PEER_REPLY));
+	dps_peer_streams_shut(peer, false);
 	peer->over.code = code;
 	enter(peer, DPS_PEER_LEAVING);
 }

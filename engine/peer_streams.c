@@ -59,6 +59,13 @@ void dps_peer_streams_lose(const struct dps_peer *peer, enum dps_peer_reason rea
 		dps_streams_lose(peer->config.streams, close_reason_of(reason));
 }
 
+/* Of who closes first, what was opened before may be named behind its closing: it is taken in. */
+void dps_peer_streams_shut(const struct dps_peer *peer, bool is_ours)
+{
+	if (peer->config.streams != NULL)
+		dps_streams_shut(peer->config.streams, is_ours);
+}
+
 bool dps_peer_streams_are_over(const struct dps_peer *peer)
 {
 	return peer->config.streams == NULL || dps_streams_are_over(peer->config.streams);

@@ -179,9 +179,11 @@ struct dps_streams {
 	uint64_t epoch;
 	bool is_attached;
 	bool is_lost;
+	bool is_shut;	    /* nothing new is opened here */
 	bool is_limit_said; /* our limit, as it is now */
 	bool is_used_said;  /* how many numbers we gave out before this epoch */
 	uint32_t lost_reason;
+	uint64_t refusal; /* code for what the peer opens anew; 0: it is taken in */
 
 	uint32_t opened;      /* numbers given out here */
 	uint32_t opened_max;  /* ... that the peer allows */
@@ -266,6 +268,8 @@ void dps_stream_say_end(struct dps_streams *streams, struct dps_stream *stream,
 /* ---- stream_open.c ---- */
 /* The far side accepted. */
 void dps_stream_on_accepted(struct dps_streams *streams, struct dps_stream *stream);
+/* Refuses one that arrived, and lets go of it. Last thing to be done with it. */
+void dps_stream_turn_away(struct dps_streams *streams, struct dps_stream *stream, uint64_t code);
 /* Those who wait for their turn, as far as the peer allows. */
 void dps_streams_take_turns(struct dps_streams *streams);
 

@@ -69,6 +69,10 @@ static void arrive(struct dps_streams *streams, const struct dps_stream_message 
 	dps_stream_enter(streams, stream, DPS_HALF_RECEIVE, DPS_INPUT_ASK, 0);
 	if (message->flags & DPS_STREAM_BOTH_WAYS)
 		dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_ASK, 0);
+	if (streams->refusal != 0) {
+		dps_stream_turn_away(streams, stream, streams->refusal);
+		return;
+	}
 	streams->counters.arrived++;
 	dps_stream_tell(streams, stream, DPS_STREAM_EVENT_ARRIVED);
 	if (streams->config.is_asking)

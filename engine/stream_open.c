@@ -53,6 +53,8 @@ int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options
 		return -DPS_ERROR_INVALID;
 	if (streams->is_lost)
 		return -DPS_ERROR_LOST;
+	if (streams->is_shut)
+		return -DPS_ERROR_SHUTTING_DOWN;
 	if (streams->ours_count == streams->config.streams - streams->config.peer_streams)
 		return -DPS_ERROR_NO_ROOM;
 	if ((options->flags & DPS_STREAM_NO_WAIT) && !has_turn(streams))
@@ -117,7 +119,7 @@ int dps_stream_accept(struct dps_streams *streams, struct dps_handle handle)
 	return 0;
 }
 
-static void refuse(struct dps_streams *streams, struct dps_stream *stream, uint64_t code)
+void dps_stream_turn_away(struct dps_streams *streams, struct dps_stream *stream, uint64_t code)
 {
 	stream->is_held = false;
 	dps_stream_enter_both(streams, stream, DPS_INPUT_REFUSE, code);
@@ -138,8 +140,16 @@ int dps_stream_refuse(struct dps_streams *streams, struct dps_handle handle, uin
 		return error;
 	if (code > DPS_CODE_MAX)
 		return -DPS_ERROR_INVALID;
-	refuse(streams, stream, code);
+	dps_stream_turn_away(streams, stream, code);
 	return 0;
+}
+
+/* What has arrived already is the program's to answer. */
+void dps_streams_shut(struct dps_streams *streams, bool is_ours)
+{
+	streams->is_shut = true;
+	if (is_ours)
+		streams->refusal = DPS_CODE_SHUTTING_DOWN;
 }
 
 /* Before the answer, with nothing to send, there is nothing to linger for. */
@@ -167,7 +177,7 @@ int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
 	if (how != DPS_STREAM_LINGER && how != DPS_STREAM_DROP)
 		return -DPS_ERROR_INVALID;
 	if (!stream->is_ours && may_answer(stream) == 0) {
-		refuse(streams, stream, DPS_CODE_DROPPED);
+		dps_stream_turn_away(streams, stream, DPS_CODE_DROPPED);
 		return 0;
 	}
 	stream->is_held = false;

@@ -59,12 +59,12 @@ struct dps_error {
  * Codes that the library says by itself where a program gave none. They lie above those that a
  * program may use, and are not renumbered: they go over the wire.
  */
-#define DPS_CODE_MAX ((UINT64_C(1) << 62) - 1) /* of a program */
-#define DPS_CODE_DROPPED (DPS_CODE_MAX + 1)    /* its owner went away before it was finished */
-#define DPS_CODE_LIMIT (DPS_CODE_MAX + 2)      /* more streams than were allowed */
-#define DPS_CODE_UNWANTED (DPS_CODE_MAX + 3)   /* nobody takes streams here */
-#define DPS_CODE_SHUTTING_DOWN (DPS_CODE_MAX + 4)
-#define DPS_CODE_TIMEOUT (DPS_CODE_MAX + 5) /* not answered in time */
+#define DPS_CODE_MAX ((UINT64_C(1) << 62) - 1)	  /* of a program */
+#define DPS_CODE_DROPPED (DPS_CODE_MAX + 1)	  /* its owner went away before it was finished */
+#define DPS_CODE_LIMIT (DPS_CODE_MAX + 2)	  /* more streams than were allowed */
+#define DPS_CODE_UNWANTED (DPS_CODE_MAX + 3)	  /* nobody takes streams here */
+#define DPS_CODE_SHUTTING_DOWN (DPS_CODE_MAX + 4) /* it closes, and takes nothing new */
+#define DPS_CODE_TIMEOUT (DPS_CODE_MAX + 5)	  /* not answered in time */
 #define DPS_CODE_LAST DPS_CODE_TIMEOUT
 
 /* A stable word: `finished`, `stopped`, ..., `ok` for 0; `system` for an errno without a kind. */

@@ -99,8 +99,10 @@ enum dps_peer_state {
 	DPS_PEER_CONNECTING, /* the driver dials */
 	DPS_PEER_GREETING,   /* a connection is there; its hello is not in yet */
 	DPS_PEER_CONNECTED,
-	DPS_PEER_DRAINING,  /* we are closing: no calls of theirs are taken, the rest goes on */
-	DPS_PEER_LEAVING,   /* they are closing: no calls of ours go out, the rest goes on */
+	DPS_PEER_DRAINING,  /* we are closing: no calls nor streams of theirs are taken, what is
+			       under way goes on */
+	DPS_PEER_LEAVING,   /* they are closing: no calls nor streams of ours are begun, what is
+			       under way goes on */
 	DPS_PEER_FINISHING, /* all is said: the last frame, and the far side's end */
 	DPS_PEER_CLOSED,
 	DPS_PEER_STATES,
@@ -144,10 +146,10 @@ int dps_peer_accept(struct dps_peer *peer, uint64_t *epoch, uint64_t now_ns);
 int dps_peer_hurry(struct dps_peer *peer, uint64_t now_ns);
 
 /*
- * Stops taking calls, sends what is queued, waits for answers both ways and for streams to end
- * until the grace is over, says goodbye and ends; without a connection at once. What is not done by
- * then ends with DPS_PEER_GRACE_OVER, and is counted. code goes to the far side. Twice: the sooner
- * deadline holds.
+ * Stops taking calls and streams, sends what is queued, waits for answers both ways and for streams
+ * to end until the grace is over, says goodbye and ends; without a connection at once. What is not
+ * done by then ends with DPS_PEER_GRACE_OVER, and is counted. Neither side opens new streams
+ * meanwhile (dps_streams_shut). code goes to the far side. Twice: the sooner deadline holds.
  */
 int dps_peer_close(struct dps_peer *peer, uint16_t code, uint64_t grace_ns, uint64_t now_ns);
 

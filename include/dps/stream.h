@@ -112,7 +112,8 @@ enum { DPS_STREAM_WEIGHT_MAX = 256 };
 /*
  * Opens a stream; data may be sent at once and leave when the far side has accepted, which an
  * event tells. Errors: -DPS_ERROR_LIMIT (with NO_WAIT), -DPS_ERROR_NO_ROOM, -EINVAL (flags,
- * weight), -DPS_ERROR_LOST the connection is gone for good.
+ * weight), -DPS_ERROR_SHUTTING_DOWN either side closes, -DPS_ERROR_LOST the connection is gone for
+ * good.
  */
 int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options *options,
 		    struct dps_handle *handle);
@@ -295,6 +296,14 @@ int dps_streams_resume(struct dps_streams *streams, uint64_t epoch);
  * still be read.
  */
 void dps_streams_lose(struct dps_streams *streams, uint32_t reason);
+
+/*
+ * The connection is being closed, by us or by the far side: dps_stream_open answers
+ * -DPS_ERROR_SHUTTING_DOWN from now on, and what is open goes on to its end. By us: what the far
+ * side opens anew is refused with DPS_CODE_SHUTTING_DOWN, without a word to the program. By the far
+ * side: it is taken in, as it was opened before.
+ */
+void dps_streams_shut(struct dps_streams *streams, bool is_ours);
 
 /* Of the connection there is; 0 while parked, and when it is lost. */
 uint64_t dps_streams_epoch(const struct dps_streams *streams);

@@ -197,6 +197,69 @@ static void close__loses_what_does_not_end_in_time(void **state)
 	close_both(&pair);
 }
 
+static int try_open(const struct rig_side *side)
+{
+	const struct dps_stream_options options = { .open_deadline_ns = DPS_NEVER_NS };
+	struct dps_handle handle;
+
+	return dps_stream_open(side->streams, &options, &handle);
+}
+
+/* Whoever goes on opening streams would hold the close until its grace is over. */
+static void close__stops_the_opening_of_streams(void **state)
+{
+	struct dps_handle near, far, late;
+	struct streams_pair pair;
+	bool has_end;
+
+	(void)state;
+	open_pair(&pair);
+	near = opened(&pair, &far);
+	assert_int_equal(rig_send(&pair.rig.near, near, 100, DPS_SEND_FINISH, 0), 0);
+	dps_peer_close(pair.peers.a.peer, 0, DPS_NS_PER_S, pair.peers.now_ns);
+	assert_int_equal(try_open(&pair.rig.near), -DPS_ERROR_SHUTTING_DOWN);
+	/* Opened before the far side has heard of it. */
+	late = rig_stream(&pair.rig.far, 0);
+	pair_run(&pair.peers);
+	assert_int_equal(rig_look(&pair.rig.far, late).send.state, DPS_STREAM_REFUSED);
+	assert_int_equal(rig_look(&pair.rig.far, late).send.cause.code, DPS_CODE_SHUTTING_DOWN);
+	rig_event(&pair.rig.far, DPS_STREAM_EVENT_SEND_OVER);
+	assert_int_equal(rig_events(&pair.rig.near), 0);
+	assert_int_equal(try_open(&pair.rig.far), -DPS_ERROR_SHUTTING_DOWN);
+	carry(&pair);
+	pair_run(&pair.peers);
+	assert_int_equal(pair_heard(&pair.peers.a, DPS_PEER_EVENT_CLOSED)->event.reason,
+			 DPS_PEER_ASKED);
+	assert_int_equal(rig_read(&pair.rig.far, far, &has_end), 100);
+	assert_true(has_end);
+	assert_int_equal(try_open(&pair.rig.near), -DPS_ERROR_LOST);
+	close_both(&pair);
+}
+
+/* Whether the closing or the naming goes out first is the writer's affair. */
+static void close__lets_what_was_opened_before_end(void **state)
+{
+	struct streams_pair pair;
+	struct dps_handle near, far;
+	bool has_end;
+
+	(void)state;
+	open_pair(&pair);
+	near = rig_stream(&pair.rig.near, 0);
+	assert_int_equal(rig_send(&pair.rig.near, near, 100, DPS_SEND_FINISH, 0), 0);
+	dps_peer_close(pair.peers.a.peer, 0, DPS_NS_PER_S, pair.peers.now_ns);
+	pair_run(&pair.peers);
+	assert_int_equal(dps_peer_state(pair.peers.b.peer), DPS_PEER_LEAVING);
+	far = rig_event(&pair.rig.far, DPS_STREAM_EVENT_ARRIVED).handle;
+	carry(&pair);
+	pair_run(&pair.peers);
+	assert_int_equal(pair_heard(&pair.peers.a, DPS_PEER_EVENT_CLOSED)->event.reason,
+			 DPS_PEER_ASKED);
+	assert_int_equal(rig_read(&pair.rig.far, far, &has_end), 100);
+	assert_true(has_end);
+	close_both(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +269,8 @@ int main(void)
 		cmocka_unit_test(streams__wait_where_the_far_side_has_none),
 		cmocka_unit_test(close__waits_for_streams_to_end),
 		cmocka_unit_test(close__loses_what_does_not_end_in_time),
+		cmocka_unit_test(close__stops_the_opening_of_streams),
+		cmocka_unit_test(close__lets_what_was_opened_before_end),
 	};
 
 	return cmocka_run_group_tests_name("peer_streams", tests, NULL, NULL);
