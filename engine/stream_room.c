@@ -64,6 +64,8 @@ int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
 	send->wanted_bytes = need->bytes;
 	send->wanted_segments = (uint32_t)need->segments;
 	send->wanted_blocks = (uint32_t)need->blocks;
+	/* Room that was there meanwhile, and was not told yet, is not what this one waits for. */
+	stream->tell &= (uint8_t) ~(1u << DPS_STREAM_EVENT_WRITABLE);
 	dps_stream_enqueue(streams, stream, DPS_QUEUE_ROOM);
 	return -DPS_ERROR_FULL;
 }

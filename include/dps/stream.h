@@ -460,7 +460,7 @@ enum dps_stream_event_type {
 	DPS_STREAM_EVENT_ARRIVED = 1, /* the peer opened it */
 	DPS_STREAM_EVENT_OPENED,      /* the far side accepted it */
 	DPS_STREAM_EVENT_READABLE,    /* there is more to read, or the end */
-	DPS_STREAM_EVENT_WRITABLE,    /* what was refused as FULL fits by now */
+	DPS_STREAM_EVENT_WRITABLE,    /* what was refused as FULL last fits by now */
 	DPS_STREAM_EVENT_SEND_OVER,   /* the sending half has ended, all outcomes are told; cause */
 	DPS_STREAM_EVENT_RECEIVE_OVER, /* the receiving half has, otherwise than by being read to
 					  its end; cause */

@@ -243,6 +243,27 @@ static void set_window__applies_at_once(void **state)
 	room_close(&room);
 }
 
+/* What was told FULL again before it heard of room is not told of that room. */
+static void writable__is_of_the_last_that_was_full(void **state)
+{
+	struct room room;
+
+	(void)state;
+	room_open(&room);
+	assert_int_equal(send_some(&room, 600), 0);
+	assert_int_equal(send_some(&room, 600), -DPS_ERROR_FULL);
+	assert_int_equal(dps_stream_set_window(room.near->streams, room.handle, 1200), 0);
+	assert_int_equal(send_some(&room, 600), 0);
+	assert_int_equal(send_some(&room, 600), -DPS_ERROR_FULL);
+	assert_int_equal(rig_events(room.near), 0);
+	rig_flush(&room.rig, room.near);
+	ack(&room, 600, false);
+	rig_event(room.near, DPS_STREAM_EVENT_WRITABLE);
+	assert_int_equal(rig_events(room.near), 0);
+	assert_int_equal(send_some(&room, 600), 0);
+	room_close(&room);
+}
+
 /* E9, E10: room that is there is told past the deadline; the deadline ends the waiting alone. */
 static void has_room__is_judged_before_its_deadline(void **state)
 {
@@ -452,6 +473,7 @@ int main(void)
 		cmocka_unit_test(send__puts_small_copies_together),
 		cmocka_unit_test(send__before_the_stream_is_open_leaves_when_it_is),
 		cmocka_unit_test(send__full_is_told_and_writable_follows),
+		cmocka_unit_test(writable__is_of_the_last_that_was_full),
 		cmocka_unit_test(send__longer_than_the_window_passes_when_nothing_is_outstanding),
 		cmocka_unit_test(set_window__applies_at_once),
 		cmocka_unit_test(has_room__is_judged_before_its_deadline),
