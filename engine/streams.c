@@ -168,6 +168,7 @@ int dps_streams_init(void *memory, const struct dps_streams_config *config, uint
 	made->epoch = config->epoch;
 	made->is_attached = made->is_used_said = config->epoch > 0;
 	made->arrived_max = config->peer_streams;
+	made->refusal = config->takes_none ? DPS_CODE_UNWANTED : 0;
 	*streams = made;
 	return 0;
 }

@@ -182,6 +182,9 @@ int dps_endpoint_begin(struct dps_endpoint_member *member, bool is_dialler, cons
 	streams.epoch = 0;
 	streams.seed = draw(endpoint);
 	streams.is_dialer = is_dialler;
+	/* Nobody hears of one that arrives, nor has its handle. */
+	if (endpoint->config.ops.on_stream == NULL)
+		streams.takes_none = true;
 	result = dps_streams_init(member->streams_memory, &streams, member->blocks,
 				  &member->streams);
 	if (result < 0)

@@ -45,6 +45,7 @@ struct dps_endpoint_ops {
 	void (*on_arrived)(void *context, struct dps_handle peer, const char *key);
 	/* Connection, calls, notices. A body can be read during the call (dps_peer_read_body). */
 	void (*on_peer)(void *context, struct dps_handle peer, const struct dps_peer_event *event);
+	/* NULL: streams that the far side opens are refused with DPS_CODE_UNWANTED. */
 	void (*on_stream)(void *context, struct dps_handle peer,
 			  const struct dps_stream_event *event);
 	/* Who was not let in, or why a connection came to nothing: a sentence for people. */
@@ -73,7 +74,8 @@ struct dps_endpoint_config {
 	uint64_t rate_bytes_per_s;   /* most to each peer; UINT64_MAX: what the way takes */
 	uint64_t reconnect_ns;	     /* who came and is lost for so long is given up */
 	struct dps_peer_config peer; /* of each; streams is the endpoint's to set */
-	struct dps_streams_config streams; /* of each; epoch, seed, is_dialer are, too */
+	/* Of each; epoch, seed, is_dialer are, too, and takes_none where nobody hears of them. */
+	struct dps_streams_config streams;
 	struct dps_endpoint_ops ops;
 };
 

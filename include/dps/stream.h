@@ -69,6 +69,7 @@ struct dps_streams_config {
 				 crosses a multiple of it */
 	bool is_dialer;	      /* this side made the connection: its streams have even numbers */
 	bool is_asking;	      /* the program accepts or refuses each stream that arrives */
+	bool takes_none;  /* nobody here reads what arrives: each is refused, DPS_CODE_UNWANTED */
 	bool is_adaptive; /* the receive window follows what the way can hold, up to its bytes */
 };
 

@@ -116,6 +116,39 @@ static void open__refused_tells_the_code(void **state)
 	rig_close_streams(&rig);
 }
 
+/* More in a row than may be open at once: each is answered, and makes room for the next. */
+static void open__is_refused_where_nobody_takes_streams(void **state)
+{
+	struct dps_streams_config near = rig_stream_config(true), far = rig_stream_config(false);
+	struct dps_handle handle;
+	struct stream_rig rig;
+
+	(void)state;
+	far.takes_none = true;
+	far.peer_streams = 2;
+	rig_open_with(&rig, &near, &far);
+	for (unsigned int i = 0; i < 6; i++)
+		rig_stream(&rig.near, 0);
+	rig_talk(&rig);
+	assert_int_equal(rig_events(&rig.far), 0);
+	assert_int_equal(dps_streams_count(rig.far.streams), 0);
+	assert_int_equal(rig_events(&rig.near), 6);
+	for (unsigned int i = 0; i < 6; i++) {
+		const struct dps_stream_event *event = &rig.near.events[i];
+
+		assert_int_equal(event->type, DPS_STREAM_EVENT_SEND_OVER);
+		assert_int_equal(event->cause.error, -DPS_ERROR_REFUSED);
+		assert_int_equal(event->cause.code, DPS_CODE_UNWANTED);
+		dps_stream_close(rig.near.streams, event->handle, DPS_STREAM_DROP);
+	}
+	assert_int_equal(dps_streams_count(rig.near.streams), 0);
+	/* Its own are taken as before. */
+	handle = rig_stream(&rig.far, 0);
+	rig_talk(&rig);
+	assert_int_equal(send_state(&rig.far, handle), DPS_STREAM_OPEN);
+	rig_close_streams(&rig);
+}
+
 /* More than the peer allows: the open waits, in its order, until one is closed. */
 static void open__beyond_the_limit_waits_for_its_turn(void **state)
 {
@@ -570,6 +603,7 @@ int main(void)
 		cmocka_unit_test(open__completes_when_the_far_side_accepts),
 		cmocka_unit_test(open__both_ways_gives_each_side_two_halves),
 		cmocka_unit_test(open__refused_tells_the_code),
+		cmocka_unit_test(open__is_refused_where_nobody_takes_streams),
 		cmocka_unit_test(open__beyond_the_limit_waits_for_its_turn),
 		cmocka_unit_test(open__beyond_the_limit_fails_at_once_if_asked),
 		cmocka_unit_test(open__fails_when_the_table_is_full),

@@ -233,6 +233,25 @@ static void call__does_not_wait_behind_packets(void **state)
 	close(flood);
 }
 
+/* What arrived would stay unread: nobody is told of it. */
+static void stream__is_refused_by_who_hears_of_none(void **state)
+{
+	const struct dps_stream_options options = { .open_deadline_ns = DPS_NEVER_NS };
+	struct endpoint_pair *pair = *state;
+	struct dps_handle stream;
+
+	pair->far.config.ops.on_stream = NULL;
+	pair_connect(pair);
+	assert_int_equal(dps_stream_open(dps_endpoint_streams(pair->near.endpoint, pair->near.peer),
+					 &options, &stream),
+			 0);
+	PAIR_UNTIL(pair, pair->near.streams_told[DPS_STREAM_EVENT_SEND_OVER] +
+					 pair->near.streams_told[DPS_STREAM_EVENT_OPENED] ==
+				 1);
+	assert_int_equal(pair->near.streams_last[DPS_STREAM_EVENT_SEND_OVER].cause.code,
+			 DPS_CODE_UNWANTED);
+}
+
 static void close__says_goodbye_behind_what_was_sent(void **state)
 {
 	struct endpoint_pair *pair = *state;
@@ -481,6 +500,8 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(call__is_answered, setup, teardown),
 		cmocka_unit_test_setup_teardown(call__does_not_wait_behind_packets, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(stream__is_refused_by_who_hears_of_none, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(close__says_goodbye_behind_what_was_sent, setup,
 						teardown),
