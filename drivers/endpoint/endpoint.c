@@ -228,6 +228,7 @@ int dps_endpoint_open(struct dps_endpoint **made, const struct dps_endpoint_conf
 	endpoint->credentials.folder_fd = endpoint->alarm_fd = -1;
 	endpoint->alarm_at_ns = DPS_NEVER_NS;
 	pthread_mutex_init(&endpoint->posts.lock, NULL);
+	pthread_mutex_init(&endpoint->doors.lock, NULL);
 	dps_clock_init_real(&endpoint->clock);
 	result = open_parts(endpoint, why);
 	/* They were the caller's. */
@@ -258,8 +259,11 @@ void dps_endpoint_close(struct dps_endpoint *endpoint)
 	/* In a callback: whoever called that needs what would be freed. */
 	DPS_ASSERT(!endpoint->is_polling);
 	hand_over(endpoint);
+	dps_endpoint_take_poll(endpoint);
 	dps_endpoint_run_posts(endpoint);
+	dps_endpoint_end_doors(endpoint);
 	pthread_mutex_destroy(&endpoint->posts.lock);
+	pthread_mutex_destroy(&endpoint->doors.lock);
 	if (endpoint->lane)
 		dps_endpoint_forget_all(endpoint);
 	dps_endpoint_unlisten(endpoint);

@@ -40,6 +40,8 @@ static uint64_t next_deadline_ns(struct dps_endpoint *endpoint, uint64_t now_ns)
 	at_ns = next_ns < at_ns ? next_ns : at_ns;
 	next_ns = dps_endpoint_guests_deadline_ns(endpoint, now_ns);
 	at_ns = next_ns < at_ns ? next_ns : at_ns;
+	next_ns = dps_endpoint_doors_deadline_ns(endpoint);
+	at_ns = next_ns < at_ns ? next_ns : at_ns;
 	for (struct dps_loop_timer *timer = endpoint->loop.timers; timer; timer = timer->next) {
 		next_ns = timer->next_deadline_ns(timer->context);
 		at_ns = next_ns < at_ns ? next_ns : at_ns;
@@ -90,7 +92,8 @@ static unsigned int turn(struct dps_endpoint *endpoint)
 	dps_endpoint_members_on_time(endpoint, now_ns);
 	dps_endpoint_guests_on_time(endpoint, now_ns);
 	dps_endpoint_tell(endpoint, now_ns);
-	return work;
+	/* Last, to see what all of these have changed; what it sends goes out in the next. */
+	return work + dps_endpoint_run_doors(endpoint, now_ns);
 }
 
 /*
@@ -168,6 +171,7 @@ int dps_endpoint_poll(struct dps_endpoint *endpoint, uint64_t timeout_ns)
 	if (endpoint->is_polling)
 		return -EDEADLK;
 	dps_owner_take(&endpoint->owner);
+	dps_endpoint_take_poll(endpoint);
 	endpoint->is_polling = true;
 	result = poll_turns(endpoint, timeout_ns);
 	endpoint->is_polling = false;

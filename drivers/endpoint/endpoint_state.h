@@ -11,6 +11,7 @@
 #include "drivers/lane.h"
 #include <dps/endpoint.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum dps_endpoint_state_sizes {
 	DPS_ENDPOINT_GUESTS_MAX = 16, /* proved a key, and have not greeted yet */
@@ -29,6 +30,16 @@ struct dps_endpoint_posts {
 	pthread_mutex_t lock; /* of the rest; not held while anything is run */
 	struct dps_endpoint_post waiting[DPS_ENDPOINT_POSTS_MAX];
 	unsigned int count;
+};
+
+struct dps_endpoint_visit;
+
+/* Calls of other threads that sleep until they have an answer (endpoint_doors.c). */
+struct dps_endpoint_doors {
+	pthread_mutex_t lock;			      /* of arrived */
+	_Atomic(struct dps_endpoint_visit *) arrived; /* the last first; looked at without it */
+	struct dps_endpoint_visit *waiting;	      /* asked before. Owner: who polls */
+	_Atomic(const void *) poller; /* who polled last, and must not sleep; writer: who polls */
 };
 
 /* The path of one connection: reserved when we greet, opened when the far side has. */
@@ -103,6 +114,7 @@ struct dps_endpoint {
 
 	struct dps_endpoint_member *members; /* config.peers of them */
 	struct dps_endpoint_posts posts;
+	struct dps_endpoint_doors doors;
 	const void *owner; /* engine/owner.h: who polls; NULL: nobody has yet, or not looked at */
 	unsigned int told; /* callbacks of this poll */
 	unsigned int busy_turns; /* since the last that had nothing to do */
@@ -116,6 +128,16 @@ void dps_endpoint_tell_trouble(struct dps_endpoint *endpoint, const char *who, c
 /* ---- endpoint_posts.c ---- */
 /* All that wait. */
 void dps_endpoint_run_posts(struct dps_endpoint *endpoint);
+
+/* ---- endpoint_doors.c ---- */
+/* Asks all that wait. Returns how many were answered, or may have led to something to be sent. */
+unsigned int dps_endpoint_run_doors(struct dps_endpoint *endpoint, uint64_t now_ns);
+uint64_t dps_endpoint_doors_deadline_ns(const struct dps_endpoint *endpoint);
+/* Answers all that wait, as nobody polls any more. */
+void dps_endpoint_end_doors(struct dps_endpoint *endpoint);
+/* The calling thread is the one that polls from now on; whether it is. */
+void dps_endpoint_take_poll(struct dps_endpoint *endpoint);
+bool dps_endpoint_is_poller(const struct dps_endpoint *endpoint);
 
 /* ---- endpoint_port.c ---- */
 /* Port, lane and what they need; on an error dps_endpoint_close_port ends what there is. */

@@ -13,8 +13,9 @@
  *
  * Owner: one thread, the first that polls it; until then, and once that one has ended, any may set
  * it up or close it. A debug build of the library answers what another one calls with
- * -DPS_ERROR_THREAD. dps_endpoint_wake and dps_endpoint_post are any thread's: the first ends its
- * sleep, the second has it do something. An endpoint that is NULL has no peers, and is -EINVAL for
+ * -DPS_ERROR_THREAD. dps_endpoint_wake, dps_endpoint_post and dps_endpoint_now_ns are any thread's:
+ * the first ends its sleep, the second has it do something; calls that wait for what it does are
+ * in <dps/door.h>. An endpoint that is NULL has no peers, and is -EINVAL for
  * whatever returns an error; why may be NULL everywhere.
  */
 #pragma once
@@ -145,7 +146,7 @@ int dps_endpoint_release(struct dps_endpoint *endpoint, struct dps_handle peer);
 
 /* ---- Time and waiting. ---- */
 
-/* The moment, as all deadlines of this endpoint count it. */
+/* The moment, as all deadlines of this endpoint count it. Any thread. */
 uint64_t dps_endpoint_now_ns(const struct dps_endpoint *endpoint);
 
 /*
