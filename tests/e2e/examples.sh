@@ -75,6 +75,17 @@ bulk_writes_are_all_there() {
 	grep -q '^50000000 bytes, ' "$scratch/writer.out" || fail "$(<"$scratch/writer.out")"
 }
 
+threads_wait_at_the_door() {
+	begin threads
+	head -c 30000001 /dev/urandom >file
+	start receiver ./threads receive 127.0.0.1:0
+	port_of receiver
+	start_from file sender ./threads send "127.0.0.1:$port"
+	ends sender
+	ends receiver
+	cmp file "$scratch/receiver.out"
+}
+
 a_relay_passes_a_file_on() {
 	begin bytes relay
 	head -c 100000007 /dev/urandom >file
@@ -242,6 +253,7 @@ run_case a_file_arrives_with_the_archive
 run_case nothing_is_a_stream_too
 run_case half_a_stream_is_told
 run_case bulk_writes_are_all_there
+run_case threads_wait_at_the_door
 run_case a_relay_passes_a_file_on
 run_case a_file_arrives_over_dpdk
 run_case a_link_may_come_later
