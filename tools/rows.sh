@@ -102,6 +102,8 @@ rows_tally() {
 	((skipped == 0)) || printf ', %d skipped' "$skipped"
 	echo
 	sed -n 's/^note: /      note: /p' "$log"
+	# Before the log, of which whoever shows this output may keep only the beginning.
+	sed -n 's/^not ok /      not ok: /p' "$log"
 	if ((failed > 0)); then
 		echo "---- the end of $log"
 		{ grep -v "^ok " "$log" || true; } | tail -n 60
@@ -148,14 +150,19 @@ rows_meson='
 	def name: (.name | sub("^[^:]*:"; "") | sub(" / "; "/"));
 	def reason: [(.stdout // "") | scan("(?m)^skip:? *(.*)$") | .[0]] | last // "it gives no reason";
 	def inner: [(.stdout // "") | scan("(?m)^\\[  SKIPPED \\] ([A-Za-z_0-9]+)$") | .[0]] | unique[];
-	def broken: ([((.stdout // "") + (.stderr // "")) | scan("(?m)^\\[  FAILED  \\] ([A-Za-z_0-9]+)$") | .[0]]
-		| unique | if length > 0 then " in " + join(", ") else "" end);
+	def said: (.stdout // "") + "\n" + (.stderr // "");
+	def broken: [said | scan("(?m)^\\[  FAILED  \\] ([A-Za-z_0-9]+)$") | .[0]]
+		| unique | if length > 0 then " in " + join(", ") else "" end;
+	def where: [said | scan("(?m)\\[   LINE   \\] --- ([^ ]+:[0-9]+):") | .[0] | sub("^.*/"; "")]
+		| unique | if length > 0 then " at " + join(", ") else "" end;
+	def sanitizer: [said | scan("(?m)(?:SUMMARY: [A-Za-z]+Sanitizer|runtime error): .*$")][0] // ""
+		| if . == "" then "" else " (" + . + ")" end;
 	((.stdout // "") | scan("(?m)^note: .*$")),
 	if .result == "OK" then "ok \(name)", (. as $t | inner | "skip \($t | name)/\(.): \($t | reason)")
 	elif .result == "SKIP" then "skip \(name): \(reason)"
 	else
 		"==== \(name)\n\(.stdout // "")\(.stderr // "")",
-		"not ok \(name): \(.result | ascii_downcase), exit status \(.returncode)\(broken)"
+		"not ok \(name): \(.result | ascii_downcase), exit status \(.returncode)\(broken)\(where)\(sanitizer)"
 	end'
 
 suites() {
