@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Journals cut at every length and with flipped bytes: a committed prefix, or refused untouched. */
 #include "tests/support/cmocka.h"
+#include "tests/support/full.h"
 #include "tests/support/journals.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -176,9 +177,7 @@ static void open__takes_a_wal_of_every_length(void **state)
 /* All of a page, and then by sectors; with --full every byte. */
 static size_t next_length(size_t bytes)
 {
-	const char *full = getenv("DPS_FULL");
-
-	return bytes + (bytes < 4096 || (full && full[0]) ? 1 : 512);
+	return bytes + (bytes < 4096 || is_full_run() ? 1 : 512);
 }
 
 static void open__refuses_a_file_of_every_other_length(void **state)

@@ -8,6 +8,7 @@
  */
 #include "engine/peer.h"
 #include "engine/random.h"
+#include "tests/support/full.h"
 #include "tests/support/peer_pair.h"
 #include <errno.h>
 #include <stdio.h>
@@ -512,8 +513,7 @@ static void peers__each_call_ends_once_and_no_permit_is_lost(void **state)
 	static struct world world;
 	const char *only = getenv("DPS_SEED");
 	uint64_t first = only == NULL ? 1 : strtoull(only, NULL, 10);
-	const char *full = getenv("DPS_FULL");
-	uint64_t count = full != NULL && full[0] != '\0' ? SEEDS_FULL : SEEDS;
+	uint64_t count = is_full_run() ? SEEDS_FULL : SEEDS;
 
 	(void)state;
 	if (only != NULL)

@@ -2,8 +2,8 @@
 /* Goodput: how much of a link of 10 Gb/s of payload and 10 ms round trip the lanes make use of. */
 #include "tests/sim/rig.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/full.h"
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LINK_BITS_PER_S UINT64_C(10000000000)
 #define LINK_BYTES_PER_S (LINK_BITS_PER_S / 8)
@@ -122,13 +122,12 @@ static void fixed__fills_the_link_with_plain_frames(void **state)
  * engine/congestion_fair_share's. */
 static void fair__shares_the_link(void **state)
 {
-	const char *full = getenv("DPS_FULL");
 	struct rig_config config;
 	struct rig *rig;
 	uint64_t before[2], bytes[2], sum;
 
 	(void)state;
-	if (!full || !full[0]) {
+	if (!is_full_run()) {
 		print_message("skip: two minutes of a link at full speed are for --full\n");
 		skip();
 	}

@@ -10,6 +10,7 @@
 #include "tests/sim/liar.h"
 #include "tests/sim/story.h"
 #include "tests/support/engine_check.h"
+#include "tests/support/full.h"
 #include <malloc.h>
 #include <stdio.h>
 
@@ -168,9 +169,7 @@ static void check_hosts(struct rig *rig)
 static uint64_t minutes_to_last(void)
 {
 #ifndef __SANITIZE_ADDRESS__
-	const char *full = getenv("DPS_FULL");
-
-	if (full && full[0])
+	if (is_full_run())
 		return MINUTES_FULL;
 #endif
 	return MINUTES;

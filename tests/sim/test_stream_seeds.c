@@ -2,16 +2,15 @@
 /*
  * Programs that do anything with streams, over two engines, their peers, a path that loses,
  * repeats, damages and reorders, and a control connection that is slow and breaks; some beside a
- * file. What must hold is in tests/support/stream_world.h. 1,000 seeds; 10,000 with DPS_FULL;
- * fewer under a sanitizer.
+ * file. What must hold is in tests/support/stream_world.h. 1,000 seeds; 10,000 with --full.
  * A failure prints its seed; `test_stream_seeds SEED` runs that one.
  */
+#include "tests/support/full.h"
 #include "tests/support/stream_link.h"
 #include "tests/support/stream_world.h"
 
 enum {
 	SEEDS = 1000,
-	SEEDS_SANITIZED = 100, /* in the same time */
 	SEEDS_FULL = 10000,
 	STEPS = 4000,
 	CHUNK = 16 << 10,
@@ -286,13 +285,7 @@ static void run(uint64_t seed)
 
 static unsigned int seeds_count(void)
 {
-	if (getenv("DPS_FULL"))
-		return SEEDS_FULL;
-#ifdef __SANITIZE_ADDRESS__
-	return SEEDS_SANITIZED;
-#else
-	return SEEDS;
-#endif
+	return is_full_run() ? SEEDS_FULL : SEEDS;
 }
 
 static void worlds__every_send_has_one_outcome_and_all_comes_back(void **state)
