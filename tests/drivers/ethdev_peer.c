@@ -234,6 +234,8 @@ static void start_eal(const char *program, struct dps_port_name *name)
 		.ports_count = 1,
 		.memory_bytes = SLOTS_COUNT * SLOT_BYTES,
 		.lanes_count = 0,
+		/* Hugepages are the machine's, and may be another's at any time. */
+		.is_ordinary = true,
 	};
 	struct dps_eal eal;
 	char why[512];

@@ -54,7 +54,11 @@ static bool is_late(const struct timespec *since)
 static int start(void **state)
 {
 	struct rte_intr_handle *handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
-	struct dps_eal_config config = { .program = "test_interrupt_gate", .lanes_count = 1 };
+	struct dps_eal_config config = {
+		.program = "test_interrupt_gate",
+		.lanes_count = 1,
+		.is_ordinary = true, /* hugepages are the machine's, and may be another's */
+	};
 	struct dps_eal eal;
 	char why[512];
 

@@ -9,6 +9,8 @@ int with_eal_start(void **state)
 	struct dps_eal_config config = {
 		.program = program_invocation_short_name,
 		.memory_bytes = 256 << 20,
+		/* Hugepages are the machine's, and may be another's at any time. */
+		.is_ordinary = true,
 	};
 	struct dps_eal eal;
 	char why[512];

@@ -2,6 +2,6 @@
 /* EAL in the test's own process, from before the first test of a group until after its last. */
 #pragma once
 
-/* For cmocka_run_group_tests(); with ordinary memory or hugepages, whichever there is. */
+/* For cmocka_run_group_tests(); with ordinary memory. */
 int with_eal_start(void **state);
 int with_eal_stop(void **state);
