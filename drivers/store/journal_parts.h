@@ -3,6 +3,7 @@
 #pragma once
 #include "drivers/store/journal.h"
 #include <sqlite3.h>
+#include <sys/types.h>
 
 enum dps_journal_format {
 	DPS_JOURNAL_VERSION = 1,		 /* PRAGMA user_version */
@@ -60,6 +61,12 @@ int dps_journal_prepare_place(struct dps_journal *journal, const char *name);
 
 /* The name under which sqlite3_open_v2 takes paths literally, symlinks of /proc included. */
 const char *dps_journal_vfs(void);
+
+/*
+ * mmap(2) as SQLite calls it. What is mapped to be written and shared has a block for every byte of
+ * it, or is refused: ENOSPC.
+ */
+void *dps_journal_map(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
 
 /* Makes the tables in an empty database. An SQLite code. */
 int dps_journal_make_tables(sqlite3 *db);

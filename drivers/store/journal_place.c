@@ -36,6 +36,8 @@ static void register_vfs(void)
 	beneath_vfs.pNext = NULL;
 	beneath_vfs.xFullPathname = keep_path;
 	sqlite3_vfs_register(&beneath_vfs, 0);
+	(void)beneath_vfs.xSetSystemCall(&beneath_vfs, "mmap",
+					 (sqlite3_syscall_ptr)dps_journal_map);
 }
 
 const char *dps_journal_vfs(void)
