@@ -2,6 +2,7 @@
 #include "tests/support/endpoint_pair.h"
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -68,19 +69,28 @@ static void init_side(struct pair_side *side, const char *state)
 	};
 }
 
-void pair_init(struct endpoint_pair *pair)
+int pair_setup(void **state)
 {
+	struct endpoint_pair *pair = malloc(sizeof(*pair));
+
+	assert_non_null(pair);
 	scratch_create(&pair->scratch, SCRATCH_DISK);
 	init_side(&pair->near, pair->scratch.path);
 	init_side(&pair->far, pair->scratch.path);
 	pair->far.config.listen = "127.0.0.1:0";
+	*state = pair;
+	return 0;
 }
 
-void pair_fini(struct endpoint_pair *pair)
+int pair_teardown(void **state)
 {
+	struct endpoint_pair *pair = *state;
+
 	pair_close(&pair->near);
 	pair_close(&pair->far);
 	scratch_remove(&pair->scratch);
+	free(pair);
+	return 0;
 }
 
 void pair_open(struct pair_side *side)
@@ -105,15 +115,18 @@ const char *pair_address(const struct pair_side *side)
 	return text;
 }
 
+int pair_dial(struct endpoint_pair *pair, const char *key)
+{
+	return dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far), key,
+				 &pair->near.peer, pair->near.trouble);
+}
+
 void pair_connect(struct endpoint_pair *pair)
 {
-	char why[DPS_ENDPOINT_WHY_BYTES] = "";
-
 	pair_open(&pair->far);
 	pair_open(&pair->near);
-	if (dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far), NULL, &pair->near.peer,
-			      why) != 0)
-		fail_msg("%s", why);
+	if (pair_dial(pair, NULL) != 0)
+		fail_msg("%s", pair->near.trouble);
 	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CONNECTED] == 1 &&
 				 pair->far.told[DPS_PEER_EVENT_CONNECTED] == 1);
 }

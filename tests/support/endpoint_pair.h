@@ -28,12 +28,18 @@ struct endpoint_pair {
 	struct pair_side near, far;
 };
 
-/* Configured, and not open. */
-void pair_init(struct endpoint_pair *pair);
-void pair_fini(struct endpoint_pair *pair);
+/* A test of a pair that is configured, and not open: *state. */
+#define PAIR_TEST(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
+
+int pair_setup(void **state);
+int pair_teardown(void **state);
 
 void pair_open(struct pair_side *side);
 void pair_close(struct pair_side *side);
+
+/* The near one dials the far one: as dps_endpoint_dial() says, and why in the near one's trouble.
+ */
+int pair_dial(struct endpoint_pair *pair, const char *key);
 
 /* Opens both, and dials; until both say that they are connected. */
 void pair_connect(struct endpoint_pair *pair);

@@ -8,7 +8,6 @@
 #include <dps/door.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -39,20 +38,8 @@ struct visitor {
 
 static int setup(void **state)
 {
-	struct endpoint_pair *pair = calloc(1, sizeof(*pair));
-
-	pair_init(pair);
-	pair_connect(pair);
-	*state = pair;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct endpoint_pair *pair = *state;
-
-	pair_fini(pair);
-	free(pair);
+	pair_setup(state);
+	pair_connect(*state);
 	return 0;
 }
 
@@ -440,7 +427,7 @@ static void call__that_could_never_be_answered_is_refused(void **state)
 	assert_int_equal(dps_door_open(&door, &options, NULL), -EINVAL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, pair_teardown)
 
 int main(void)
 {

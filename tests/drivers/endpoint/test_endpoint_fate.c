@@ -5,28 +5,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { ROUNDS = 8 };
-
-static int setup(void **state)
-{
-	struct endpoint_pair *pair = calloc(1, sizeof(*pair));
-
-	pair_init(pair);
-	*state = pair;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct endpoint_pair *pair = *state;
-
-	pair_fini(pair);
-	free(pair);
-	return 0;
-}
 
 static unsigned int descriptors(void)
 {
@@ -38,14 +19,6 @@ static unsigned int descriptors(void)
 		count++;
 	closedir(folder);
 	return count;
-}
-
-static int dial(struct endpoint_pair *pair, const char *key)
-{
-	char why[DPS_ENDPOINT_WHY_BYTES];
-
-	return dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far), key,
-				 &pair->near.peer, why);
 }
 
 static struct dps_handle send_word(struct pair_side *side, struct dps_handle peer, const char *word)
@@ -110,7 +83,7 @@ static void connection__of_many_leaves_no_descriptor_and_no_place(void **state)
 					 pair->far.told[DPS_PEER_EVENT_CLOSED] == i);
 		assert_int_equal(dps_endpoint_release(pair->near.endpoint, pair->near.peer), 0);
 		assert_int_equal(dps_endpoint_release(pair->far.endpoint, pair->far.peer), 0);
-		assert_int_equal(dial(pair, NULL), 0);
+		assert_int_equal(pair_dial(pair, NULL), 0);
 		PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CONNECTED] == i + 1 &&
 					 pair->far.told[DPS_PEER_EVENT_CONNECTED] == i + 1);
 	}
@@ -128,7 +101,7 @@ static void dialler__that_forgot_and_dials_again_is_another(void **state)
 	(void)send_word(&pair->near, pair->near.peer, "what came before");
 	expect_word(pair, 1, "what came before");
 	assert_int_equal(dps_endpoint_release(pair->near.endpoint, pair->near.peer), 0);
-	assert_int_equal(dial(pair, NULL), 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 	(void)send_word(&pair->near, pair->near.peer, "something else");
 	PAIR_UNTIL(pair, pair->far.arrived == 2);
 	expect_word(pair, 2, "something else");
@@ -156,7 +129,7 @@ static void dialler__may_come_twice(void **state)
 	struct endpoint_pair *pair = *state;
 
 	pair_connect(pair);
-	assert_int_equal(dial(pair, NULL), 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 	PAIR_UNTIL(pair, pair->far.arrived == 2 && pair->far.told[DPS_PEER_EVENT_CONNECTED] == 2);
 	(void)send_word(&pair->near, pair->near.peer, "of the second");
 	expect_word(pair, 1, "of the second");
@@ -174,7 +147,7 @@ static void dialler__waits_for_a_place(void **state)
 	pair->near.config.peer.backoff_cap_ns = DPS_NS_PER_MS;
 	pair_connect(pair);
 	first = pair->near.peer;
-	assert_int_equal(dial(pair, NULL), 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CONNECT_FAILED] == 3);
 	assert_int_equal(pair->far.arrived, 1);
 	assert_int_equal(dps_endpoint_release(pair->near.endpoint, first), 0);
@@ -195,12 +168,12 @@ static void dial__of_one_name_has_one_key(void **state)
 
 	pair_open(&pair->far);
 	pair_open(&pair->near);
-	assert_int_equal(dial(pair, dps_endpoint_key(pair->far.endpoint)), 0);
+	assert_int_equal(pair_dial(pair, dps_endpoint_key(pair->far.endpoint)), 0);
 	right = pair->near.peer;
-	assert_int_equal(dial(pair, other), -EINVAL);
-	assert_int_equal(dial(pair, NULL), -EINVAL);
+	assert_int_equal(pair_dial(pair, other), -EINVAL);
+	assert_int_equal(pair_dial(pair, NULL), -EINVAL);
 	assert_int_equal(dps_endpoint_release(pair->near.endpoint, right), 0);
-	assert_int_equal(dial(pair, other), 0);
+	assert_int_equal(pair_dial(pair, other), 0);
 }
 
 /* ---- in callbacks ---- */
@@ -253,7 +226,7 @@ static void callback__cannot_release_nor_poll(void **state)
 	pair_open(&pair->far);
 	pair_open(&pair->near);
 	meddler.endpoint = pair->far.endpoint;
-	assert_int_equal(dial(pair, NULL), 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 	(void)send_word(&pair->near, pair->near.peer, "word");
 	PAIR_UNTIL(pair, meddler.told >= 4);
 	/* And when the poll is over. */
@@ -293,7 +266,7 @@ static void arrival__is_turned_away(void **state)
 	pair_open(&pair->far);
 	pair_open(&pair->near);
 	meddler.endpoint = pair->far.endpoint;
-	assert_int_equal(dial(pair, NULL), 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 	/* More often than there are places. */
 	for (unsigned int i = 0; i < 2 * pair->far.config.peers; i++) {
 		meddler.peer = (struct dps_handle){ 0 };
@@ -345,21 +318,16 @@ static void misuse__of_sizes_and_texts_has_its_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(connection__that_is_dropped_leaves_no_descriptor,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			connection__of_many_leaves_no_descriptor_and_no_place, setup, teardown),
-		cmocka_unit_test_setup_teardown(dialler__that_forgot_and_dials_again_is_another,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(listener__that_forgot_is_another_to_who_dialled,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(dialler__may_come_twice, setup, teardown),
-		cmocka_unit_test_setup_teardown(dialler__waits_for_a_place, setup, teardown),
-		cmocka_unit_test_setup_teardown(dial__of_one_name_has_one_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(callback__cannot_release_nor_poll, setup, teardown),
-		cmocka_unit_test_setup_teardown(arrival__is_turned_away, setup, teardown),
-		cmocka_unit_test_setup_teardown(misuse__of_sizes_and_texts_has_its_error, setup,
-						teardown),
+		PAIR_TEST(connection__that_is_dropped_leaves_no_descriptor),
+		PAIR_TEST(connection__of_many_leaves_no_descriptor_and_no_place),
+		PAIR_TEST(dialler__that_forgot_and_dials_again_is_another),
+		PAIR_TEST(listener__that_forgot_is_another_to_who_dialled),
+		PAIR_TEST(dialler__may_come_twice),
+		PAIR_TEST(dialler__waits_for_a_place),
+		PAIR_TEST(dial__of_one_name_has_one_key),
+		PAIR_TEST(callback__cannot_release_nor_poll),
+		PAIR_TEST(arrival__is_turned_away),
+		PAIR_TEST(misuse__of_sizes_and_texts_has_its_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

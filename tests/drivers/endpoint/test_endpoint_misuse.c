@@ -12,32 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int setup(void **state)
-{
-	struct endpoint_pair *pair = calloc(1, sizeof(*pair));
-
-	pair_init(pair);
-	*state = pair;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct endpoint_pair *pair = *state;
-
-	pair_fini(pair);
-	free(pair);
-	return 0;
-}
-
-static int dial(struct endpoint_pair *pair)
-{
-	return dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far), NULL,
-				 &pair->near.peer, NULL);
-}
 
 /* ---- nothing where something should be ---- */
 
@@ -157,7 +132,7 @@ static void release__closes_what_the_program_still_has(void **state)
 	assert_int_equal(dps_stream_open(streams, &options, &now), -DPS_ERROR_CLOSED);
 	assert_int_equal(dps_peer_call(peer, &call, NULL, 0), -DPS_ERROR_CLOSED);
 	/* Another one in its place: the old handle is not one of its streams. */
-	assert_int_equal(dial(pair), 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 	streams = dps_endpoint_streams(pair->near.endpoint, pair->near.peer);
 	assert_int_equal(dps_stream_open(streams, &options, &now), 0);
 	assert_int_equal(dps_stream_finish(streams, before), -DPS_ERROR_CLOSED);
@@ -179,7 +154,7 @@ static void release__gives_permits_back(void **state)
 				       &call, NULL, pair_now_ns()),
 			 0);
 	PAIR_UNTIL(pair, pair->far.told[DPS_PEER_EVENT_REQUEST] == 1);
-	assert_int_equal(dial(pair), 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 	PAIR_UNTIL(pair, pair->far.arrived == 2);
 	second = pair->far.peer;
 	assert_int_equal(dps_peer_call(dps_endpoint_peer(pair->near.endpoint, pair->near.peer),
@@ -298,12 +273,12 @@ static void release__does_not_wait_for_ever(void **state)
 	assert_null(dps_endpoint_streams(pair->near.endpoint, peer));
 	assert_null(dps_endpoint_peer(pair->near.endpoint, peer));
 	/* Two places, one of which is taken still. */
-	assert_int_equal(dial(pair), 0);
-	assert_int_equal(dial(pair), -ENOSPC);
+	assert_int_equal(pair_dial(pair, NULL), 0);
+	assert_int_equal(pair_dial(pair, NULL), -ENOSPC);
 	give_back(pair->near.endpoint->port);
 	assert_int_equal(dps_endpoint_release(pair->near.endpoint, peer), 0);
 	assert_int_equal(dps_endpoint_release(pair->near.endpoint, peer), -DPS_ERROR_CLOSED);
-	assert_int_equal(dial(pair), 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 }
 
 static void close__does_not_wait_for_ever(void **state)
@@ -365,18 +340,14 @@ static void move__before_there_was_a_connection(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(endpoint__that_is_none_has_its_error, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(thread__that_does_not_poll_is_told, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(release__closes_what_the_program_still_has, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(release__gives_permits_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(release__does_not_wait_for_ever, setup, teardown),
-		cmocka_unit_test_setup_teardown(close__does_not_wait_for_ever, setup, teardown),
-		cmocka_unit_test_setup_teardown(move__is_where_it_is_dialled_next, setup, teardown),
-		cmocka_unit_test_setup_teardown(move__before_there_was_a_connection, setup,
-						teardown),
+		PAIR_TEST(endpoint__that_is_none_has_its_error),
+		PAIR_TEST(thread__that_does_not_poll_is_told),
+		PAIR_TEST(release__closes_what_the_program_still_has),
+		PAIR_TEST(release__gives_permits_back),
+		PAIR_TEST(release__does_not_wait_for_ever),
+		PAIR_TEST(close__does_not_wait_for_ever),
+		PAIR_TEST(move__is_where_it_is_dialled_next),
+		PAIR_TEST(move__before_there_was_a_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

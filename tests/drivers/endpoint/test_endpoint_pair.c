@@ -7,30 +7,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { SOME_BYTES = 20 << 20 };
-
-static int setup(void **state)
-{
-	struct endpoint_pair *pair = calloc(1, sizeof(*pair));
-
-	pair_init(pair);
-	*state = pair;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct endpoint_pair *pair = *state;
-
-	pair_fini(pair);
-	free(pair);
-	return 0;
-}
 
 static struct dps_streams *streams_of(struct pair_side *side)
 {
@@ -170,13 +151,10 @@ static void stream__goes_on_over_another_connection(void **state)
 static void stream__is_opened_before_there_is_a_connection(void **state)
 {
 	struct endpoint_pair *pair = *state;
-	char why[DPS_ENDPOINT_WHY_BYTES];
 
 	pair_open(&pair->far);
 	pair_open(&pair->near);
-	assert_int_equal(dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far), NULL,
-					   &pair->near.peer, why),
-			 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 	move(pair, 100000, NULL, 0);
 }
 
@@ -303,37 +281,28 @@ static void dial__accepts_only_the_key_that_was_asked_for(void **state)
 	static const char other[] =
 		"sha256:0000000000000000000000000000000000000000000000000000000000000000";
 	struct endpoint_pair *pair = *state;
-	char why[DPS_ENDPOINT_WHY_BYTES];
 
 	pair_open(&pair->far);
 	pair_open(&pair->near);
-	assert_int_equal(dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far), other,
-					   &pair->near.peer, why),
-			 0);
+	assert_int_equal(pair_dial(pair, other), 0);
 	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_LOST] +
 					 pair->near.told[DPS_PEER_EVENT_CONNECT_FAILED] ==
 				 1);
 	assert_non_null(strstr(pair->near.trouble, other));
 	assert_int_equal(pair->near.told[DPS_PEER_EVENT_CONNECTED], 0);
 	assert_int_equal(dps_endpoint_release(pair->near.endpoint, pair->near.peer), 0);
-	assert_int_equal(dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far),
-					   dps_endpoint_key(pair->far.endpoint), &pair->near.peer,
-					   why),
-			 0);
+	assert_int_equal(pair_dial(pair, dps_endpoint_key(pair->far.endpoint)), 0);
 	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CONNECTED] == 1);
 }
 
 static void dial__is_refused_where_one_side_encrypts(void **state)
 {
 	struct endpoint_pair *pair = *state;
-	char why[DPS_ENDPOINT_WHY_BYTES];
 
 	pair->far.config.is_clear = true;
 	pair_open(&pair->far);
 	pair_open(&pair->near);
-	assert_int_equal(dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far), NULL,
-					   &pair->near.peer, why),
-			 0);
+	assert_int_equal(pair_dial(pair, NULL), 0);
 	PAIR_UNTIL(pair, pair->near.troubles > 0 && pair->far.troubles > 0);
 	assert_int_equal(pair->near.told[DPS_PEER_EVENT_CONNECTED], 0);
 	assert_int_equal(pair->far.told[DPS_PEER_EVENT_CONNECTED], 0);
@@ -343,16 +312,12 @@ static void stranger__is_not_let_in(void **state)
 {
 	struct endpoint_pair *pair = *state;
 	struct scratch other;
-	char why[DPS_ENDPOINT_WHY_BYTES];
 
 	scratch_create(&other, SCRATCH_DISK);
 	pair->near.config.state = other.path;
 	pair_open(&pair->far);
 	pair_open(&pair->near);
-	assert_int_equal(dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far),
-					   dps_endpoint_key(pair->far.endpoint), &pair->near.peer,
-					   why),
-			 0);
+	assert_int_equal(pair_dial(pair, dps_endpoint_key(pair->far.endpoint)), 0);
 	PAIR_UNTIL(pair, pair->far.troubles > 0);
 	assert_int_equal(pair->far.arrived, 0);
 	pair_close(&pair->near);
@@ -491,34 +456,23 @@ static void peer__that_stays_away_is_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(stream__arrives_whole_and_ends, setup, teardown),
-		cmocka_unit_test_setup_teardown(stream__goes_clear_where_both_want_it, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(stream__goes_on_over_another_connection, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(stream__is_opened_before_there_is_a_connection,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(call__is_answered, setup, teardown),
-		cmocka_unit_test_setup_teardown(call__does_not_wait_behind_packets, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(stream__is_refused_by_who_hears_of_none, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(close__says_goodbye_behind_what_was_sent, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(peer__that_was_started_anew_is_another, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(peer__that_stays_away_is_over, setup, teardown),
-		cmocka_unit_test_setup_teardown(dial__accepts_only_the_key_that_was_asked_for,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(dial__is_refused_where_one_side_encrypts, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(stranger__is_not_let_in, setup, teardown),
-		cmocka_unit_test_setup_teardown(misuse__has_its_error, setup, teardown),
-		cmocka_unit_test_setup_teardown(wake__ends_a_wait, setup, teardown),
-		cmocka_unit_test_setup_teardown(post__is_run_by_who_polls_and_in_order, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(post__is_run_at_the_latest_when_it_is_closed, setup,
-						teardown),
+		PAIR_TEST(stream__arrives_whole_and_ends),
+		PAIR_TEST(stream__goes_clear_where_both_want_it),
+		PAIR_TEST(stream__goes_on_over_another_connection),
+		PAIR_TEST(stream__is_opened_before_there_is_a_connection),
+		PAIR_TEST(call__is_answered),
+		PAIR_TEST(call__does_not_wait_behind_packets),
+		PAIR_TEST(stream__is_refused_by_who_hears_of_none),
+		PAIR_TEST(close__says_goodbye_behind_what_was_sent),
+		PAIR_TEST(peer__that_was_started_anew_is_another),
+		PAIR_TEST(peer__that_stays_away_is_over),
+		PAIR_TEST(dial__accepts_only_the_key_that_was_asked_for),
+		PAIR_TEST(dial__is_refused_where_one_side_encrypts),
+		PAIR_TEST(stranger__is_not_let_in),
+		PAIR_TEST(misuse__has_its_error),
+		PAIR_TEST(wake__ends_a_wait),
+		PAIR_TEST(post__is_run_by_who_polls_and_in_order),
+		PAIR_TEST(post__is_run_at_the_latest_when_it_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

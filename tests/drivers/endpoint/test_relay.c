@@ -198,13 +198,11 @@ static void send_through(struct endpoint_pair *pair)
 
 static void relay__sends_out_of_the_memory_that_it_received_into(void **state)
 {
-	struct endpoint_pair *pair = calloc(1, sizeof(*pair));
+	struct endpoint_pair *pair = *state;
 	char why[DPS_ENDPOINT_WHY_BYTES], to[32], relay_at[32];
 	pthread_t thread;
 	void *status;
 
-	(void)state;
-	pair_init(pair);
 	pair->near.config.is_clear = pair->far.config.is_clear = true;
 	pair_open(&pair->far);
 	pair_open(&pair->near);
@@ -229,14 +227,12 @@ static void relay__sends_out_of_the_memory_that_it_received_into(void **state)
 	/* Some perhaps twice. */
 	assert_in_range(noted.lent_bytes, FILE_BYTES, 2 * (uint64_t)FILE_BYTES);
 	sem_destroy(&is_listening);
-	pair_fini(pair);
-	free(pair);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(relay__sends_out_of_the_memory_that_it_received_into),
+		PAIR_TEST(relay__sends_out_of_the_memory_that_it_received_into),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
