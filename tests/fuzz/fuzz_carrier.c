@@ -6,9 +6,10 @@
  * what packets with a good seal had at that offset, each send has one outcome, and in the end all
  * is given back.
  */
-#include "engine/state.h"
 #include "engine/stream.h"
+#include "tests/fuzz/engine_port.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tests/support/engine_check.h"
 #include <stdlib.h>
 #include <string.h>
@@ -18,23 +19,19 @@ enum {
 	BLOCK = 256,
 	STREAMS = 8,
 	BLOCKS = 16,
-	PENDING = 32,
 	STEPS = 2000,
 	SEND_BYTES_MAX = 1 << 12,
 };
 
 struct world {
-	struct dps_engine *engine;
+	struct engine_port port;
 	struct dps_streams *streams;
-	const uint8_t *at, *end;
+	struct input input;
 	uint64_t now_ns;
-	uint64_t id;	 /* of the path that packets come over */
 	uint64_t number; /* of the next */
 	uint64_t epoch;
 	bool has_lied;	/* bytes that are not those of their offset came with a good seal */
 	bool has_moved; /* bytes behind a send that was taken back: not those of their offset */
-	uint32_t held[PENDING];
-	uint32_t held_count;
 	struct dps_handle handles[STREAMS];
 	uint64_t read[STREAMS]; /* of each */
 	uint64_t sends, outcomes;
@@ -50,15 +47,6 @@ static const struct dps_limits limits = {
 	.sent_packets = 128,
 };
 
-static uint64_t take(struct world *world, unsigned int bytes)
-{
-	uint64_t value = 0;
-
-	while (bytes-- > 0 && world->at < world->end)
-		value = value << 8 | *world->at++;
-	return value;
-}
-
 static uint8_t content(uint64_t offset)
 {
 	return (uint8_t)((offset * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
@@ -68,28 +56,13 @@ static uint8_t content(uint64_t offset)
 
 static void open_path(struct world *world)
 {
-	const struct dps_path_config config = {
-		.remote_connection_id = 7,
-		.datagram_bytes = 1472,
-		.rate_bytes_per_s = UINT64_MAX,
-		.probe_floor_ns = DPS_NS_PER_MS,
-		.silence_ns = 10 * DPS_NS_PER_S,
-	};
-	uint64_t id;
-	int path = dps_engine_reserve_path(world->engine, &id);
-
-	if (path < 0)
-		return;
-	world->id = id;
-	world->number = 0;
-	DPS_ASSERT(dps_engine_open_path(world->engine, (uint32_t)path, &config, world->now_ns) ==
-		   0);
-	dps_path_validate(world->engine, &world->engine->paths[path], 1472);
+	if (engine_port_open_path(&world->port, false, world->now_ns))
+		world->number = 0;
 }
 
 static void change_paths(struct world *world)
 {
-	uint8_t how = (uint8_t)take(world, 1);
+	uint8_t how = take_byte(&world->input);
 	uint32_t path = how >> 4 & 3;
 
 	switch (how & 7) {
@@ -97,10 +70,10 @@ static void change_paths(struct world *world)
 		open_path(world);
 		break;
 	case 1:
-		dps_engine_close_path(world->engine, path, DPS_CLOSE_DONE, world->now_ns);
+		dps_engine_close_path(world->port.engine, path, DPS_CLOSE_DONE, world->now_ns);
 		break;
 	case 2:
-		dps_engine_detach_streams(world->engine, path);
+		dps_engine_detach_streams(world->port.engine, path);
 		break;
 	case 3:
 		(void)dps_streams_park(world->streams, world->epoch);
@@ -110,7 +83,7 @@ static void change_paths(struct world *world)
 			world->epoch++;
 		break;
 	default:
-		(void)dps_engine_attach_streams(world->engine, path, world->streams,
+		(void)dps_engine_attach_streams(world->port.engine, path, world->streams,
 						world->epoch - (how >> 7));
 		break;
 	}
@@ -122,41 +95,35 @@ static void change_paths(struct world *world)
 static void give(struct world *world, struct dps_header *header, const uint8_t *body,
 		 uint32_t bytes, bool is_good)
 {
-	uint8_t *datagram = malloc(DPS_ENVELOPE_BYTES + bytes);
+	uint8_t *datagram;
 	struct dps_placement placement;
 
-	DPS_ASSERT(datagram != NULL);
-	header->version = DPS_WIRE_VERSION;
-	header->connection_id = world->id;
 	header->packet_number = world->number++;
 	header->floor = (uint32_t)header->packet_number;
-	header->payload_bytes = (uint16_t)bytes;
-	dps_header_encode(header, datagram);
-	if (bytes > 0)
-		memcpy(datagram + DPS_ENVELOPE_BYTES, body, bytes);
-	dps_engine_begin_burst(world->engine, world->now_ns);
-	if (dps_engine_place(world->engine, datagram, DPS_ENVELOPE_BYTES + bytes, 0, &placement) ==
-	    DPS_VERDICT_OPEN) {
+	datagram = engine_port_datagram(&world->port, header, body, bytes);
+	dps_engine_begin_burst(world->port.engine, world->now_ns);
+	if (dps_engine_place(world->port.engine, datagram, DPS_ENVELOPE_BYTES + bytes, 0,
+			     &placement) == DPS_VERDICT_OPEN) {
 		/* A cipher writes before it knows. */
 		for (uint32_t i = 0; i < bytes; i++)
 			placement.to[i] = is_good ? datagram[DPS_ENVELOPE_BYTES + i] : 0xee;
-		dps_engine_commit(world->engine, &placement, is_good, world->now_ns);
+		dps_engine_commit(world->port.engine, &placement, is_good, world->now_ns);
 	}
-	dps_engine_end_burst(world->engine);
+	dps_engine_end_burst(world->port.engine);
 	free(datagram);
 }
 
 static void give_slice(struct world *world)
 {
-	uint8_t how = (uint8_t)take(world, 1), body[1500];
+	uint8_t how = take_byte(&world->input), body[1500];
 	struct dps_header header = {
 		.type = DPS_PACKET_STREAM,
 		.flags = how & (DPS_PACKET_FIN | DPS_PACKET_BLOCKED | DPS_PACKET_RESENT |
 				DPS_PACKET_ACK_NOW),
-		.channel = (uint32_t)take(world, 1) % (2 * STREAMS),
-		.offset = take(world, 2),
+		.channel = (uint32_t)take(&world->input, 1) % (2 * STREAMS),
+		.offset = take(&world->input, 2),
 	};
-	uint32_t bytes = (uint32_t)take(world, 1) + 1;
+	uint32_t bytes = (uint32_t)take(&world->input, 1) + 1;
 
 	if (how & 0x40) /* up to its block's end, or none */
 		bytes = bytes % 2 ? BLOCK - header.offset % BLOCK : 0;
@@ -169,16 +136,16 @@ static void give_stream_ack(struct world *world)
 {
 	struct dps_stream_ack acks[3] = { 0 };
 	struct dps_header header = { .type = DPS_PACKET_STREAM_ACK };
-	uint32_t count = (uint32_t)take(world, 1) % 4;
+	uint32_t count = (uint32_t)take(&world->input, 1) % 4;
 	uint8_t body[DPS_WIRE_ACK_BYTES_MAX];
 
 	for (uint32_t i = 0; i < count; i++) {
-		uint8_t how = (uint8_t)take(world, 1);
+		uint8_t how = take_byte(&world->input);
 
 		acks[i].number = how % (2 * STREAMS);
 		acks[i].has_end = (how & 0x80) != 0;
-		acks[i].credit = take(world, 2) << (how >> 5 & 1) * 40;
-		acks[i].contiguous = take(world, 2);
+		acks[i].credit = take(&world->input, 2) << (how >> 5 & 1) * 40;
+		acks[i].contiguous = take(&world->input, 2);
 	}
 	give(world, &header, body,
 	     (uint32_t)dps_stream_acks_encode(acks, count, body, sizeof(body)), true);
@@ -186,27 +153,25 @@ static void give_stream_ack(struct world *world)
 
 static void give_any(struct world *world)
 {
-	struct dps_header header = { .type = (uint8_t)take(world, 1) & 15 };
-	uint32_t bytes = (uint32_t)take(world, 1);
+	struct dps_header header = { .type = take_byte(&world->input) & 15 };
+	uint32_t bytes = take_byte(&world->input);
 	const uint8_t *body;
 
-	header.flags = (uint8_t)take(world, 1);
-	header.offset = take(world, 1) << 4;
-	header.channel = (uint32_t)take(world, 1) % (2 * STREAMS);
-	bytes = (uint32_t)dps_min_u64(bytes, (uint64_t)(world->end - world->at));
-	body = world->at;
-	world->at += bytes;
+	header.flags = take_byte(&world->input);
+	header.offset = take(&world->input, 1) << 4;
+	header.channel = (uint32_t)take(&world->input, 1) % (2 * STREAMS);
+	body = take_run(&world->input, bytes, &bytes);
 	world->has_lied |= header.type == DPS_PACKET_STREAM;
 	give(world, &header, body, bytes, true);
 }
 
 static void give_ack(struct world *world)
 {
-	const struct dps_path *path = &world->engine->paths[world->id >> 40 & 0xffff];
+	const struct dps_path *path = &world->port.engine->paths[engine_port_path(&world->port)];
 	struct dps_header header = { .type = DPS_PACKET_ACK };
 	struct dps_ack ack = { .ranges_count = 1 };
 	uint8_t body[DPS_WIRE_ACK_BYTES_MAX];
-	uint64_t back = take(world, 1), first = take(world, 1);
+	uint64_t back = take(&world->input, 1), first = take(&world->input, 1);
 
 	if (path->state < DPS_PATH_PROBING || path->sent.next_number == 0)
 		return;
@@ -222,8 +187,9 @@ static void emit(struct world *world)
 {
 	struct dps_outgoing packets[DPS_EMIT_PACKETS_MAX];
 	struct dps_stream_ack acks[DPS_WIRE_STREAMS_MAX];
-	unsigned int room = (unsigned int)take(world, 1) % 8;
-	unsigned int count = dps_engine_emit_packets(world->engine, packets, room, world->now_ns);
+	unsigned int room = (unsigned int)take(&world->input, 1) % 8;
+	unsigned int count =
+		dps_engine_emit_packets(world->port.engine, packets, room, world->now_ns);
 	struct dps_header header;
 
 	DPS_ASSERT(count <= room);
@@ -240,9 +206,7 @@ static void emit(struct world *world)
 		if (!out->body)
 			continue;
 		DPS_ASSERT(out->token >= DPS_TOKEN_STREAMS);
-		if (world->held_count == PENDING)
-			dps_engine_on_released(world->engine, world->held[--world->held_count], 1);
-		world->held[world->held_count++] = out->token;
+		engine_port_hold(&world->port, out->token);
 	}
 }
 
@@ -251,14 +215,14 @@ static void emit(struct world *world)
 static void talk(struct world *world)
 {
 	struct dps_stream_message messages[4];
-	uint8_t how = (uint8_t)take(world, 1);
+	uint8_t how = take_byte(&world->input);
 
 	(void)dps_streams_emit_messages(world->streams, world->epoch, messages, how >> 6);
 	messages[0] = (struct dps_stream_message){
 		.type = how % 10,
 		.flags = how >> 4 & 1,
-		.number = (uint32_t)take(world, 1) % (2 * STREAMS),
-		.value = take(world, 1),
+		.number = (uint32_t)take(&world->input, 1) % (2 * STREAMS),
+		.value = take(&world->input, 1),
 	};
 	dps_streams_on_message(world->streams, world->epoch, &messages[0]);
 }
@@ -306,7 +270,7 @@ static void send_some(struct world *world, uint32_t at, uint8_t how)
 	    look.posted + SEND_BYTES_MAX > sizeof(memory))
 		return;
 	piece.memory = memory + look.posted;
-	piece.bytes = take(world, 2) % SEND_BYTES_MAX;
+	piece.bytes = take(&world->input, 2) % SEND_BYTES_MAX;
 	world->sends += dps_stream_send(world->streams, world->handles[at], &piece, 1,
 					(how & 1 ? DPS_SEND_BORROW : 0) |
 						(how & 2 ? DPS_SEND_FINISH : 0) | DPS_SEND_TELL,
@@ -317,7 +281,7 @@ static void call(struct world *world)
 {
 	const struct dps_stream_options options = { .open_deadline_ns = DPS_NEVER_NS,
 						    .flags = DPS_STREAM_BOTH_WAYS };
-	uint8_t what = (uint8_t)take(world, 1), how = (uint8_t)take(world, 1);
+	uint8_t what = take_byte(&world->input), how = take_byte(&world->input);
 	uint32_t at = how >> 4 & (STREAMS - 1);
 	struct dps_handle handle;
 
@@ -338,7 +302,8 @@ static void call(struct world *world)
 		read_some(world, at, how);
 		break;
 	case 6:
-		(void)dps_stream_release(world->streams, world->handles[at], take(world, 1));
+		(void)dps_stream_release(world->streams, world->handles[at],
+					 take(&world->input, 1));
 		break;
 	case 7:
 		(void)dps_stream_finish(world->streams, world->handles[at]);
@@ -362,7 +327,7 @@ static void call(struct world *world)
 
 static void step(struct world *world)
 {
-	uint8_t what = (uint8_t)take(world, 1);
+	uint8_t what = take_byte(&world->input);
 
 	switch (what % 16) {
 	case 0:
@@ -385,12 +350,11 @@ static void step(struct world *world)
 		emit(world);
 		break;
 	case 9:
-		if (world->held_count > 0)
-			dps_engine_on_released(world->engine, world->held[--world->held_count], 1);
+		engine_port_give_back(&world->port);
 		break;
 	case 10:
-		world->now_ns += take(world, 2) << (what >> 4);
-		dps_engine_on_deadline(world->engine, world->now_ns);
+		world->now_ns += take(&world->input, 2) << (what >> 4);
+		dps_engine_on_deadline(world->port.engine, world->now_ns);
 		break;
 	case 11:
 		talk(world);
@@ -433,15 +397,14 @@ static void finish(struct world *world)
 	struct dps_event event;
 
 	for (uint32_t i = 0; i < limits.paths; i++)
-		dps_engine_close_path(world->engine, i, DPS_CLOSE_DONE, world->now_ns);
-	while (dps_engine_emit_events(world->engine, &event, 1) == 1)
+		dps_engine_close_path(world->port.engine, i, DPS_CLOSE_DONE, world->now_ns);
+	while (dps_engine_emit_events(world->port.engine, &event, 1) == 1)
 		;
-	DPS_ASSERT(dps_engine_holds_streams(world->engine, world->streams) ==
-		   (world->held_count > 0));
-	while (world->held_count > 0)
-		dps_engine_on_released(world->engine, world->held[--world->held_count], 1);
-	DPS_ASSERT(!dps_engine_holds_streams(world->engine, world->streams));
-	DPS_ASSERT(engine_check_empty(world->engine) == NULL);
+	DPS_ASSERT(dps_engine_holds_streams(world->port.engine, world->streams) ==
+		   (world->port.held_count > 0));
+	engine_port_give_all_back(&world->port);
+	DPS_ASSERT(!dps_engine_holds_streams(world->port.engine, world->streams));
+	DPS_ASSERT(engine_check_empty(world->port.engine) == NULL);
 	dps_streams_lose(world->streams, 1);
 	hear(world);
 	/* What has arrived with its end could still be read. */
@@ -454,22 +417,22 @@ static void finish(struct world *world)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world world = { .at = data, .end = data + size, .now_ns = 1, .epoch = 1 };
+	struct world world = { .input = input_of(data, size), .now_ns = 1, .epoch = 1 };
 	void *memory = aligned_alloc(64, dps_round_up(dps_engine_bytes(&limits), 64));
 	uint8_t *slots = aligned_alloc(PAGE, limits.slots * PAGE);
 	uint8_t *blocks = malloc(2 * BLOCKS * BLOCK);
 	void *streams_memory = begin_streams(&world, blocks);
 	struct dps_event event;
 
-	world.engine = dps_engine_init(memory, &limits, slots, 0, 1, world.now_ns);
+	world.port.engine = dps_engine_init(memory, &limits, slots, 0, 1, world.now_ns);
 	open_path(&world);
-	DPS_ASSERT(dps_engine_attach_streams(world.engine, world.id >> 40 & 0xffff, world.streams,
-					     world.epoch) == 0);
-	for (unsigned int i = 0; i < STEPS && world.at < world.end; i++) {
+	DPS_ASSERT(dps_engine_attach_streams(world.port.engine, engine_port_path(&world.port),
+					     world.streams, world.epoch) == 0);
+	for (unsigned int i = 0; i < STEPS && !input_is_over(&world.input); i++) {
 		step(&world);
-		while (dps_engine_emit_events(world.engine, &event, 1) == 1)
+		while (dps_engine_emit_events(world.port.engine, &event, 1) == 1)
 			;
-		DPS_ASSERT(engine_check(world.engine) == NULL);
+		DPS_ASSERT(engine_check(world.port.engine) == NULL);
 	}
 	finish(&world);
 	free(streams_memory);

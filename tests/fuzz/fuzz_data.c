@@ -5,7 +5,7 @@
  * find either; the rest is the input's.
  */
 #include "engine/bits.h"
-#include "engine/state.h"
+#include "tests/fuzz/engine_port.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/engine_check.h"
 #include <stdlib.h>
@@ -29,9 +29,8 @@ static const struct dps_limits limits = {
 };
 
 struct world {
-	struct dps_engine *engine;
+	struct engine_port port;
 	uint8_t *slots;
-	uint64_t id;
 	uint64_t now_ns;
 };
 
@@ -42,24 +41,13 @@ static void open_channel(struct world *world)
 		{ .offset = CHUNK, .bytes = 2 * CHUNK + 1, .file_index = 1, .file = 1 },
 		{ .offset = 3 * CHUNK + PAGE, .bytes = 3, .file_index = 2, .file = 2 },
 	};
-	const struct dps_path_config path = {
-		.remote_connection_id = 7,
-		.datagram_bytes = 1472,
-		.is_sealed = true,
-		.rate_bytes_per_s = UINT64_MAX,
-		.probe_floor_ns = DPS_NS_PER_MS,
-		.silence_ns = 10 * DPS_NS_PER_S,
-	};
 	const struct dps_channel_config channel = { .number = CHANNEL, .window_bytes = 4 * CHUNK };
-	int index = dps_engine_reserve_path(world->engine, &world->id);
 
-	DPS_ASSERT(index == 0);
-	DPS_ASSERT(dps_engine_open_path(world->engine, 0, &path, world->now_ns) == 0);
-	dps_path_validate(world->engine, &world->engine->paths[0], 1472);
-	DPS_ASSERT(dps_engine_open_channel(world->engine, &channel) == 0);
+	DPS_ASSERT(engine_port_open_path(&world->port, true, world->now_ns));
+	DPS_ASSERT(dps_engine_open_channel(world->port.engine, &channel) == 0);
 	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		DPS_ASSERT(dps_engine_announce(world->engine, 0, &files[i]) == 0);
-	DPS_ASSERT(dps_engine_announce_last(world->engine, 0) == 0);
+		DPS_ASSERT(dps_engine_announce(world->port.engine, 0, &files[i]) == 0);
+	DPS_ASSERT(dps_engine_announce_last(world->port.engine, 0) == 0);
 }
 
 /* A packet is received with this seal, or placed and refused with a bad one: then nothing moves. */
@@ -69,18 +57,18 @@ static void give(struct world *world, uint8_t *bytes, uint32_t length, bool is_g
 	struct dps_run_placement run;
 	struct dps_placement placement;
 
-	dps_engine_begin_burst(world->engine, world->now_ns);
-	if (dps_engine_place_run(world->engine, &incoming, 1, &run) == 1) {
+	dps_engine_begin_burst(world->port.engine, world->now_ns);
+	if (dps_engine_place_run(world->port.engine, &incoming, 1, &run) == 1) {
 		memcpy(run.to, bytes + DPS_ENVELOPE_BYTES, run.payload_bytes);
-		dps_engine_commit_run(world->engine, &run, is_good);
-	} else if (dps_engine_place(world->engine, bytes, length, 0, &placement) ==
+		dps_engine_commit_run(world->port.engine, &run, is_good);
+	} else if (dps_engine_place(world->port.engine, bytes, length, 0, &placement) ==
 		   DPS_VERDICT_OPEN) {
 		DPS_ASSERT(placement.payload_bytes + DPS_ENVELOPE_BYTES == length);
 		memcpy(placement.to, bytes + DPS_ENVELOPE_BYTES, placement.payload_bytes);
-		dps_engine_commit(world->engine, &placement, is_good, world->now_ns);
+		dps_engine_commit(world->port.engine, &placement, is_good, world->now_ns);
 	}
-	dps_engine_end_burst(world->engine);
-	DPS_ASSERT(engine_check(world->engine) == NULL);
+	dps_engine_end_burst(world->port.engine);
+	DPS_ASSERT(engine_check(world->port.engine) == NULL);
 }
 
 /* Writes are done at once, and acknowledgements go nowhere. */
@@ -91,13 +79,14 @@ static void settle(struct world *world)
 	struct dps_event event;
 	struct dps_io io;
 
-	(void)dps_engine_emit_packets(world->engine, packets, DPS_EMIT_PACKETS_MAX, world->now_ns);
-	while (dps_engine_emit_ios(world->engine, &io, 1) == 1) {
+	(void)dps_engine_emit_packets(world->port.engine, packets, DPS_EMIT_PACKETS_MAX,
+				      world->now_ns);
+	while (dps_engine_emit_ios(world->port.engine, &io, 1) == 1) {
 		DPS_ASSERT(io.is_write && io.memory >= world->slots &&
 			   io.memory + io.bytes <= world->slots + limits.slots * CHUNK);
-		dps_engine_on_io(world->engine, io.tag, io.bytes, &digest, world->now_ns);
+		dps_engine_on_io(world->port.engine, io.tag, io.bytes, &digest, world->now_ns);
 	}
-	while (dps_engine_emit_events(world->engine, &event, 1) == 1)
+	while (dps_engine_emit_events(world->port.engine, &event, 1) == 1)
 		DPS_ASSERT(event.type <= DPS_EVENT_CHANNEL_DONE);
 }
 
@@ -108,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	world.slots = aligned_alloc(PAGE, limits.slots * CHUNK);
 	DPS_ASSERT(memory && world.slots);
-	world.engine = dps_engine_init(memory, &limits, world.slots, 0, 1, world.now_ns);
+	world.port.engine = dps_engine_init(memory, &limits, world.slots, 0, 1, world.now_ns);
 	open_channel(&world);
 	while (size >= 2) {
 		uint32_t length = (uint32_t)(data[0] << 8 | data[1]) & 0x7ff;
@@ -122,15 +111,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(datagram, data, length);
 		data += length, size -= length;
 		if (length >= DPS_HEADER_BYTES)
-			dps_store_be64(datagram + 8, world.id);
+			dps_store_be64(datagram + 8, world.port.id);
 		give(&world, datagram, length, is_good);
 		free(datagram);
 		settle(&world);
 		world.now_ns += 10 * DPS_NS_PER_US;
 	}
-	dps_engine_close_path(world.engine, 0, DPS_CLOSE_DONE, world.now_ns);
+	dps_engine_close_path(world.port.engine, 0, DPS_CLOSE_DONE, world.now_ns);
 	settle(&world);
-	DPS_ASSERT(engine_check_empty(world.engine) == NULL);
+	DPS_ASSERT(engine_check_empty(world.port.engine) == NULL);
 	free(world.slots);
 	free(memory);
 	return 0;

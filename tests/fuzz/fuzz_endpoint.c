@@ -9,6 +9,7 @@
 #include "engine/bits.h"
 #include "engine/peer_frame.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tests/support/nowhere_port.h"
 #include <arpa/inet.h>
 #include <dps/assert.h>
@@ -39,7 +40,7 @@ struct held {
 
 struct world {
 	struct dps_endpoint *endpoint;
-	const uint8_t *at, *end;
+	struct input input;
 	struct link links[LINKS];
 	unsigned int current;
 	int listen_fd; /* that the endpoint dials; -1: it has not yet */
@@ -52,11 +53,6 @@ struct world {
 };
 
 static uint64_t fuzz_now_ns;
-
-static uint8_t take(struct world *world)
-{
-	return world->at < world->end ? *world->at++ : 0;
-}
 
 /* ---- the program ---- */
 
@@ -244,10 +240,10 @@ static void say(struct world *world, const void *bytes, size_t length)
 
 static void say_raw(struct world *world, uint8_t how)
 {
-	size_t length = (size_t)dps_min_u64(how, (uint64_t)(world->end - world->at));
+	uint32_t length;
+	const uint8_t *run = take_run(&world->input, how, &length);
 
-	say(world, world->at, length);
-	world->at += length;
+	say(world, run, length);
 }
 
 /* One that makes sense, but for what how has of it; or only its beginning. */
@@ -266,7 +262,7 @@ static void say_greeting(struct world *world, uint8_t how)
 	uint8_t bytes[DPS_GREETING_BYTES];
 
 	dps_greeting_encode(&greeting, bytes);
-	say(world, bytes, how & 64 ? take(world) % sizeof(bytes) : sizeof(bytes));
+	say(world, bytes, how & 64 ? take_byte(&world->input) % sizeof(bytes) : sizeof(bytes));
 }
 
 static void say_frame(struct world *world, uint8_t how)
@@ -281,19 +277,20 @@ static void say_frame(struct world *world, uint8_t how)
 	struct dps_peer_head head = { .kind = (uint8_t)(0x81 + (how & 15) % 9) };
 	uint8_t bytes[DPS_PEER_HEAD_BYTES + FRAME_BYTES_MAX], *body = bytes + DPS_PEER_HEAD_BYTES;
 
-	head.class = take(world) % 5;
-	head.code = take(world);
-	head.id = take(world);
-	head.body_bytes = take(world) * 2u;
+	head.class = take_byte(&world->input) % 5;
+	head.code = take_byte(&world->input);
+	head.id = take_byte(&world->input);
+	head.body_bytes = take_byte(&world->input) * 2u;
 	if (head.kind == DPS_PEER_HELLO && (how & 32) == 0) {
 		head.body_bytes = DPS_PEER_HELLO_BYTES;
 		dps_peer_hello_encode(&hello, body);
 	} else {
 		for (uint32_t i = 0; i < head.body_bytes; i++)
-			body[i] = take(world);
+			body[i] = take_byte(&world->input);
 	}
 	dps_peer_head_encode(&head, bytes);
-	say(world, bytes, DPS_PEER_HEAD_BYTES + (how & 64 ? take(world) : head.body_bytes));
+	say(world, bytes,
+	    DPS_PEER_HEAD_BYTES + (how & 64 ? take_byte(&world->input) : head.body_bytes));
 }
 
 static void drain(struct world *world)
@@ -331,7 +328,7 @@ static void poll_it(struct world *world)
 
 static void step(struct world *world)
 {
-	uint8_t what = take(world), how = take(world);
+	uint8_t what = take_byte(&world->input), how = take_byte(&world->input);
 
 	switch (what % 12) {
 	case 0:
@@ -459,13 +456,13 @@ static void finish(struct world *world)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world world = { .at = data, .end = data + size, .listen_fd = -1 };
+	struct world world = { .input = input_of(data, size), .listen_fd = -1 };
 
 	world.endpoint = endpoint_for_next();
 	world.endpoint->config.ops.context = &world;
 	for (unsigned int i = 0; i < LINKS; i++)
 		world.links[i].fd = -1;
-	while (world.at < world.end)
+	while (!input_is_over(&world.input))
 		step(&world);
 	finish(&world);
 	return 0;

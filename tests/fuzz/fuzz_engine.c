@@ -3,8 +3,9 @@
  * A whole engine: the input says which packets come, what the disk answers, which commands are
  * given and how time passes. Each step is one byte for what it is and some for how.
  */
-#include "engine/state.h"
+#include "tests/fuzz/engine_port.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tests/support/engine_check.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -20,28 +21,16 @@ enum {
 };
 
 struct world {
-	struct dps_engine *engine;
+	struct engine_port port;
 	uint8_t *slots;
-	const uint8_t *at, *end;
+	struct input input;
 	uint64_t now_ns;
-	uint64_t id;
 	uint64_t number; /* of the next packet to us */
 	uint64_t offset; /* where the next file may stand */
 	uint32_t files;
 	struct dps_io ios[PENDING];
 	uint32_t ios_count;
-	uint32_t held[PENDING];
-	uint32_t held_count;
 };
-
-static uint64_t take(struct world *world, unsigned int bytes)
-{
-	uint64_t value = 0;
-
-	while (bytes-- > 0 && world->at < world->end)
-		value = value << 8 | *world->at++;
-	return value;
-}
 
 static const struct dps_limits limits = {
 	.paths = 2,
@@ -55,29 +44,15 @@ static const struct dps_limits limits = {
 
 static void open_path(struct world *world, bool is_sealed)
 {
-	const struct dps_path_config config = {
-		.remote_connection_id = 7,
-		.datagram_bytes = 1472,
-		.is_sealed = is_sealed,
-		.rate_bytes_per_s = UINT64_MAX,
-		.probe_floor_ns = DPS_NS_PER_MS,
-		.silence_ns = 10 * DPS_NS_PER_S,
-	};
-	int path = dps_engine_reserve_path(world->engine, &world->id);
-
-	if (path < 0)
-		return;
-	DPS_ASSERT(dps_engine_open_path(world->engine, (uint32_t)path, &config, world->now_ns) ==
-		   0);
-	dps_path_validate(world->engine, &world->engine->paths[path], 1472);
-	world->number = 0;
+	if (engine_port_open_path(&world->port, is_sealed, world->now_ns))
+		world->number = 0;
 }
 
 static void take_events(struct world *world)
 {
 	struct dps_event event;
 
-	while (dps_engine_emit_events(world->engine, &event, 1) == 1)
+	while (dps_engine_emit_events(world->port.engine, &event, 1) == 1)
 		DPS_ASSERT(event.type >= DPS_EVENT_PATH_OPEN &&
 			   event.type <= DPS_EVENT_CHANNEL_DONE);
 }
@@ -87,69 +62,62 @@ static void take_events(struct world *world)
 static void give(struct world *world, struct dps_header *header, const uint8_t *payload,
 		 uint32_t bytes, bool is_good)
 {
-	uint8_t *datagram = malloc(DPS_ENVELOPE_BYTES + bytes);
+	uint8_t *datagram;
 	struct dps_incoming incoming = { 0 };
 	struct dps_run_placement run;
 	struct dps_placement placement;
 
-	header->version = DPS_WIRE_VERSION;
-	header->connection_id = world->id;
-	header->payload_bytes = (uint16_t)bytes;
-	dps_header_encode(header, datagram);
-	if (bytes > 0)
-		memcpy(datagram + DPS_ENVELOPE_BYTES, payload, bytes);
+	datagram = engine_port_datagram(&world->port, header, payload, bytes);
 	incoming.bytes = datagram;
 	incoming.length = DPS_ENVELOPE_BYTES + bytes;
-	dps_engine_begin_burst(world->engine, world->now_ns);
-	if (dps_engine_place_run(world->engine, &incoming, 1, &run) == 1) {
+	dps_engine_begin_burst(world->port.engine, world->now_ns);
+	if (dps_engine_place_run(world->port.engine, &incoming, 1, &run) == 1) {
 		memcpy(run.to, datagram + DPS_ENVELOPE_BYTES, bytes);
-		dps_engine_commit_run(world->engine, &run, is_good);
-	} else if (dps_engine_place(world->engine, datagram, incoming.length, 0, &placement) ==
+		dps_engine_commit_run(world->port.engine, &run, is_good);
+	} else if (dps_engine_place(world->port.engine, datagram, incoming.length, 0, &placement) ==
 		   DPS_VERDICT_OPEN) {
 		if (bytes > 0)
 			memcpy(placement.to, datagram + DPS_ENVELOPE_BYTES, bytes);
-		dps_engine_commit(world->engine, &placement, is_good, world->now_ns);
+		dps_engine_commit(world->port.engine, &placement, is_good, world->now_ns);
 	}
-	dps_engine_end_burst(world->engine);
+	dps_engine_end_burst(world->port.engine);
 	free(datagram);
 }
 
 /* Any bytes at all behind a header that finds its path. */
 static void give_any(struct world *world)
 {
-	struct dps_header header = { .type = (uint8_t)take(world, 1) & 15 };
-	uint32_t bytes =
-		(uint32_t)dps_min_u64(take(world, 2) % 1500, (uint64_t)(world->end - world->at));
+	struct dps_header header = { .type = take_byte(&world->input) & 15 };
+	uint32_t bytes = (uint32_t)(take(&world->input, 2) % 1500);
 	const uint8_t *payload;
 
-	header.flags = (uint8_t)take(world, 1);
-	header.packet_number = world->number + take(world, 1);
-	header.floor = (uint32_t)take(world, 1);
-	header.offset = take(world, 2);
-	header.channel = (uint32_t)take(world, 1) % 4;
-	bytes = (uint32_t)dps_min_u64(bytes, (uint64_t)(world->end - world->at));
-	payload = world->at;
-	world->at += bytes;
+	header.flags = take_byte(&world->input);
+	header.packet_number = world->number + take(&world->input, 1);
+	header.floor = (uint32_t)take(&world->input, 1);
+	header.offset = take(&world->input, 2);
+	header.channel = (uint32_t)take(&world->input, 1) % 4;
+	payload = take_run(&world->input, bytes, &bytes);
 	give(world, &header, payload, bytes, true);
 }
 
 static void give_data(struct world *world)
 {
 	static const uint8_t zeros[PAGE + DPS_DIGEST_BYTES];
-	uint8_t kind = (uint8_t)take(world, 1);
+	uint8_t kind = take_byte(&world->input);
 	struct dps_header header = {
 		.type = DPS_PACKET_DATA,
 		.flags = kind & (DPS_PACKET_ACK_NOW | DPS_PACKET_FIN | DPS_PACKET_DIGEST),
 		.channel = RECEIVER,
 	};
-	uint32_t bytes = (uint32_t)(take(world, 2) % 1500);
+	uint32_t bytes = (uint32_t)(take(&world->input, 2) % 1500);
 
-	world->number += kind & 0x20 ? take(world, 1) : 0;
+	world->number += kind & 0x20 ? take(&world->input, 1) : 0;
 	header.packet_number = world->number++;
-	header.floor = (uint32_t)(header.packet_number - (kind & 0x40 ? take(world, 1) : 8));
-	header.offset = take(world, 2);
+	header.floor =
+		(uint32_t)(header.packet_number - (kind & 0x40 ? take(&world->input, 1) : 8));
+	header.offset = take(&world->input, 2);
 	if (kind & 0x10) /* a whole piece, as long as it is */
-		bytes = (uint32_t)dps_min_u64(take(world, 2), PAGE);
+		bytes = (uint32_t)dps_min_u64(take(&world->input, 2), PAGE);
 	if (header.flags & DPS_PACKET_DIGEST)
 		bytes += DPS_DIGEST_BYTES;
 	give(world, &header, zeros, bytes, (kind & 0x80) == 0);
@@ -157,8 +125,8 @@ static void give_data(struct world *world)
 
 static void give_ack(struct world *world)
 {
-	const struct dps_path *path = &world->engine->paths[world->id >> 40 & 0xffff];
-	uint8_t kind = (uint8_t)take(world, 1);
+	const struct dps_path *path = &world->port.engine->paths[engine_port_path(&world->port)];
+	uint8_t kind = take_byte(&world->input);
 	uint8_t body[DPS_WIRE_ACK_BYTES_MAX];
 	struct dps_header header = { .type = DPS_PACKET_ACK, .packet_number = world->number++ };
 	struct dps_ack ack = { .channels_count = kind & 1 };
@@ -167,13 +135,13 @@ static void give_ack(struct world *world)
 	if (path->state < DPS_PATH_PROBING)
 		return;
 	header.floor = (uint32_t)header.packet_number;
-	ack.largest = path->sent.next_number - take(world, 1) % 32;
+	ack.largest = path->sent.next_number - take(&world->input, 1) % 32;
 	if (ack.largest > DPS_PACKET_NUMBER_MAX)
 		ack.largest = 0;
 	low = ack.largest;
 	for (unsigned int i = 0; i <= (kind >> 4); i++) {
-		uint64_t last = i == 0 ? low : low - 2 - take(world, 1) % 4;
-		uint64_t first = last - dps_min_u64(take(world, 1) % 8, last);
+		uint64_t last = i == 0 ? low : low - 2 - take(&world->input, 1) % 4;
+		uint64_t first = last - dps_min_u64(take(&world->input, 1) % 8, last);
 
 		if (last > low)
 			break; /* below zero */
@@ -182,9 +150,9 @@ static void give_ack(struct world *world)
 	}
 	ack.channels[0] = (struct dps_ack_channel){
 		.channel = SENDER,
-		.credit = take(world, 3),
-		.contiguous = kind & 2 ? take(world, 3) : 0,
-		.stored = kind & 4 ? take(world, 3) : 0,
+		.credit = take(&world->input, 3),
+		.contiguous = kind & 2 ? take(&world->input, 3) : 0,
+		.stored = kind & 4 ? take(&world->input, 3) : 0,
 	};
 	give(world, &header, body, (uint32_t)dps_ack_encode(&ack, body, sizeof(body)), true);
 }
@@ -211,34 +179,33 @@ static void check_packet(const struct dps_outgoing *out)
 static void emit(struct world *world)
 {
 	struct dps_outgoing packets[DPS_EMIT_PACKETS_MAX];
-	unsigned int room = (unsigned int)take(world, 1) % (DPS_EMIT_PACKETS_MAX + 1);
+	unsigned int room = (unsigned int)take(&world->input, 1) % (DPS_EMIT_PACKETS_MAX + 1);
 	unsigned int count;
 
-	count = dps_engine_emit_packets(world->engine, packets, room, world->now_ns);
+	count = dps_engine_emit_packets(world->port.engine, packets, room, world->now_ns);
 	DPS_ASSERT(count <= room);
 	for (unsigned int i = 0; i < count; i++) {
 		check_packet(&packets[i]);
 		if (!packets[i].body)
 			continue;
-		if (world->held_count == PENDING)
-			dps_engine_on_released(world->engine, world->held[--world->held_count], 1);
-		world->held[world->held_count++] = packets[i].token;
+		engine_port_hold(&world->port, packets[i].token);
 	}
 }
 
 static void emit_ios(struct world *world)
 {
 	unsigned int room =
-		(unsigned int)dps_min_u64(take(world, 1) % 9, PENDING - world->ios_count);
+		(unsigned int)dps_min_u64(take(&world->input, 1) % 9, PENDING - world->ios_count);
 
-	world->ios_count += dps_engine_emit_ios(world->engine, world->ios + world->ios_count, room);
+	world->ios_count +=
+		dps_engine_emit_ios(world->port.engine, world->ios + world->ios_count, room);
 }
 
 static void end_io(struct world *world)
 {
 	static const int64_t errors[] = { -EBADMSG, -EIO, 0, 1 };
 	static const struct dps_digest digest;
-	uint8_t kind = (uint8_t)take(world, 1);
+	uint8_t kind = take_byte(&world->input);
 	struct dps_io io;
 	uint32_t at;
 
@@ -251,7 +218,7 @@ static void end_io(struct world *world)
 		   io.memory + io.bytes <= world->slots + limits.slots * CHUNK);
 	if (!io.is_write)
 		memset(io.memory, 0, io.bytes);
-	dps_engine_on_io(world->engine, io.tag, (kind & 7) < 4 ? io.bytes : errors[kind & 3],
+	dps_engine_on_io(world->port.engine, io.tag, (kind & 7) < 4 ? io.bytes : errors[kind & 3],
 			 &digest, world->now_ns);
 }
 
@@ -261,7 +228,7 @@ static void announce(struct world *world, uint8_t kind)
 {
 	static const uint16_t sizes[] = { 1, 0, 5, 100, 4095, 4096, 4097, 9000, 1500, 40000 };
 	struct dps_extent_config extent = {
-		.bytes = sizes[take(world, 1) % (sizeof(sizes) / sizeof(sizes[0]))],
+		.bytes = sizes[take(&world->input, 1) % (sizeof(sizes) / sizeof(sizes[0]))],
 		.file_index = world->files,
 		.file = world->files,
 	};
@@ -271,32 +238,32 @@ static void announce(struct world *world, uint8_t kind)
 				? world->offset
 				: dps_round_up(world->offset, extent.bytes > PAGE ? CHUNK : PAGE);
 	if (kind & 0x80)
-		extent.offset += take(world, 4) * CHUNK;
+		extent.offset += take(&world->input, 4) * CHUNK;
 	world->files++;
 	world->offset = extent.offset + extent.bytes;
 	for (uint32_t i = 0; i < limits.channels; i++)
-		(void)dps_engine_announce(world->engine, i, &extent);
+		(void)dps_engine_announce(world->port.engine, i, &extent);
 }
 
 static void open_channels(struct world *world)
 {
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct dps_channel_config config = {
-			.path = (uint32_t)(world->id >> 40 & 0xffff),
+			.path = engine_port_path(&world->port),
 			.number = i == 0 ? RECEIVER : SENDER,
 			.is_sender = i == 1,
 			.window_bytes = 4 * CHUNK,
 		};
 
-		(void)dps_engine_open_channel(world->engine, &config);
+		(void)dps_engine_open_channel(world->port.engine, &config);
 	}
 }
 
 static void command(struct world *world)
 {
-	uint8_t kind = (uint8_t)take(world, 1);
+	uint8_t kind = take_byte(&world->input);
 	uint32_t channel = kind >> 4 & 3;
-	struct dps_engine *engine = world->engine;
+	struct dps_engine *engine = world->port.engine;
 	struct dps_extent_config piece;
 	uint32_t file;
 
@@ -312,17 +279,17 @@ static void command(struct world *world)
 		break;
 	case 5:
 	case 6:
-		file = (uint32_t)take(world, 1);
-		(void)dps_engine_skip(engine, channel, file, take(world, 2), world->now_ns);
+		file = (uint32_t)take(&world->input, 1);
+		(void)dps_engine_skip(engine, channel, file, take(&world->input, 2), world->now_ns);
 		break;
 	case 7:
-		(void)dps_engine_mark_stored(engine, channel, take(world, 2));
+		(void)dps_engine_mark_stored(engine, channel, take(&world->input, 2));
 		break;
 	case 8:
-		piece.offset = take(world, 1) % 16 * PAGE;
-		piece.bytes = take(world, 2) % CHUNK + 1;
+		piece.offset = take(&world->input, 1) % 16 * PAGE;
+		piece.bytes = take(&world->input, 2) % CHUNK + 1;
 		piece.file_index = piece.file = 0;
-		(void)dps_engine_resend(engine, channel, &piece, take(world, 1) * PAGE);
+		(void)dps_engine_resend(engine, channel, &piece, take(&world->input, 1) * PAGE);
 		break;
 	case 9:
 		dps_engine_close_channel(engine, channel);
@@ -344,7 +311,7 @@ static void command(struct world *world)
 
 static void step(struct world *world)
 {
-	uint8_t what = (uint8_t)take(world, 1);
+	uint8_t what = take_byte(&world->input);
 
 	switch (what % 16) {
 	case 0:
@@ -372,12 +339,11 @@ static void step(struct world *world)
 		end_io(world);
 		break;
 	case 12:
-		if (world->held_count > 0)
-			dps_engine_on_released(world->engine, world->held[--world->held_count], 1);
+		engine_port_give_back(&world->port);
 		break;
 	case 13:
-		world->now_ns += take(world, 2) << (what >> 4);
-		dps_engine_on_deadline(world->engine, world->now_ns);
+		world->now_ns += take(&world->input, 2) << (what >> 4);
+		dps_engine_on_deadline(world->port.engine, world->now_ns);
 		break;
 	default:
 		command(world);
@@ -388,34 +354,33 @@ static void step(struct world *world)
 /* Everything closed, everything back: nothing may be missing. */
 static void finish(struct world *world)
 {
-	world->at = world->end;
+	world->input.at = world->input.end;
 	for (uint32_t i = 0; i < limits.paths; i++)
-		dps_engine_close_path(world->engine, i, DPS_CLOSE_DONE, world->now_ns);
+		dps_engine_close_path(world->port.engine, i, DPS_CLOSE_DONE, world->now_ns);
 	do {
 		take_events(world);
 		while (world->ios_count > 0)
 			end_io(world);
-		world->ios_count = dps_engine_emit_ios(world->engine, world->ios, 8);
+		world->ios_count = dps_engine_emit_ios(world->port.engine, world->ios, 8);
 	} while (world->ios_count > 0);
-	while (world->held_count > 0)
-		dps_engine_on_released(world->engine, world->held[--world->held_count], 1);
-	DPS_ASSERT(engine_check_empty(world->engine) == NULL);
+	engine_port_give_all_back(&world->port);
+	DPS_ASSERT(engine_check_empty(world->port.engine) == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world world = { .at = data, .end = data + size, .now_ns = 1 };
+	struct world world = { .input = input_of(data, size), .now_ns = 1 };
 	void *memory = aligned_alloc(64, (dps_engine_bytes(&limits) + 63) / 64 * 64);
 
 	world.slots = aligned_alloc(PAGE, limits.slots * CHUNK);
-	world.engine = dps_engine_init(memory, &limits, world.slots, 0, 1, world.now_ns);
+	world.port.engine = dps_engine_init(memory, &limits, world.slots, 0, 1, world.now_ns);
 	open_path(&world, false);
 	open_channels(&world);
-	for (unsigned int i = 0; i < STEPS && world.at < world.end; i++) {
+	for (unsigned int i = 0; i < STEPS && !input_is_over(&world.input); i++) {
 		step(&world);
-		if (dps_engine_is_choked(world.engine) || i % 8 == 0)
+		if (dps_engine_is_choked(world.port.engine) || i % 8 == 0)
 			take_events(&world);
-		DPS_ASSERT(engine_check(world.engine) == NULL);
+		DPS_ASSERT(engine_check(world.port.engine) == NULL);
 	}
 	finish(&world);
 	free(world.slots);

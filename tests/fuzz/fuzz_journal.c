@@ -6,6 +6,7 @@
  */
 #include "drivers/store/journal.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -74,25 +75,13 @@ static void set_up(void)
 	atexit(leave);
 }
 
-struct input {
-	const uint8_t *at, *end;
-};
-
-static uint64_t take(struct input *input, unsigned int bytes)
-{
-	uint64_t value = 0;
-
-	while (bytes-- > 0 && input->at < input->end)
-		value = value << 8 | *input->at++;
-	return value;
-}
-
 /* A byte for its kind: numbers small and large, bytes, an identifier, text, or nothing. */
 static void bind(sqlite3_stmt *row, int column, struct input *input)
 {
 	static const uint8_t id[16] = { 1 };
-	uint8_t kind = (uint8_t)take(input, 1);
-	uint64_t left = (uint64_t)(input->end - input->at), bytes = kind >> 3;
+	uint8_t kind = take_byte(input);
+	uint32_t bytes = kind >> 3;
+	const uint8_t *run;
 
 	switch (kind & 7) {
 	case 0:
@@ -108,14 +97,12 @@ static void bind(sqlite3_stmt *row, int column, struct input *input)
 	case 4:
 	case 5:
 		bytes = (kind & 7) == 5 ? 16 * (bytes & 3) : bytes;
-		bytes = bytes < left ? bytes : left;
-		sqlite3_bind_blob(row, column, input->at, (int)bytes, SQLITE_STATIC);
-		input->at += bytes;
+		run = take_run(input, bytes, &bytes);
+		sqlite3_bind_blob(row, column, run, (int)bytes, SQLITE_STATIC);
 		break;
 	case 6:
-		bytes = bytes < left ? bytes : left;
-		sqlite3_bind_text(row, column, (const char *)input->at, (int)bytes, SQLITE_STATIC);
-		input->at += bytes;
+		run = take_run(input, bytes, &bytes);
+		sqlite3_bind_text(row, column, (const char *)run, (int)bytes, SQLITE_STATIC);
 		break;
 	default:
 		sqlite3_bind_null(row, column);
@@ -211,14 +198,14 @@ static void read_all(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = input_of(data, size);
 	char sentence[DPS_JOURNAL_SENTENCE_BYTES] = "";
 	int result;
 
 	if (!other)
 		set_up();
 	execute("BEGIN;DELETE FROM transfers;DELETE FROM files;DELETE FROM pieces");
-	for (unsigned int i = 0; i < ROWS && input.at < input.end; i++)
+	for (unsigned int i = 0; i < ROWS && !input_is_over(&input); i++)
 		insert_row(&input);
 	execute("COMMIT");
 	read_all();

@@ -5,6 +5,7 @@
  */
 #include "engine/peer.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include <dps/assert.h>
 #include <dps/stream.h>
 #include <errno.h>
@@ -19,7 +20,7 @@ struct world {
 	struct dps_streams *streams;
 	void *streams_memory;
 	uint8_t blocks[2 * STREAMS * BLOCK];
-	const uint8_t *at, *end;
+	struct input input;
 	uint64_t now_ns;
 	uint64_t epoch;
 	uint64_t written; /* emitted and not told as sent */
@@ -30,11 +31,6 @@ struct world {
 	uint64_t last_id;
 	char answer[ANSWER];
 };
-
-static uint8_t take(struct world *world)
-{
-	return world->at < world->end ? *world->at++ : 0;
-}
 
 static void hear(struct world *world)
 {
@@ -118,19 +114,19 @@ static void do_steps(struct world *world)
 /* A piece as long as how says, in memory of its own: a sanitizer sees what reads beyond. */
 static void give_bytes(struct world *world, uint8_t how)
 {
-	size_t left = (size_t)(world->end - world->at), length = how < left ? how : left;
+	uint32_t length;
+	const uint8_t *run = take_run(&world->input, how, &length);
 	uint8_t *piece = malloc(length + 1);
 
 	DPS_ASSERT(piece != NULL);
-	memcpy(piece, world->at, length);
-	world->at += length;
+	memcpy(piece, run, length);
 	dps_peer_on_bytes(world->peer, world->epoch, piece, length, world->now_ns);
 	free(piece);
 }
 
 static void step(struct world *world)
 {
-	uint8_t what = take(world), how = take(world);
+	uint8_t what = take_byte(&world->input), how = take_byte(&world->input);
 
 	switch (what % 9) {
 	case 0:
@@ -209,7 +205,7 @@ static void init_streams(struct world *world)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world world = { .at = data, .end = data + size, .now_ns = 1 };
+	struct world world = { .input = input_of(data, size), .now_ns = 1 };
 	struct dps_peer_config config;
 	void *memory;
 
@@ -230,7 +226,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	DPS_ASSERT(memory != NULL);
 	world.peer = dps_peer_init(memory, &config);
 	dps_peer_accept(world.peer, &world.epoch, world.now_ns);
-	while (world.at < world.end)
+	while (!input_is_over(&world.input))
 		step(&world);
 	finish(&world);
 	free(memory);

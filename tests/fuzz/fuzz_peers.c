@@ -9,6 +9,7 @@
  */
 #include "drivers/lane_state.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tests/sim/liar.h"
 #include "tests/support/engine_check.h"
 #include <dps/assert.h>
@@ -36,7 +37,7 @@ struct datagram {
 
 struct world {
 	struct rig *rig;
-	const uint8_t *at, *end;
+	struct input input;
 	struct liar liar;
 	bool has_liar;
 	unsigned int commands_count;
@@ -44,15 +45,6 @@ struct world {
 	unsigned int kept_next;
 	struct datagram delayed[DELAYED];
 };
-
-static uint64_t take(struct world *world, unsigned int bytes)
-{
-	uint64_t value = 0;
-
-	while (bytes-- > 0 && world->at < world->end)
-		value = value << 8 | *world->at++;
-	return value;
-}
 
 static void copy(struct datagram *to, const struct dps_sim_packet *packet)
 {
@@ -85,7 +77,7 @@ static void let_go(void *context)
 static bool delay(struct world *world, const struct dps_sim_packet *packet)
 {
 	struct dps_sim *sim = &world->rig->sim;
-	uint64_t units = take(world, 2);
+	uint64_t units = take(&world->input, 2);
 
 	for (unsigned int i = 0; i < DELAYED; i++) {
 		struct datagram *datagram = &world->delayed[i];
@@ -104,35 +96,35 @@ static bool delay(struct world *world, const struct dps_sim_packet *packet)
 /* One field of the header, or a byte behind it, is what the input says. */
 static void change(struct world *world, struct datagram *datagram)
 {
-	uint8_t what = (uint8_t)take(world, 1);
+	uint8_t what = take_byte(&world->input);
 	struct dps_header header;
 
 	if (dps_header_decode(datagram->bytes, datagram->length, &header) != 0)
 		return;
 	switch (what % 8) {
 	case 0:
-		header.type = (uint8_t)take(world, 1) % DPS_PACKET_TYPES_COUNT;
+		header.type = take_byte(&world->input) % DPS_PACKET_TYPES_COUNT;
 		break;
 	case 1:
-		header.flags = (uint8_t)take(world, 1);
+		header.flags = take_byte(&world->input);
 		break;
 	case 2:
-		header.packet_number += take(world, 2) << (what >> 4);
+		header.packet_number += take(&world->input, 2) << (what >> 4);
 		break;
 	case 3:
-		header.offset = take(world, 3) << (what >> 4);
+		header.offset = take(&world->input, 3) << (what >> 4);
 		break;
 	case 4:
-		header.floor += (uint32_t)take(world, 2) - (1 << 15);
+		header.floor += (uint32_t)take(&world->input, 2) - (1 << 15);
 		break;
 	case 5:
-		header.channel = (uint32_t)take(world, 1) % 4;
+		header.channel = (uint32_t)take(&world->input, 1) % 4;
 		break;
 	default:
 		if (header.payload_bytes > 0)
 			datagram->bytes[DPS_ENVELOPE_BYTES +
-					take(world, 2) % header.payload_bytes] =
-				(uint8_t)take(world, 1);
+					take(&world->input, 2) % header.payload_bytes] =
+				take_byte(&world->input);
 		break;
 	}
 	dps_header_encode(&header, datagram->bytes);
@@ -140,33 +132,32 @@ static void change(struct world *world, struct datagram *datagram)
 
 static void flip(struct world *world, struct datagram *datagram)
 {
-	uint64_t bit = take(world, 2) % (datagram->length * 8);
+	uint64_t bit = take(&world->input, 2) % (datagram->length * 8);
 
 	datagram->bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 }
 
 static void cut(struct world *world, struct datagram *datagram)
 {
-	datagram->length = (uint32_t)(take(world, 2) % datagram->length);
+	datagram->length = (uint32_t)(take(&world->input, 2) % datagram->length);
 }
 
 /* The payload is the input's, as far as it goes. */
 static void rewrite(struct world *world, struct datagram *datagram)
 {
-	uint32_t left = (uint32_t)(world->end - world->at);
-	uint32_t bytes = (uint32_t)take(world, 1);
+	uint64_t wanted = take_byte(&world->input);
+	uint32_t bytes;
+	const uint8_t *run = take_run(
+		&world->input, dps_min_u64(wanted, datagram->length - DPS_ENVELOPE_BYTES), &bytes);
 
-	bytes = bytes < left ? bytes : left;
-	if (bytes > datagram->length - DPS_ENVELOPE_BYTES)
-		bytes = datagram->length - DPS_ENVELOPE_BYTES;
 	for (uint32_t i = 0; i < bytes; i++)
-		datagram->bytes[DPS_ENVELOPE_BYTES + i] = (uint8_t)take(world, 1);
+		datagram->bytes[DPS_ENVELOPE_BYTES + i] = run[i];
 }
 
 static void splice(struct world *world, struct datagram *datagram)
 {
-	const struct datagram *other = &world->kept[take(world, 1) % KEPT];
-	uint8_t part = (uint8_t)take(world, 1);
+	const struct datagram *other = &world->kept[take(&world->input, 1) % KEPT];
+	uint8_t part = take_byte(&world->input);
 	uint32_t from = part % 8 * 8, bytes = 8 << (part >> 6);
 
 	if (other->bytes == NULL || from + bytes > other->length || from + bytes > datagram->length)
@@ -195,8 +186,8 @@ static void join(void *link)
 static void command(struct world *world)
 {
 	struct rig *rig = world->rig;
-	uint8_t kind = (uint8_t)take(world, 1);
-	uint64_t for_ns = (1 + take(world, 1)) * 4 * DPS_NS_PER_MS;
+	uint8_t kind = take_byte(&world->input);
+	uint64_t for_ns = (1 + take(&world->input, 1)) * 4 * DPS_NS_PER_MS;
 	const struct rig_file *file;
 
 	if (world->commands_count++ >= COMMANDS_MAX)
@@ -215,7 +206,7 @@ static void command(struct world *world)
 	default:
 		file = &rig->transfers[kind >> 7].files[kind >> 4 & 3];
 		rig_skip_file(rig, kind >> 7, kind >> 6 & 1, kind >> 4 & 3,
-			      take(world, 2) % (file->bytes + 1), rig->sim.now_ns);
+			      take(&world->input, 2) % (file->bytes + 1), rig->sim.now_ns);
 		break;
 	}
 }
@@ -260,10 +251,10 @@ static bool on_arrival(void *context, unsigned int direction, const struct dps_s
 	uint8_t what;
 
 	check(world);
-	if (world->at == world->end || packet->length < DPS_ENVELOPE_BYTES)
+	if (input_is_over(&world->input) || packet->length < DPS_ENVELOPE_BYTES)
 		return false;
 	keep(world, packet);
-	what = (uint8_t)take(world, 1);
+	what = take_byte(&world->input);
 	switch (what % 16) {
 	case 5:
 		return true;
@@ -374,9 +365,9 @@ static void run(struct rig *rig, bool has_liar)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world world = { .at = data, .end = data + size };
+	struct world world = { .input = input_of(data, size) };
 
-	begin(&world, (uint8_t)take(&world, 1));
+	begin(&world, take_byte(&world.input));
 	run(world.rig, world.has_liar);
 	check(&world);
 	if (world.rig->sim.failure[0] != '\0')

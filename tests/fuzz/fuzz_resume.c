@@ -5,6 +5,7 @@
  * with another byte, and what is accepted goes on from where the answer says.
  */
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include <dps/assert.h>
 #include <dps/transfer.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ struct world {
 	struct dps_transfer *transfer;
 	uint8_t *ring;
 	uint64_t ring_bytes;
-	const uint8_t *at, *end;
+	struct input input;
 	uint64_t now_ns;
 	uint64_t epoch;	     /* the greatest that was tried */
 	uint64_t file_begin; /* of the producer's file */
@@ -31,15 +32,6 @@ struct world {
 	uint64_t held[HELD];
 	unsigned int held_count;
 };
-
-static uint64_t take(struct world *world, unsigned int bytes)
-{
-	uint64_t value = 0;
-
-	while (bytes-- > 0 && world->at < world->end)
-		value = value << 8 | *world->at++;
-	return value;
-}
 
 static uint8_t byte_at(uint64_t offset)
 {
@@ -56,7 +48,7 @@ static struct dps_transfer_snapshot look(const struct world *world)
 
 static void post(struct world *world, uint8_t kind)
 {
-	uint64_t posted = look(world).posted, bytes = take(world, 2) % (CHUNK + 2);
+	uint64_t posted = look(world).posted, bytes = take(&world->input, 2) % (CHUNK + 2);
 	uint8_t *room;
 
 	if (kind & 0x20 &&
@@ -77,7 +69,7 @@ static void emit(struct world *world)
 {
 	struct dps_slice slices[8];
 	unsigned int room = HELD - world->held_count;
-	uint32_t bytes_max = 1 + (uint32_t)take(world, 1) * 8;
+	uint32_t bytes_max = 1 + (uint32_t)take(&world->input, 1) * 8;
 	unsigned int count;
 
 	room = room < 8 ? room : 8;
@@ -103,10 +95,10 @@ static void emit(struct world *world)
 static void acknowledge(struct world *world, uint8_t kind)
 {
 	struct dps_transfer_ack ack = {
-		.epoch = kind & 0x80 ? take(world, 1) : look(world).epoch,
-		.received = take(world, 2),
-		.stored = take(world, 2),
-		.file_index = kind & 0x10 ? (uint32_t)take(world, 1) : DPS_FILE_NONE,
+		.epoch = kind & 0x80 ? take(&world->input, 1) : look(world).epoch,
+		.received = take(&world->input, 2),
+		.stored = take(&world->input, 2),
+		.file_index = kind & 0x10 ? (uint32_t)take(&world->input, 1) : DPS_FILE_NONE,
 		.has_end = (kind & 0x20) != 0,
 	};
 	struct dps_transfer_snapshot before = look(world), after;
@@ -120,9 +112,9 @@ static void acknowledge(struct world *world, uint8_t kind)
 static void resume(struct world *world, uint8_t kind)
 {
 	const struct dps_transfer_resume request = {
-		.epoch = kind & 0x80 ? take(world, 1) : ++world->epoch,
-		.offset = take(world, kind & 0x40 ? 8 : 2),
-		.file_index = kind & 0x10 ? (uint32_t)take(world, 1) : DPS_FILE_NONE,
+		.epoch = kind & 0x80 ? take(&world->input, 1) : ++world->epoch,
+		.offset = take(&world->input, kind & 0x40 ? 8 : 2),
+		.file_index = kind & 0x10 ? (uint32_t)take(&world->input, 1) : DPS_FILE_NONE,
 		.has_end = (kind & 0x20) != 0,
 	};
 	struct dps_transfer_snapshot before = look(world), after;
@@ -145,7 +137,7 @@ static void resume(struct world *world, uint8_t kind)
 
 static void replay(struct world *world)
 {
-	uint64_t offset = take(world, 2);
+	uint64_t offset = take(&world->input, 2);
 
 	if (dps_transfer_replay(world->transfer, look(world).epoch, offset) == DPS_RESUME_OK)
 		world->is_known = false;
@@ -153,7 +145,7 @@ static void replay(struct world *world)
 
 static void step(struct world *world)
 {
-	uint8_t kind = (uint8_t)take(world, 1);
+	uint8_t kind = take_byte(&world->input);
 
 	switch (kind % 8) {
 	case 0:
@@ -179,7 +171,7 @@ static void step(struct world *world)
 	default:
 		if (kind & 0x40)
 			replay(world);
-		world->now_ns += take(world, 1) * DPS_NS_PER_MS;
+		world->now_ns += take(&world->input, 1) * DPS_NS_PER_MS;
 		dps_transfer_on_turn(world->transfer);
 		break;
 	}
@@ -187,7 +179,7 @@ static void step(struct world *world)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world world = { .at = data, .end = data + size, .now_ns = 1, .epoch = 1 };
+	struct world world = { .input = input_of(data, size), .now_ns = 1, .epoch = 1 };
 	struct dps_transfer_config config;
 	void *memory;
 
@@ -201,8 +193,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.ring = malloc(world.ring_bytes);
 	DPS_ASSERT(memory && world.ring);
 	DPS_ASSERT(dps_transfer_init(memory, &config, world.ring, &world.transfer, 0) == 0);
-	(void)take(&world, 1);
-	for (unsigned int i = 0; i < STEPS && world.at < world.end; i++)
+	(void)take(&world.input, 1);
+	for (unsigned int i = 0; i < STEPS && !input_is_over(&world.input); i++)
 		step(&world);
 	while (world.held_count > 0)
 		dps_transfer_on_released(world.transfer, world.held[--world.held_count]);
