@@ -6,6 +6,7 @@
 #include "drivers/discard/discard.h"
 #include "drivers/lane.h"
 #include "tests/support/cmocka.h"
+#include "tests/support/nowhere_port.h"
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,7 +16,7 @@ enum { ROUNDS = 2000, COMMANDS = 8, EVENTS = 256, TURN_NS = DPS_NS_PER_MS };
 
 struct stage {
 	struct dps_clock clock;
-	struct dps_port port;
+	struct dps_port *port; /* on an empty net: what is sent is gone, and nothing comes */
 	struct dps_disk *disk;
 	struct dps_seal seal;
 	struct dps_lane *lane;
@@ -25,61 +26,6 @@ struct stage {
 
 	atomic_int wrong; /* line; writer: the reader, for cmocka's asserts are the test's own */
 	atomic_bool is_over;
-};
-
-/* ---- A port on an empty net: what is sent is gone, and nothing comes. ---- */
-
-static unsigned int port_receive(struct dps_port *port, struct dps_incoming *incoming,
-				 unsigned int room)
-{
-	(void)port, (void)incoming, (void)room;
-	return 0;
-}
-
-static void port_release(struct dps_port *port, struct dps_incoming *incoming, unsigned int count)
-{
-	(void)port, (void)incoming, (void)count;
-}
-
-static unsigned int port_send(struct dps_port *port, const struct dps_outgoing *outgoing,
-			      unsigned int count)
-{
-	for (unsigned int i = 0; i < count; i++)
-		if (outgoing[i].body != NULL)
-			port->on_released(port->released_context, outgoing[i].token, 1);
-	return count;
-}
-
-static void port_poll(struct dps_port *port, uint64_t now_ns)
-{
-	(void)port, (void)now_ns;
-}
-
-static bool port_is_up(const struct dps_port *port)
-{
-	(void)port;
-	return true;
-}
-
-static int port_add_remote(struct dps_port *port, const struct dps_address *address)
-{
-	(void)port, (void)address;
-	return 0;
-}
-
-static void port_remove_remote(struct dps_port *port, uint32_t remote)
-{
-	(void)port, (void)remote;
-}
-
-static const struct dps_port_ops port_ops = {
-	.receive = port_receive,
-	.release = port_release,
-	.send = port_send,
-	.poll = port_poll,
-	.is_up = port_is_up,
-	.add_remote = port_add_remote,
-	.remove_remote = port_remove_remote,
 };
 
 /* ---- A clock that only turns move, so that every turn publishes. ---- */
@@ -94,8 +40,8 @@ static uint64_t next_ns(struct dps_clock *clock)
 
 static void create(struct stage *stage)
 {
+	const struct dps_port_wish wish = { .name = "nowhere" };
 	struct dps_lane_config config = {
-		.port = &stage->port,
 		.clock = &stage->clock,
 		.seal = &stage->seal,
 		.seed = 1,
@@ -105,7 +51,8 @@ static void create(struct stage *stage)
 
 	memset(stage, 0, sizeof(*stage));
 	stage->clock.now_ns = next_ns;
-	stage->port = (struct dps_port){ .ops = &port_ops, .name = "empty", .mtu = 1500 };
+	assert_int_equal(nowhere_ports.open(&wish, &stage->port, NULL, 0), 0);
+	config.port = stage->port;
 	dps_seal_init_clear(&stage->seal);
 	dps_limits_init(&config.limits, 1 << 20, 1 << 16);
 	config.limits.paths = 2;
@@ -123,6 +70,7 @@ static void destroy(struct stage *stage)
 {
 	stage->disk->ops->close(stage->disk);
 	dps_lane_destroy(stage->lane);
+	stage->port->ops->close(stage->port);
 	free(stage->slots);
 }
 
@@ -184,6 +132,9 @@ static void command(struct stage *stage, const struct dps_lane_command *command)
 /* A path, a channel of it whose cookie is to come back, and neither any more. */
 static void open_and_close(struct stage *stage, uint64_t cookie)
 {
+	static const struct dps_address somewhere = { .family = DPS_ADDRESS_IPV4,
+						      .udp_port = 7420,
+						      .ip = { 192, 0, 2, 1 } };
 	uint64_t connection_id;
 	int path;
 
@@ -194,11 +145,12 @@ static void open_and_close(struct stage *stage, uint64_t cookie)
 	command(stage, &(struct dps_lane_command){
 			       .type = DPS_COMMAND_OPEN_PATH,
 			       .path = (uint32_t)path,
-			       .open_path.config = { .remote_connection_id = 1,
-						     .datagram_bytes = 1472,
-						     .rate_bytes_per_s = UINT64_MAX,
-						     .probe_floor_ns = DPS_NS_PER_MS,
-						     .silence_ns = DPS_NS_PER_S },
+			       .open_path = { .address = somewhere,
+					      .config = { .remote_connection_id = 1,
+							  .datagram_bytes = 1472,
+							  .rate_bytes_per_s = UINT64_MAX,
+							  .probe_floor_ns = DPS_NS_PER_MS,
+							  .silence_ns = DPS_NS_PER_S } },
 		       });
 	command(stage, &(struct dps_lane_command){
 			       .type = DPS_COMMAND_OPEN_CHANNEL,
