@@ -152,27 +152,38 @@ static void streams__wait_where_the_far_side_has_none(void **state)
 	close_both(&pair);
 }
 
+static void send_last_and_close(struct streams_pair *pair, struct dps_handle near)
+{
+	assert_int_equal(rig_send(&pair->rig.near, near, 100, DPS_SEND_FINISH, 0), 0);
+	dps_peer_close(pair->peers.a.peer, 0, DPS_NS_PER_S, pair->peers.now_ns);
+}
+
+/* Then it is closed as asked; and nothing of the stream was read before: all of it is there. */
+static void carry_to_the_end(struct streams_pair *pair, struct dps_handle far)
+{
+	bool has_end;
+
+	carry(pair);
+	pair_run(&pair->peers);
+	assert_int_equal(dps_peer_state(pair->peers.a.peer), DPS_PEER_CLOSED);
+	assert_int_equal(pair_heard(&pair->peers.a, DPS_PEER_EVENT_CLOSED)->event.reason,
+			 DPS_PEER_ASKED);
+	assert_int_equal(rig_read(&pair->rig.far, far, &has_end), 100);
+	assert_true(has_end);
+}
+
 static void close__waits_for_streams_to_end(void **state)
 {
 	struct dps_handle near, far;
 	struct streams_pair pair;
-	bool has_end;
 
 	(void)state;
 	open_pair(&pair);
 	near = opened(&pair, &far);
-	assert_int_equal(rig_send(&pair.rig.near, near, 100, DPS_SEND_FINISH, 0), 0);
-	dps_peer_close(pair.peers.a.peer, 0, DPS_NS_PER_S, pair.peers.now_ns);
+	send_last_and_close(&pair, near);
 	pair_run(&pair.peers);
 	assert_int_equal(dps_peer_state(pair.peers.a.peer), DPS_PEER_DRAINING);
-	carry(&pair);
-	pair_run(&pair.peers);
-	assert_int_equal(dps_peer_state(pair.peers.a.peer), DPS_PEER_CLOSED);
-	assert_int_equal(pair_heard(&pair.peers.a, DPS_PEER_EVENT_CLOSED)->event.reason,
-			 DPS_PEER_ASKED);
-	/* Nothing of it was read before: all of it is there. */
-	assert_int_equal(rig_read(&pair.rig.far, far, &has_end), 100);
-	assert_true(has_end);
+	carry_to_the_end(&pair, far);
 	assert_int_equal(rig_look(&pair.rig.near, near).send.state, DPS_STREAM_FINISHED);
 	close_both(&pair);
 }
@@ -210,13 +221,11 @@ static void close__stops_the_opening_of_streams(void **state)
 {
 	struct dps_handle near, far, late;
 	struct streams_pair pair;
-	bool has_end;
 
 	(void)state;
 	open_pair(&pair);
 	near = opened(&pair, &far);
-	assert_int_equal(rig_send(&pair.rig.near, near, 100, DPS_SEND_FINISH, 0), 0);
-	dps_peer_close(pair.peers.a.peer, 0, DPS_NS_PER_S, pair.peers.now_ns);
+	send_last_and_close(&pair, near);
 	assert_int_equal(try_open(&pair.rig.near), -DPS_ERROR_SHUTTING_DOWN);
 	/* Opened before the far side has heard of it. */
 	late = rig_stream(&pair.rig.far, 0);
@@ -226,12 +235,7 @@ static void close__stops_the_opening_of_streams(void **state)
 	rig_event(&pair.rig.far, DPS_STREAM_EVENT_SEND_OVER);
 	assert_int_equal(rig_events(&pair.rig.near), 0);
 	assert_int_equal(try_open(&pair.rig.far), -DPS_ERROR_SHUTTING_DOWN);
-	carry(&pair);
-	pair_run(&pair.peers);
-	assert_int_equal(pair_heard(&pair.peers.a, DPS_PEER_EVENT_CLOSED)->event.reason,
-			 DPS_PEER_ASKED);
-	assert_int_equal(rig_read(&pair.rig.far, far, &has_end), 100);
-	assert_true(has_end);
+	carry_to_the_end(&pair, far);
 	assert_int_equal(try_open(&pair.rig.near), -DPS_ERROR_LOST);
 	close_both(&pair);
 }
@@ -241,22 +245,15 @@ static void close__lets_what_was_opened_before_end(void **state)
 {
 	struct streams_pair pair;
 	struct dps_handle near, far;
-	bool has_end;
 
 	(void)state;
 	open_pair(&pair);
 	near = rig_stream(&pair.rig.near, 0);
-	assert_int_equal(rig_send(&pair.rig.near, near, 100, DPS_SEND_FINISH, 0), 0);
-	dps_peer_close(pair.peers.a.peer, 0, DPS_NS_PER_S, pair.peers.now_ns);
+	send_last_and_close(&pair, near);
 	pair_run(&pair.peers);
 	assert_int_equal(dps_peer_state(pair.peers.b.peer), DPS_PEER_LEAVING);
 	far = rig_event(&pair.rig.far, DPS_STREAM_EVENT_ARRIVED).handle;
-	carry(&pair);
-	pair_run(&pair.peers);
-	assert_int_equal(pair_heard(&pair.peers.a, DPS_PEER_EVENT_CLOSED)->event.reason,
-			 DPS_PEER_ASKED);
-	assert_int_equal(rig_read(&pair.rig.far, far, &has_end), 100);
-	assert_true(has_end);
+	carry_to_the_end(&pair, far);
 	close_both(&pair);
 }
 
