@@ -11,15 +11,18 @@ source "$(dirname "${BASH_SOURCE[0]}")/installed_lib.sh"
 # shellcheck source=tests/e2e/examples_lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/examples_lib.sh"
 
+# pass BYTES PROGRAM LISTEN: a file of so many from one process of it to another: "${as[@]}" PROGRAM
+pass() {
+	head -c "$1" /dev/urandom >file
+	start receiver "${as[@]}" "$2" receive "$3"
+	port_of receiver
+	start_from file sender "${as[@]}" "$2" send "${3%:*}:$port"
+	expect_whole
+}
+
 a_file_arrives() {
 	begin bytes
-	head -c 100000007 /dev/urandom >file
-	start receiver ./bytes receive 127.0.0.1:0
-	port_of receiver
-	start_from file sender ./bytes send "127.0.0.1:$port"
-	ends sender
-	ends receiver
-	cmp file "$scratch/receiver.out"
+	pass 100000007 ./bytes 127.0.0.1:0
 }
 
 # The archive is the same library.
@@ -27,23 +30,12 @@ a_file_arrives_with_the_archive() {
 	begin
 	library_compile_static bytes "$top/docs/examples/bytes.c"
 	unset LD_LIBRARY_PATH
-	head -c 3000001 /dev/urandom >file
-	start receiver ./bytes receive '[::1]:0'
-	port_of receiver
-	start_from file sender ./bytes send "[::1]:$port"
-	ends sender
-	ends receiver
-	cmp file "$scratch/receiver.out"
+	pass 3000001 ./bytes '[::1]:0'
 }
 
 nothing_is_a_stream_too() {
 	begin bytes
-	start receiver ./bytes receive 127.0.0.1:0
-	port_of receiver
-	start_from /dev/null sender ./bytes send "127.0.0.1:$port"
-	ends sender
-	ends receiver
-	[[ ! -s $scratch/receiver.out ]] || fail "something came"
+	pass 0 ./bytes 127.0.0.1:0
 }
 
 # What was cut off is never taken for all.
@@ -77,27 +69,25 @@ bulk_writes_are_all_there() {
 
 threads_wait_at_the_door() {
 	begin threads
-	head -c 30000001 /dev/urandom >file
-	start receiver ./threads receive 127.0.0.1:0
+	pass 30000001 ./threads 127.0.0.1:0
+}
+
+# relay_between BYTES PORT TO_PORT: a file of so many from one to the other: "${as[@]}" PORT=... ./NAME
+relay_between() {
+	head -c "$1" /dev/urandom >file
+	start receiver "${as[@]}" PORT="$3" ./bytes receive 127.0.0.1:0
 	port_of receiver
-	start_from file sender ./threads send "127.0.0.1:$port"
-	ends sender
-	ends receiver
-	cmp file "$scratch/receiver.out"
+	start relay "${as[@]}" PORT="$2" TO_PORT="$3" ./relay 127.0.0.1:0 "127.0.0.1:$port"
+	port_of relay
+	start_from file sender "${as[@]}" PORT="$2" ./bytes send "127.0.0.1:$port"
+	ends relay
+	expect_whole
 }
 
 a_relay_passes_a_file_on() {
 	begin bytes relay
-	head -c 100000007 /dev/urandom >file
-	start receiver ./bytes receive 127.0.0.1:0
-	port_of receiver
-	start relay ./relay 127.0.0.1:0 "127.0.0.1:$port"
-	port_of relay
-	start_from file sender ./bytes send "127.0.0.1:$port"
-	ends sender
-	ends relay
-	ends receiver
-	cmp file "$scratch/receiver.out"
+	as=(env)
+	relay_between 100000007 udp udp
 }
 
 # begin_over_dpdk NAME...: for ports of DPDK's, and an ordinary user: "${as[@]}" PORT=... ./NAME
@@ -117,13 +107,8 @@ memif() {
 
 a_file_arrives_over_dpdk() {
 	begin_over_dpdk bytes
-	head -c 100000007 /dev/urandom >file
-	start receiver "${as[@]}" PORT="$(memif one)" ./bytes receive 127.0.0.1:0
-	port_of receiver
-	start_from file sender "${as[@]}" PORT="$(memif one)" ./bytes send "127.0.0.1:$port"
-	ends sender
-	ends receiver
-	cmp file "$scratch/receiver.out"
+	as+=("PORT=$(memif one)")
+	pass 100000007 ./bytes 127.0.0.1:0
 }
 
 # Who listens makes the link; who dials looks for it as long as it takes.
@@ -137,35 +122,18 @@ a_link_may_come_later() {
 	# It has its key, so it is past its port.
 	wait_for 20 test -e "$scratch/user-state/identity.pem" || fail "$(<"$scratch/sender.err")"
 	start receiver "${as[@]}" PORT="$(memif one)" ./bytes receive "$listens"
-	ends sender
-	ends receiver
-	cmp file "$scratch/receiver.out"
-}
-
-# relay_between PORT TO_PORT: a file from one to the other.
-relay_between() {
-	start receiver "${as[@]}" PORT="$2" ./bytes receive 127.0.0.1:0
-	port_of receiver
-	start relay "${as[@]}" PORT="$1" TO_PORT="$2" ./relay 127.0.0.1:0 "127.0.0.1:$port"
-	port_of relay
-	start_from file sender "${as[@]}" PORT="$1" ./bytes send "127.0.0.1:$port"
-	ends sender
-	ends relay
-	ends receiver
-	cmp file "$scratch/receiver.out"
+	expect_whole
 }
 
 a_relay_has_two_links_of_dpdk() {
 	begin_over_dpdk bytes relay
-	head -c 100000007 /dev/urandom >file
-	relay_between "$(memif near)" "$(memif far)"
+	relay_between 100000007 "$(memif near)" "$(memif far)"
 }
 
 a_relay_joins_kernel_sockets_and_dpdk() {
 	begin_over_dpdk bytes relay
-	head -c 30000001 /dev/urandom >file
-	relay_between udp "$(memif far)"
-	relay_between "$(memif near)" udp
+	relay_between 30000001 udp "$(memif far)"
+	relay_between 30000001 "$(memif near)" udp
 }
 
 # says WORDS PORT PROGRAM: what it says of a port that cannot be.
@@ -200,9 +168,7 @@ a_file_arrives_over_a_cable() {
 	start receiver "${in_b[@]}" "${as[@]}" ./bytes receive 10.77.0.2:0
 	port_of receiver
 	start_from file sender "${in_a[@]}" "${as[@]}" ./bytes send "10.77.0.2:$port"
-	ends sender
-	ends receiver
-	cmp file "$scratch/receiver.out"
+	expect_whole
 }
 
 # It has started DPDK by itself, with so much memory.
@@ -224,9 +190,7 @@ a_program_has_dpdk_of_its_own() {
 	start receiver "${as[@]}" PORT="$(memif one)" ./own receive 127.0.0.1:0
 	port_of receiver
 	start_from file sender "${as[@]}" PORT="$(memif one)" ./bytes send "127.0.0.1:$port"
-	ends sender
-	ends receiver
-	cmp file "$scratch/receiver.out"
+	expect_whole
 }
 
 ports_of_two_networks_do_not_meet() {

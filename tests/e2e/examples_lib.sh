@@ -31,6 +31,13 @@ ends() {
 	((status == 0)) || fail "$1 ended with status $status: $(<"$scratch/$1.err")"
 }
 
+# expect_whole: the sender ends, and what it was given has arrived.
+expect_whole() {
+	ends sender 90
+	ends receiver
+	cmp file "$scratch/receiver.out"
+}
+
 # start_from FILE NAME COMMAND...: as start, with a standard input.
 start_from() {
 	local input=$1 name=$2

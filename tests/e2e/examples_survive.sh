@@ -73,12 +73,6 @@ says() {
 	wait_for "${3:-30}" grep -q "$2" "$scratch/$1.err" || fail "$1 says: $(<"$scratch/$1.err")"
 }
 
-expect_whole() {
-	ends sender 90
-	ends receiver
-	cmp file "$scratch/receiver.out"
-}
-
 # ---- cases
 
 bytes_arrive_through_losses() {
