@@ -98,6 +98,19 @@ static inline bool do_all(void)
 	return is_over;
 }
 
+/* So often, a little further on each time; every other time the paths go with it. */
+static inline void break_connections(unsigned int times)
+{
+	for (unsigned int i = 0; i < times; i++) {
+		for (unsigned int k = 0; k < 5; k++)
+			do_all();
+		story.link.has_new_paths = i % 2 == 0;
+		stream_link_cut(&story.link);
+		stream_link_run(&story.link, 400 * DPS_NS_PER_MS);
+		assert_int_equal(story.link.sides[0].connections, i + 2);
+	}
+}
+
 static inline void finish(void)
 {
 	uint64_t end_ns = story.link.net.now_ns + 60 * DPS_NS_PER_S;

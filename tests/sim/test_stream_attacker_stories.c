@@ -268,14 +268,7 @@ static void attack__over_connections_changes_nothing(void **state)
 {
 	(void)state;
 	begin_story(22, true);
-	for (unsigned int i = 0; i < 6; i++) {
-		for (unsigned int k = 0; k < 5; k++)
-			do_all();
-		story.link.has_new_paths = i % 2 == 0;
-		stream_link_cut(&story.link);
-		stream_link_run(&story.link, 400 * DPS_NS_PER_MS);
-		assert_int_equal(story.link.sides[0].connections, i + 2);
-	}
+	break_connections(6);
 	while (!do_all())
 		;
 	check_harmless();
