@@ -5,7 +5,7 @@
 #include "drivers/impair/impair.h"
 #include "drivers/log/log.h"
 #include "drivers/udp/udp.h"
-#include <arpa/inet.h>
+#include "drivers/udp/udp_name.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,18 +84,6 @@ static int open_ethdev(struct dps_node_port *port, const struct dps_options *opt
 	return result;
 }
 
-/* An address to bind to, as written behind "udp:"; empty for all. */
-static bool parse_bind(const char *text, struct dps_address *address)
-{
-	if (text[0] == '\0')
-		return true;
-	if (inet_pton(AF_INET, text, address->ip) == 1)
-		address->family = DPS_ADDRESS_IPV4;
-	else if (inet_pton(AF_INET6, text, address->ip) == 1)
-		address->family = DPS_ADDRESS_IPV6;
-	return address->family != DPS_ADDRESS_NONE;
-}
-
 /*
  * Each lane has a port of its own, so that the kernel sorts its packets. Two processes on one
  * machine: whoever comes second takes any port; hello says which.
@@ -132,14 +120,10 @@ static int open_udp(struct dps_node_port *port, const struct dps_options *option
 		.name = name->text,
 		.mtu = (uint32_t)options->mtu,
 	};
-	int result = 0;
+	int result = dps_udp_read_name(name->text, &udp.bind, why, why_bytes);
 
-	if (!parse_bind(name->what, &udp.bind)) {
-		snprintf(why, why_bytes,
-			 "--port %s: \"%s\" is not an IPv4 or IPv6 address of this machine",
-			 name->text, name->what);
-		return -EINVAL;
-	}
+	if (result < 0)
+		return result;
 	for (; port->count < options->lanes; port->count++) {
 		result = open_socket(&udp, port->count, &port->ports[port->count]);
 		if (result < 0)
@@ -147,14 +131,8 @@ static int open_udp(struct dps_node_port *port, const struct dps_options *option
 	}
 	if (result == 0 && options->command == DPS_COMMAND_COLLECT)
 		tell_of_small_buffer(port->ports[0]);
-	if (result == -EADDRNOTAVAIL)
-		snprintf(why, why_bytes,
-			 "--port %s cannot be opened: no interface of this machine has the "
-			 "address; `ip address` lists those it has",
-			 name->text);
-	else if (result < 0)
-		snprintf(why, why_bytes, "--port %s cannot be opened: %s", name->text,
-			 strerror(-result));
+	if (result < 0)
+		dps_udp_explain(name->text, result, why, why_bytes);
 	return result;
 }
 

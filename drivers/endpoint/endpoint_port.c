@@ -5,7 +5,7 @@
 #include "drivers/lane_state.h"
 #include "drivers/ports.h"
 #include "drivers/udp/udp.h"
-#include <arpa/inet.h>
+#include "drivers/udp/udp_name.h"
 #include <dps/version.h>
 #include <errno.h>
 #include <stdio.h>
@@ -21,53 +21,21 @@ enum {
 	DISK_DEPTH = 64,
 };
 
-/* `udp` or `udp:ADDRESS`. */
-static int read_name(const struct dps_endpoint_config *config, struct dps_udp_options *udp,
-		     char *why)
-{
-	const char *name = config->port;
-	struct dps_address *bind = &udp->bind;
-
-	if (strcmp(name, "udp") == 0)
-		return 0;
-	if (strncmp(name, "udp:", 4) != 0) {
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
-			 "\"%.80s\" is no port of this library: udp, or udp:ADDRESS; those over "
-			 "DPDK are dpdk-stream-ethdev's (config.ports)",
-			 name);
-		return -EINVAL;
-	}
-	if (inet_pton(AF_INET, name + 4, bind->ip) == 1)
-		bind->family = DPS_ADDRESS_IPV4;
-	else if (inet_pton(AF_INET6, name + 4, bind->ip) == 1)
-		bind->family = DPS_ADDRESS_IPV6;
-	else
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
-			 "\"%.80s\": what stands behind udp: is an IPv4 or IPv6 address", name);
-	return bind->family == DPS_ADDRESS_NONE ? -EINVAL : 0;
-}
-
 static int open_socket(struct dps_endpoint *endpoint, char *why)
 {
 	const struct dps_endpoint_config *config = &endpoint->config;
 	/* Any UDP port: the greeting says which. */
 	struct dps_udp_options udp = { .name = config->port, .mtu = config->mtu };
-	int result = read_name(config, &udp, why);
+	int result = dps_udp_read_name(config->port, &udp.bind, why, DPS_ENDPOINT_WHY_BYTES);
 
 	if (result < 0)
 		return result;
 	result = dps_udp_open(&udp, &endpoint->port);
 	if (result < 0)
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "the port %.80s cannot be opened: %s",
-			 config->port, strerror(-result));
+		dps_udp_explain(config->port, result, why, DPS_ENDPOINT_WHY_BYTES);
 	else
 		endpoint->port_source.fd = dps_udp_fd(endpoint->port);
 	return result;
-}
-
-static bool is_socket(const char *name)
-{
-	return strcmp(name, "udp") == 0 || strncmp(name, "udp:", 4) == 0;
 }
 
 static int open_other(struct dps_endpoint *endpoint, char *why)
@@ -83,6 +51,13 @@ static int open_other(struct dps_endpoint *endpoint, char *why)
 		.memory_bytes = dps_endpoint_port_bytes(config),
 	};
 
+	if (config->ports == NULL) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
+			 "\"%.80s\" is no port of this library: udp, or udp:ADDRESS; those over "
+			 "DPDK are dpdk-stream-ethdev's (config.ports)",
+			 config->port);
+		return -EINVAL;
+	}
 	if (config->ports->version != DPS_VERSION_NUMBER) {
 		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
 			 "the library of the port %.80s is of another release than this one; "
@@ -208,8 +183,8 @@ static void say_why(const struct dps_endpoint *endpoint, int error, char *why)
 int dps_endpoint_open_port(struct dps_endpoint *endpoint, char *why)
 {
 	const struct dps_endpoint_config *config = &endpoint->config;
-	int result = config->ports && !is_socket(config->port) ? open_other(endpoint, why)
-							       : open_socket(endpoint, why);
+	int result = dps_udp_is_name(config->port) ? open_socket(endpoint, why)
+						   : open_other(endpoint, why);
 
 	if (result < 0)
 		return result;

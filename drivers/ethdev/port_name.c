@@ -99,35 +99,12 @@ static int parse_vdev(struct dps_port_name *name, char *why, size_t why_bytes)
 	return 0;
 }
 
-static int parse_udp(struct dps_port_name *name, char *why, size_t why_bytes)
-{
-	struct in6_addr in6;
-	struct in_addr in;
-	size_t length = strlen(name->what);
-
-	if (length == 0)
-		return 0;
-	if (name->what[0] == '[' && name->what[length - 1] == ']') {
-		memmove(name->what, name->what + 1, length - 2);
-		name->what[length - 2] = '\0';
-	}
-	char bare[DPS_PORT_NAME_BYTES];
-
-	memcpy(bare, name->what, sizeof(bare));
-	bare[strcspn(bare, "%")] = '\0'; /* the zone of a link-local address */
-	if (inet_pton(AF_INET, name->what, &in) != 1 && inet_pton(AF_INET6, bare, &in6) != 1)
-		return refuse(why, why_bytes, name->text,
-			      "does not name an address: write udp, udp:192.0.2.1 or "
-			      "udp:2001:db8::1.");
-	return 0;
-}
-
 int dps_port_name_parse(struct dps_port_name *name, const char *text, char *why, size_t why_bytes)
 {
-	static int (*const parsers[])(struct dps_port_name *, char *, size_t) = {
+	static int (*const parsers[DPS_PORT_UDP])(struct dps_port_name *, char *, size_t) = {
 		[DPS_PORT_MEMIF] = parse_socket,     [DPS_PORT_AF_PACKET] = parse_interface,
 		[DPS_PORT_AF_XDP] = parse_interface, [DPS_PORT_PCI] = parse_bdf,
-		[DPS_PORT_VDEV] = parse_vdev,	     [DPS_PORT_UDP] = parse_udp,
+		[DPS_PORT_VDEV] = parse_vdev,
 	};
 	size_t length = strlen(text);
 	const char *colon = strchr(text, ':');
@@ -148,7 +125,8 @@ int dps_port_name_parse(struct dps_port_name *name, const char *text, char *why,
 			return refuse(why, why_bytes, text,
 				      "says what kind of port, but not which one: write it after "
 				      "the colon.");
-		return parsers[kind](name, why, why_bytes);
+		/* An address of the kernel's is for its sockets to read: drivers/udp/udp_name.h. */
+		return kind == DPS_PORT_UDP ? 0 : parsers[kind](name, why, why_bytes);
 	}
 	return refuse(why, why_bytes, text,
 		      "is no port: use memif:SOCKET, af_packet:IFACE, af_xdp:IFACE, pci:BDF, "

@@ -25,7 +25,7 @@ struct dps_port_name {
 	char text[DPS_PORT_NAME_BYTES]; /* as the user wrote it */
 	/*
 	 * Socket path (absolute or with a folder in front), interface, BDF in its long form, vdev
-	 * string, or address (empty: any).
+	 * string, or address as it was written (empty: any).
 	 */
 	char what[DPS_PORT_NAME_BYTES];
 };
