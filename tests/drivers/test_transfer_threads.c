@@ -181,7 +181,9 @@ static uint64_t reconnect(struct stage *stage, uint64_t epoch, bool is_parked_fi
 		request.file_index = DPS_FILE_NONE;
 		code = dps_transfer_resume(stage->rig.transfer, &request, &answer, now_ns);
 	}
-	EXPECT(stage, code == DPS_RESUME_OK || code == DPS_RESUME_CANCELLED);
+	/* Finished, when what was acknowledged last was the end. */
+	EXPECT(stage, code == DPS_RESUME_OK || code == DPS_RESUME_CANCELLED ||
+			      (code == DPS_RESUME_FINISHED && stage->has_end));
 	return code == DPS_RESUME_OK ? epoch + 1 : epoch;
 }
 
