@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Three processes over loopback: a sender, a relay and a receiver. They take turns at two things:
- * our streams with the relay of docs/examples, and a raw relay over the same kind of port, with
- * datagrams of the same size, the same passes over each byte (CRC32C made and checked on every leg,
- * one copy out of the port's buffers), no protocol, and a window that is counters in shared memory.
+ * our streams with the relay of docs/examples, and a raw relay (relay_raw.h). Both run on the same
+ * processors: where there are fewer than three, each round of turns has one of the ways to share
+ * them, as whom the scheduler puts together says more than what they do.
  *
  *     bench_relay ROUNDS
  */
 #include "drivers/clock.h"
 #include "drivers/endpoint/endpoint_state.h"
-#include "drivers/seal/seal.h"
-#include "drivers/udp/udp.h"
+#include "tests/bench/relay_raw.h"
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -43,13 +42,12 @@ enum {
 	SETTLE_US = 20000,
 	COUNT_US = 40000,
 	MTU = 9000,
-	PAYLOAD_BYTES = 8192,
-	SLOTS = 256,  /* of a raw process: what is under way stays in the cache */
-	WINDOW = 256, /* of 128 to 512 the best */
+	PAYLOAD_BYTES = RELAY_RAW_BYTES,
 	SENDER = 0,
 	RELAY,
 	RECEIVER,
 	ROLES,
+	WAYS_MAX = 3,
 };
 
 enum mode { OURS, RAW, END };
@@ -59,8 +57,8 @@ struct side {
 	_Alignas(64) atomic_uint done;
 	atomic_bool is_ready;
 	uint16_t control;
-	struct dps_address raw;		 /* of the port that takes in */
-	_Alignas(64) atomic_ulong taken; /* datagrams, in this take: what the one before may send */
+	int cpu; /* where it runs in this take */
+	struct relay_raw_door raw;
 	uint64_t bytes, ns, busy_ns;
 	uint64_t switches;	 /* it waited, or had to give way */
 	uint64_t datagram_bytes; /* of ours that the relay sent, the mean */
@@ -86,11 +84,7 @@ static struct dps_endpoint *ours; /* of the sender, the receiver */
 static struct dps_handle our_peer, our_stream;
 static bool has_stream;
 static uint64_t our_bytes;
-static struct dps_port *raw_in, *raw_out;
-static int raw_remote;
-static uint8_t (*slots)[PAYLOAD_BYTES];
-static uint8_t heads[SLOTS][DPS_ENVELOPE_BYTES];
-static uint64_t raw_bytes;
+static struct relay_raw raw;
 
 static void die(const char *why)
 {
@@ -149,7 +143,7 @@ static void send_ours(void)
 {
 	const struct dps_stream_options options = { .open_deadline_ns = DPS_NEVER_NS };
 	struct dps_streams *streams = dps_endpoint_streams(ours, our_peer);
-	struct dps_bytes piece = { slots[0], (size_t)SLOTS / 4 * PAYLOAD_BYTES };
+	struct dps_bytes piece = { raw.slots[0], (size_t)RELAY_RAW_SLOTS / 4 * PAYLOAD_BYTES };
 
 	if (!has_stream)
 		has_stream = dps_stream_open(streams, &options, &our_stream) == 0;
@@ -173,115 +167,17 @@ static void turn_ours(int role)
 	}
 }
 
-/* ---- raw ---- */
-
-static void on_released(void *context, uint32_t token, uint32_t count)
-{
-	(void)context, (void)token, (void)count;
-}
-
-static struct dps_port *open_raw(void)
-{
-	struct dps_udp_options options = {
-		.name = "raw",
-		.mtu = MTU,
-		.bind = { .family = DPS_ADDRESS_IPV4, .ip = { 127, 0, 0, 1 } },
-	};
-	struct dps_port *port;
-
-	if (dps_udp_open(&options, &port) != 0)
-		die("no port on 127.0.0.1");
-	port->on_released = on_released;
-	return port;
-}
-
-/* Sends what lies in count slots from first on. */
-static void send_raw(uint64_t first, unsigned int count, unsigned int take)
-{
-	struct dps_outgoing outgoing[DPS_PORT_BURST];
-	unsigned int sent = 0;
-
-	for (unsigned int i = 0; i < count; i++) {
-		uint64_t slot = (first + i) % SLOTS;
-
-		memcpy(heads[slot], &take, sizeof(take));
-		dps_seal_clear_make(heads[slot], DPS_ENVELOPE_BYTES, slots[slot], PAYLOAD_BYTES);
-		outgoing[i] = (struct dps_outgoing){
-			.head = heads[slot],
-			.head_bytes = DPS_ENVELOPE_BYTES,
-			.body = slots[slot],
-			.body_bytes = PAYLOAD_BYTES,
-			.remote = (uint32_t)raw_remote,
-		};
-	}
-	while (sent < count && is_running()) {
-		sent += raw_out->ops->send(raw_out, outgoing + sent, count - sent);
-		if (sent < count)
-			raw_out->ops->wait(raw_out, DPS_NS_PER_MS);
-	}
-}
-
-/* How many may be sent beyond so many. */
-static unsigned int room_after(int role, uint64_t sent)
-{
-	uint64_t taken = atomic_load_explicit(&shared->sides[role + 1].taken, memory_order_acquire);
-	uint64_t left = sent - taken < WINDOW ? WINDOW - (sent - taken) : 0;
-
-	return left < DPS_PORT_BURST ? (unsigned int)left : DPS_PORT_BURST;
-}
-
-/* Puts what came into slots from first on; returns how many of this take there were. */
-static unsigned int receive_raw(uint64_t first, unsigned int room, unsigned int take)
-{
-	struct dps_incoming incoming[DPS_PORT_BURST];
-	unsigned int count = raw_in->ops->receive(raw_in, incoming, room), good = 0;
-
-	for (unsigned int i = 0; i < count; i++) {
-		const uint8_t *bytes = incoming[i].bytes;
-		unsigned int of;
-
-		memcpy(&of, bytes, sizeof(of));
-		if (of != take || incoming[i].length != DPS_ENVELOPE_BYTES + PAYLOAD_BYTES)
-			continue;
-		if (!dps_seal_clear_open(bytes, bytes + DPS_HEADER_BYTES,
-					 slots[(first + good) % SLOTS], bytes + DPS_ENVELOPE_BYTES,
-					 PAYLOAD_BYTES))
-			die("a datagram is damaged");
-		good++;
-	}
-	raw_in->ops->release(raw_in, incoming, count);
-	return good;
-}
-
-static void turn_raw(int role, uint64_t *passed, unsigned int take)
-{
-	unsigned int room = role == RECEIVER ? DPS_PORT_BURST : room_after(role, *passed), count;
-
-	if (room == 0) {
-		sched_yield();
-		return;
-	}
-	count = role == SENDER ? room : receive_raw(*passed, room, take);
-	if (count == 0) {
-		raw_in->ops->wait(raw_in, DPS_NS_PER_MS);
-		return;
-	}
-	if (role != RECEIVER)
-		send_raw(*passed, count, take);
-	*passed += count;
-	raw_bytes += (uint64_t)count * PAYLOAD_BYTES;
-	atomic_store_explicit(&shared->sides[role].taken, *passed, memory_order_release);
-}
-
 /* ---- a process ---- */
 
 static void set_up(int role)
 {
 	struct side *side = &shared->sides[role];
 	char to[32], why[DPS_ENDPOINT_WHY_BYTES], listen[] = "127.0.0.1:0";
+	const char *wrong;
 
-	slots = aligned_alloc(4096, (size_t)SLOTS * PAYLOAD_BYTES);
-	memset(slots, 0x5a, (size_t)SLOTS * PAYLOAD_BYTES);
+	raw.slots = aligned_alloc(4096, (size_t)RELAY_RAW_SLOTS * PAYLOAD_BYTES);
+	memset(raw.slots, 0x5a, (size_t)RELAY_RAW_SLOTS * PAYLOAD_BYTES);
+	raw.stage = &shared->stage;
 	setenv("STATE", shared->state, 1);
 	if (role != RECEIVER)
 		snprintf(to, sizeof(to), "127.0.0.1:%u", shared->sides[role + 1].control);
@@ -294,20 +190,17 @@ static void set_up(int role)
 		open_end(role == RECEIVER ? listen : NULL, role == RECEIVER ? NULL : to);
 		side->control = dps_endpoint_listen_port(ours);
 	}
-	raw_in = open_raw();
-	raw_out = open_raw();
-	side->raw = raw_in->local;
-	raw_remote = role == RECEIVER
-			     ? 0
-			     : raw_out->ops->add_remote(raw_out, &shared->sides[role + 1].raw);
-	if (raw_remote < 0)
-		die("no way to the next");
+	wrong = relay_raw_open(&raw, &side->raw,
+			       role == RECEIVER ? NULL : &shared->sides[role + 1].raw,
+			       role == SENDER, MTU);
+	if (wrong)
+		die(wrong);
 	atomic_store(&side->is_ready, true);
 }
 
 static uint64_t bytes_now(void)
 {
-	return shared->mode == OURS ? our_bytes : raw_bytes;
+	return shared->mode == OURS ? our_bytes : raw.bytes;
 }
 
 static void stamp(struct side *side, bool is_end)
@@ -326,12 +219,23 @@ static void stamp(struct side *side, bool is_end)
 	side->switches += sign * (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw);
 }
 
+static void go_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) != 0)
+		die("a processor is not ours any more");
+}
+
 static void run_take(int role, unsigned int take)
 {
 	struct side *side = &shared->sides[role];
-	uint64_t passed = 0;
 	bool counts = false;
 
+	go_to(side->cpu);
+	relay_raw_begin(&raw, take);
 	if (shared->mode == OURS)
 		lost_ns += dps_clock_now_ns(&wall) - paused_at_ns;
 	while (is_running()) {
@@ -341,8 +245,8 @@ static void run_take(int role, unsigned int take)
 		}
 		if (shared->mode == OURS)
 			turn_ours(role);
-		else
-			turn_raw(role, &passed, take);
+		else if (!relay_raw_turn(&raw))
+			die("a datagram is damaged");
 	}
 	if (shared->mode == OURS)
 		paused_at_ns = dps_clock_now_ns(&wall);
@@ -415,6 +319,32 @@ static void print_costs(void)
 	}
 }
 
+/* The processors that we may use, ROLES at most, and how many ways there are to share them. */
+static int cpus[ROLES], cpus_count;
+
+static void find_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		die("no processors");
+	for (int i = 0; i < CPU_SETSIZE && cpus_count < ROLES; i++)
+		if (CPU_ISSET(i, &set))
+			cpus[cpus_count++] = i;
+}
+
+/* Of two processors each process has one for itself in one way, the relay in the first. */
+static int place_all(int round)
+{
+	static const int ways[WAYS_MAX][ROLES] = { { 0, 1, 0 }, { 0, 1, 1 }, { 0, 0, 1 } };
+	int way = cpus_count == 2 ? round % WAYS_MAX : 0;
+
+	for (int role = 0; role < ROLES; role++)
+		shared->sides[role].cpu =
+			cpus[cpus_count == 2 ? ways[way][role] : role % cpus_count];
+	return way;
+}
+
 /* What arrived at the receiver, in Gb/s. */
 static double take_turn(enum mode mode)
 {
@@ -423,7 +353,7 @@ static double take_turn(enum mode mode)
 
 	shared->mode = mode;
 	for (int role = 0; role < ROLES; role++)
-		atomic_store(&shared->sides[role].taken, 0);
+		relay_raw_reset(&shared->sides[role].raw);
 	atomic_store(&shared->stage, SETTLES);
 	atomic_store(&shared->take, ++take);
 	if (mode == END)
@@ -460,22 +390,26 @@ int main(int argc, char **argv)
 	snprintf(shared->state, sizeof(shared->state), "/tmp/dps-bench-XXXXXX");
 	if (!mkdtemp(shared->state))
 		die("no folder");
+	find_cpus();
 	for (int role = RECEIVER; role >= 0; role--)
 		start(role);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 10; i++) {
+		place_all(i);
 		take_turn(OURS); /* connects, and finds its pace */
+	}
 	memset(costs, 0, sizeof(costs));
 	for (int i = 0; i < rounds; i++) {
+		int way = place_all(i);
 		double mine, theirs;
 
-		if (i % 2 == 0) {
+		if (i / WAYS_MAX % 2 == 0) {
 			mine = take_turn(OURS);
 			theirs = take_turn(RAW);
 		} else {
 			theirs = take_turn(RAW);
 			mine = take_turn(OURS);
 		}
-		printf("pair %.3f %.3f\n", mine, theirs);
+		printf("pair %.3f %.3f way %d\n", mine, theirs, way);
 	}
 	printf("datagrams %llu %u\n", (unsigned long long)shared->sides[RELAY].datagram_bytes,
 	       DPS_ENVELOPE_BYTES + PAYLOAD_BYTES);
