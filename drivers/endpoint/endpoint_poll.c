@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 enum {
 	LOOK_TURNS = 16,  /* busy ones between two looks at the control connections */
@@ -49,23 +50,33 @@ static uint64_t next_deadline_ns(struct dps_endpoint *endpoint, uint64_t now_ns)
 	return at_ns;
 }
 
+/* Our descriptor is readable from now on, until a poll that waits looks at it. */
+static void say_due(struct dps_endpoint *endpoint)
+{
+	const uint64_t one = 1;
+
+	if (!endpoint->is_due)
+		endpoint->is_due = write(endpoint->due_fd, &one, sizeof(one)) == sizeof(one);
+}
+
 /* epoll counts milliseconds; and who waits for our descriptor knows no deadline of ours. */
 static void set_alarm(struct dps_endpoint *endpoint, uint64_t at_ns, uint64_t now_ns)
 {
 	struct itimerspec spec = { 0 };
-	uint64_t wait_ns = at_ns > now_ns ? at_ns - now_ns : 1;
 
+	if (at_ns <= now_ns) {
+		say_due(endpoint);
+		return;
+	}
 	/*
 	 * Deadlines move on with each packet: one that comes too early costs less than to set it
 	 * each time. One that is over, and was not looked at, is as good as the next.
 	 */
-	if (endpoint->alarm_at_ns <= (at_ns > now_ns ? at_ns : now_ns))
+	if (endpoint->alarm_at_ns <= at_ns)
 		return;
 	endpoint->alarm_at_ns = at_ns;
-	if (at_ns != DPS_NEVER_NS) {
-		spec.it_value.tv_sec = (time_t)(wait_ns / DPS_NS_PER_S);
-		spec.it_value.tv_nsec = (long)(wait_ns % DPS_NS_PER_S);
-	}
+	spec.it_value.tv_sec = (time_t)((at_ns - now_ns) / DPS_NS_PER_S);
+	spec.it_value.tv_nsec = (long)((at_ns - now_ns) % DPS_NS_PER_S);
 	(void)timerfd_settime(endpoint->alarm_fd, 0, &spec, NULL);
 }
 

@@ -103,6 +103,10 @@ struct dps_endpoint {
 	struct dps_loop_source alarm_source;
 	int alarm_fd; /* readable when the next deadline is over */
 	uint64_t alarm_at_ns;
+	struct dps_loop_source due_source;
+	int due_fd; /* readable while something is due at once: a timer would be an interrupt each
+		     */
+	bool is_due;
 	bool is_watched; /* somebody waits for our descriptor */
 
 	struct dps_listener listener;
