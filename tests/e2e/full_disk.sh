@@ -41,13 +41,9 @@ fill_disk() {
 	dd if=/dev/zero of="$scratch/into/filler" bs=4K status=none 2>/dev/null || true
 }
 
-has_moved() {
-	moved exporter $((1 << 20))
-}
-
 begin_and_fill() {
 	begin_both
-	wait_for 20 has_moved || fail_with "nothing moves"
+	wait_moved exporter $((1 << 20))
 	fill_disk
 	wait_event exporter blocked
 	wait_event collector blocked

@@ -177,6 +177,11 @@ resent() {
 		awk '{ sum += $1 } END { printf "%d\n", sum }'
 }
 
+# counter NAME: of the engine, in the exporter's last life.
+counter() {
+	tr -d '\0' <"$scratch/exporter.stats" | awk -v name="engine.$1" '$1 == name { print $2 }'
+}
+
 # sent_ever: bytes of data that left, repairs included, by the counters of all lives.
 sent_ever() {
 	cat "$scratch/exporter.sent" "$scratch/exporter.stats" 2>/dev/null | tr -d '\0' |
