@@ -289,7 +289,7 @@ void dps_endpoint_close(struct dps_endpoint *endpoint)
 	DPS_ASSERT(!endpoint->is_polling);
 	hand_over(endpoint);
 	dps_endpoint_take_poll(endpoint);
-	dps_endpoint_run_posts(endpoint);
+	dps_endpoint_end_posts(endpoint);
 	dps_endpoint_end_doors(endpoint);
 	pthread_mutex_destroy(&endpoint->posts.lock);
 	pthread_mutex_destroy(&endpoint->doors.lock);

@@ -4,21 +4,26 @@
 #include <errno.h>
 #include <string.h>
 
+/* Who is seen to have posted touches the endpoint no more: what it posted may close it. */
 int dps_endpoint_post(struct dps_endpoint *endpoint, void (*run)(void *argument), void *argument)
 {
 	struct dps_endpoint_posts *posts;
-	bool is_taken;
+	int result = 0;
 
 	if (endpoint == NULL || run == NULL)
 		return -EINVAL;
 	posts = &endpoint->posts;
 	pthread_mutex_lock(&posts->lock);
-	is_taken = posts->count < DPS_ENDPOINT_POSTS_MAX;
-	if (is_taken)
+	if (posts->is_closed)
+		result = -DPS_ERROR_CLOSED;
+	else if (posts->count == DPS_ENDPOINT_POSTS_MAX)
+		result = -EAGAIN;
+	else
 		posts->waiting[posts->count++] = (struct dps_endpoint_post){ run, argument };
+	if (result == 0)
+		dps_loop_wake(&endpoint->loop);
 	pthread_mutex_unlock(&posts->lock);
-	dps_loop_wake(&endpoint->loop);
-	return is_taken ? 0 : -EAGAIN;
+	return result;
 }
 
 /* Those that are posted meanwhile wake the loop once more. */
@@ -37,4 +42,13 @@ void dps_endpoint_run_posts(struct dps_endpoint *endpoint)
 		endpoint->told++;
 		taken[i].run(taken[i].argument);
 	}
+}
+
+/* What these post has nobody to run it: they are told so. */
+void dps_endpoint_end_posts(struct dps_endpoint *endpoint)
+{
+	pthread_mutex_lock(&endpoint->posts.lock);
+	endpoint->posts.is_closed = true;
+	pthread_mutex_unlock(&endpoint->posts.lock);
+	dps_endpoint_run_posts(endpoint);
 }

@@ -30,6 +30,7 @@ struct dps_endpoint_posts {
 	pthread_mutex_t lock; /* of the rest; not held while anything is run */
 	struct dps_endpoint_post waiting[DPS_ENDPOINT_POSTS_MAX];
 	unsigned int count;
+	bool is_closed; /* nobody polls any more */
 };
 
 struct dps_endpoint_visit;
@@ -132,6 +133,8 @@ void dps_endpoint_tell_trouble(struct dps_endpoint *endpoint, const char *who, c
 /* ---- endpoint_posts.c ---- */
 /* All that wait. */
 void dps_endpoint_run_posts(struct dps_endpoint *endpoint);
+/* ... for the last time. */
+void dps_endpoint_end_posts(struct dps_endpoint *endpoint);
 
 /* ---- endpoint_doors.c ---- */
 /* Asks all that wait. Returns how many were answered, or may have led to something to be sent. */

@@ -171,7 +171,9 @@ void dps_endpoint_wake(struct dps_endpoint *endpoint);
  * asked to: what another thread has to say to a peer. run is as a callback: it may call anything
  * of peers and streams. What was posted and not run when the endpoint is closed, is run then, so
  * that argument is let go of once. Any thread; it must have ended, or stopped posting, before
- * close. Errors: -EAGAIN DPS_ENDPOINT_POSTS_MAX wait already; -EINVAL (run).
+ * close: what it posts last may say so, and once that is run it touches the endpoint no more.
+ * Errors: -EAGAIN DPS_ENDPOINT_POSTS_MAX wait already; -DPS_ERROR_CLOSED it is being closed;
+ * -EINVAL (run).
  */
 int dps_endpoint_post(struct dps_endpoint *endpoint, void (*run)(void *argument), void *argument);
 

@@ -4,8 +4,6 @@
 #include "tests/support/endpoint_pair.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -375,72 +373,6 @@ static void wake__ends_a_wait(void **state)
 	assert_int_equal(dps_endpoint_poll(pair->near.endpoint, DPS_NEVER_NS), 0);
 }
 
-enum { POSTS = 5000 };
-
-struct posting {
-	struct dps_endpoint *endpoint;
-	pthread_t poller;
-	unsigned int run;
-	struct post {
-		struct posting *posting;
-		unsigned int number;
-	} posts[POSTS];
-};
-
-static void run_post(void *argument)
-{
-	struct post *post = argument;
-	struct posting *posting = post->posting;
-
-	assert_true(pthread_equal(pthread_self(), posting->poller));
-	assert_int_equal(post->number, posting->run);
-	posting->run++;
-}
-
-static void *post_all(void *argument)
-{
-	struct posting *posting = argument;
-
-	for (unsigned int i = 0; i < POSTS; i++) {
-		posting->posts[i] = (struct post){ posting, i };
-		while (dps_endpoint_post(posting->endpoint, run_post, &posting->posts[i]) != 0)
-			sched_yield();
-	}
-	return NULL;
-}
-
-static void post__is_run_by_who_polls_and_in_order(void **state)
-{
-	static struct posting posting;
-	struct endpoint_pair *pair = *state;
-	pthread_t thread;
-
-	pair_open(&pair->near);
-	posting = (struct posting){ .endpoint = pair->near.endpoint, .poller = pthread_self() };
-	assert_int_equal(pthread_create(&thread, NULL, post_all, &posting), 0);
-	while (posting.run < POSTS)
-		assert_true(dps_endpoint_poll(pair->near.endpoint, DPS_NEVER_NS) >= 0);
-	pthread_join(thread, NULL);
-}
-
-static void post__is_run_at_the_latest_when_it_is_closed(void **state)
-{
-	static struct posting posting;
-	struct endpoint_pair *pair = *state;
-	struct post post = { &posting, 0 };
-
-	pair_open(&pair->near);
-	posting = (struct posting){ .poller = pthread_self() };
-	for (unsigned int i = 0; i < DPS_ENDPOINT_POSTS_MAX; i++) {
-		posting.posts[i] = (struct post){ &posting, i };
-		assert_int_equal(
-			dps_endpoint_post(pair->near.endpoint, run_post, &posting.posts[i]), 0);
-	}
-	assert_int_equal(dps_endpoint_post(pair->near.endpoint, run_post, &post), -EAGAIN);
-	pair_close(&pair->near);
-	assert_int_equal(posting.run, DPS_ENDPOINT_POSTS_MAX);
-}
-
 /* Who came and does not come back is given up, in its time. */
 static void peer__that_stays_away_is_over(void **state)
 {
@@ -471,8 +403,6 @@ int main(void)
 		PAIR_TEST(stranger__is_not_let_in),
 		PAIR_TEST(misuse__has_its_error),
 		PAIR_TEST(wake__ends_a_wait),
-		PAIR_TEST(post__is_run_by_who_polls_and_in_order),
-		PAIR_TEST(post__is_run_at_the_latest_when_it_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
