@@ -168,6 +168,8 @@ bool dps_peer_request_arrive(struct dps_peer *peer, const struct dps_peer_head *
 	slot->code = DPS_PEER_CODE_OK;
 	if (peer->state != DPS_PEER_CONNECTED && peer->state != DPS_PEER_LEAVING)
 		slot->code = DPS_PEER_CODE_SHUTTING_DOWN;
+	else if (peer->config.takes_none)
+		slot->code = DPS_PEER_CODE_UNKNOWN;
 	else
 		slot->message = dps_peer_inbox_take(&peer->inbox, DPS_PEER_CALL, head->body_bytes);
 	if (slot->code == DPS_PEER_CODE_OK && slot->message == DPS_BLOCK_NONE)

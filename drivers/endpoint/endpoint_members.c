@@ -182,7 +182,7 @@ int dps_endpoint_begin(struct dps_endpoint_member *member, bool is_dialler, cons
 	streams.epoch = 0;
 	streams.seed = draw(endpoint);
 	streams.is_dialer = is_dialler;
-	/* Nobody hears of one that arrives, nor has its handle. */
+	/* Nobody hears of one that arrives, nor has its handle; so with calls. */
 	if (endpoint->config.ops.on_stream == NULL)
 		streams.takes_none = true;
 	result = dps_streams_init(member->streams_memory, &streams, member->blocks,
@@ -191,6 +191,8 @@ int dps_endpoint_begin(struct dps_endpoint_member *member, bool is_dialler, cons
 		return result;
 	peer.streams = member->streams;
 	peer.seed = draw(endpoint);
+	if (endpoint->config.ops.on_peer == NULL)
+		peer.takes_none = true;
 	member->peer = dps_peer_init(member->peer_memory, &peer);
 	dps_peer_wire_init(member->wire, member->peer, &endpoint->loop,
 			   &(struct dps_peer_wire_ops){

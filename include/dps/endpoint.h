@@ -44,7 +44,10 @@ enum dps_endpoint_sizes {
 struct dps_endpoint_ops {
 	/* One that is not known came and proved a key that is trusted; its connection follows. */
 	void (*on_arrived)(void *context, struct dps_handle peer, const char *key);
-	/* Connection, calls, notices. A body can be read during the call (dps_peer_read_body). */
+	/*
+	 * Connection, calls, notices. A body can be read during the call (dps_peer_read_body).
+	 * NULL: calls of the far side are answered DPS_PEER_CODE_UNKNOWN.
+	 */
 	void (*on_peer)(void *context, struct dps_handle peer, const struct dps_peer_event *event);
 	/* NULL: streams that the far side opens are refused with DPS_CODE_UNWANTED. */
 	void (*on_stream)(void *context, struct dps_handle peer,
@@ -67,14 +70,15 @@ struct dps_endpoint_config {
 	 * keys are trusted beside our own; NULL: that of this user's dpdk-streamd.
 	 */
 	const char *state;
-	const char *peer_key;	     /* `sha256:...`: this key alone is trusted; NULL: as above */
-	bool trusts_on_first_use;    /* who is dialled and not known is remembered */
-	bool is_clear;		     /* data is not encrypted; both sides, or refused */
-	uint32_t mtu;		     /* 0: the device's */
-	uint32_t peers;		     /* at once, at most DPS_ENDPOINT_PEERS_MAX */
-	uint64_t rate_bytes_per_s;   /* most to each peer; UINT64_MAX: what the way takes */
-	uint64_t reconnect_ns;	     /* who came and is lost for so long is given up */
-	struct dps_peer_config peer; /* of each; streams is the endpoint's to set */
+	const char *peer_key;	   /* `sha256:...`: this key alone is trusted; NULL: as above */
+	bool trusts_on_first_use;  /* who is dialled and not known is remembered */
+	bool is_clear;		   /* data is not encrypted; both sides, or refused */
+	uint32_t mtu;		   /* 0: the device's */
+	uint32_t peers;		   /* at once, at most DPS_ENDPOINT_PEERS_MAX */
+	uint64_t rate_bytes_per_s; /* most to each peer; UINT64_MAX: what the way takes */
+	uint64_t reconnect_ns;	   /* who came and is lost for so long is given up */
+	/* Of each; streams and seed are the endpoint's to set, as takes_none where nobody hears. */
+	struct dps_peer_config peer;
 	/* Of each; epoch, seed, is_dialer are, too, and takes_none where nobody hears of them. */
 	struct dps_streams_config streams;
 	struct dps_endpoint_ops ops;

@@ -71,6 +71,7 @@ struct dps_peer_config {
 	uint64_t stable_ns; /* connected for so long: the next loss waits as the first did */
 	uint64_t linger_ns; /* for the last frame and the far side's end, once all is said */
 	uint64_t seed;	    /* of the jitter */
+	bool takes_none;    /* nobody here handles calls: each is answered DPS_PEER_CODE_UNKNOWN */
 };
 
 /* 64 KiB a message, 64 calls each way, 60 s a call, 100 ms to 1 h between dials, a stable minute.

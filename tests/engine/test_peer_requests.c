@@ -125,6 +125,36 @@ static void saturated__answers_busy(void **state)
 	pair_close(&pair);
 }
 
+/* Nobody is there to handle it: that is said at once, costs no permit, and comes to nobody's ears.
+ */
+static void request__of_who_handles_none_is_unknown(void **state)
+{
+	struct dps_peer_config a, b;
+	struct dps_permits permits;
+	struct peer_pair pair;
+
+	(void)state;
+	dps_permits_init(&permits, 1);
+	pair_config(&a);
+	pair_config(&b);
+	b.permits = &permits;
+	b.takes_none = true;
+	pair_open(&pair, &a, &b);
+	pair_connect(&pair);
+	for (unsigned int i = 0; i < 20; i++) {
+		pair_call(&pair, &pair.a, "anybody?");
+		pair_run(&pair);
+		assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER)->event.code,
+				 DPS_PEER_CODE_UNKNOWN);
+	}
+	pair_heard_all(&pair.a);
+	pair_heard_all(&pair.b);
+	assert_int_equal(permits.granted, 0);
+	assert_int_equal(read_side(&pair.b).requests_refused, 20);
+	assert_int_equal(read_side(&pair.b).requests_now, 0);
+	pair_close(&pair);
+}
+
 /* What the program has not taken is bounded in bytes too, and the answer is the same. */
 static void saturated__of_bytes_answers_busy(void **state)
 {
@@ -446,6 +476,7 @@ int main(void)
 		cmocka_unit_test(permit__bp_send_does_not_consume_slot),
 		cmocka_unit_test(permit__bp_send_gets_in_when_backed_up),
 		cmocka_unit_test(saturated__answers_busy),
+		cmocka_unit_test(request__of_who_handles_none_is_unknown),
 		cmocka_unit_test(saturated__of_bytes_answers_busy),
 		cmocka_unit_test(permits__are_shared_over_connections),
 		cmocka_unit_test(permit__comes_back_when_the_connection_is_lost),

@@ -228,6 +228,25 @@ static void stream__is_refused_by_who_hears_of_none(void **state)
 			 DPS_CODE_UNWANTED);
 }
 
+static void call__of_who_hears_of_none_is_answered(void **state)
+{
+	const struct dps_peer_call call = { .body = "anybody?", .bytes = 8 };
+	struct endpoint_pair *pair = *state;
+
+	pair->far.config.ops.on_peer = NULL;
+	pair_open(&pair->far);
+	pair_open(&pair->near);
+	assert_int_equal(dps_endpoint_dial(pair->near.endpoint, pair_address(&pair->far), NULL,
+					   &pair->near.peer, NULL),
+			 0);
+	assert_int_equal(dps_peer_call(dps_endpoint_peer(pair->near.endpoint, pair->near.peer),
+				       &call, NULL, dps_endpoint_now_ns(pair->near.endpoint)),
+			 0);
+	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CALL_OVER] == 1);
+	assert_int_equal(pair->near.last[DPS_PEER_EVENT_CALL_OVER].outcome, DPS_PEER_ANSWERED);
+	assert_int_equal(pair->near.last[DPS_PEER_EVENT_CALL_OVER].code, DPS_PEER_CODE_UNKNOWN);
+}
+
 static void close__says_goodbye_behind_what_was_sent(void **state)
 {
 	struct endpoint_pair *pair = *state;
@@ -395,6 +414,7 @@ int main(void)
 		PAIR_TEST(call__is_answered),
 		PAIR_TEST(call__does_not_wait_behind_packets),
 		PAIR_TEST(stream__is_refused_by_who_hears_of_none),
+		PAIR_TEST(call__of_who_hears_of_none_is_answered),
 		PAIR_TEST(close__says_goodbye_behind_what_was_sent),
 		PAIR_TEST(peer__that_was_started_anew_is_another),
 		PAIR_TEST(peer__that_stays_away_is_over),
