@@ -113,9 +113,9 @@ bool dps_peer_emit_event(struct dps_peer *peer, struct dps_peer_event *event, ui
 	if (peer->lent != DPS_PEER_NONE)
 		dps_peer_inbox_give(&peer->inbox, peer->lent);
 	peer->lent = DPS_PEER_NONE;
-	return emit_life(peer, event) || dps_peer_calls_emit(peer, event) ||
-	       dps_peer_requests_emit_over(peer, event) ||
-	       emit_notice(peer, DPS_PEER_CONTROL, event, now_ns) ||
+	/* Control first, as on the wire: what was said in front of an answer is heard before it. */
+	return emit_life(peer, event) || emit_notice(peer, DPS_PEER_CONTROL, event, now_ns) ||
+	       dps_peer_calls_emit(peer, event) || dps_peer_requests_emit_over(peer, event) ||
 	       dps_peer_requests_emit(peer, event, now_ns) ||
 	       emit_notice(peer, DPS_PEER_BULK, event, now_ns) || emit_backlog(peer, event) ||
 	       emit_over(peer, event);

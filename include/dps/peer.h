@@ -294,7 +294,10 @@ struct dps_peer_event {
 	struct dps_handle request;
 };
 
-/* The next thing that happened; false when there is none. */
+/*
+ * The next thing that happened; false when there is none. Of what came meanwhile: the connection's
+ * life first, then control notices, ends of calls and requests, new requests, bulk, and CLOSED.
+ */
 bool dps_peer_emit_event(struct dps_peer *peer, struct dps_peer_event *event, uint64_t now_ns);
 
 /*

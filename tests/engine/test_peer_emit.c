@@ -213,6 +213,41 @@ static void backlog__is_told_once_each_way(void **state)
 	pair_close(&pair);
 }
 
+/* What is said of somebody who has just come is heard before any answer, asked for before or not.
+ */
+static void notice__said_as_it_connects_goes_before_any_answer(void **state)
+{
+	struct dps_peer_config config;
+	const struct peer_heard *request;
+	struct peer_pair pair;
+
+	(void)state;
+	pair_config(&config);
+	pair_open(&pair, &config, &config);
+	pair_call(&pair, &pair.a, "asked before it is connected");
+	dps_peer_dial(pair.a.peer, pair.now_ns);
+	while (pair.b.heard_count == 0)
+		for (unsigned int deed = 0; deed < PAIR_DEEDS; deed++) {
+			pair_do(&pair, &pair.a, (enum pair_deed)deed);
+			pair_do(&pair, &pair.b, (enum pair_deed)deed);
+		}
+	/* The first thing that it hears; and it is slow to say what it has to. */
+	pair_heard(&pair.b, DPS_PEER_EVENT_CONNECTED);
+	pair.b.is_stuck = true;
+	pair_run(&pair);
+	request = pair_heard(&pair.b, DPS_PEER_EVENT_REQUEST);
+	assert_int_equal(pair_reply(&pair, &pair.b, request, "answer"), 0);
+	assert_int_equal(pair_notify(&pair, &pair.b, DPS_PEER_CONTROL, "welcome"), 0);
+	pair.b.is_stuck = false;
+	pair_run(&pair);
+	pair_heard(&pair.a, DPS_PEER_EVENT_CONNECTING);
+	pair_heard(&pair.a, DPS_PEER_EVENT_CONNECTED);
+	assert_string_equal(pair_heard(&pair.a, DPS_PEER_EVENT_NOTICE)->text, "welcome");
+	assert_int_equal(pair_heard(&pair.a, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
+			 DPS_PEER_ANSWERED);
+	pair_close(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +258,7 @@ int main(void)
 		cmocka_unit_test(writers__that_both_fill_the_wire_do_not_lock_up),
 		cmocka_unit_test(emit_slices__gives_the_same_until_it_is_sent),
 		cmocka_unit_test(backlog__is_told_once_each_way),
+		cmocka_unit_test(notice__said_as_it_connects_goes_before_any_answer),
 	};
 
 	return cmocka_run_group_tests_name("peer_emit", tests, NULL, NULL);
