@@ -192,6 +192,12 @@ fresh
 echo '| their test | what it asserts | `engine/pacer take__never` |' >>"$tree/docs/contract.md"
 catches check-contract 'another table that names a test that is not there'
 fresh
+echo '| their test | `what` it asserts | `engine/pacer take__grants` `engine/pacer` |' >>"$tree/docs/contract.md"
+catches check-contract 'another table that names a program alone'
+fresh
+echo '| their test | `what` it asserts | `engine/pacer take__grants` |' >>"$tree/docs/contract.md"
+accepts check-contract
+fresh
 sed -i '/cmocka_unit_test/d' "$tree/tests/engine/test_pacer.c"
 catches check-contract 'a test that nobody runs'
 fresh
