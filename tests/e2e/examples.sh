@@ -41,7 +41,7 @@ nothing_is_a_stream_too() {
 # What was cut off is never taken for all.
 half_a_stream_is_told() {
 	begin bytes
-	with_reconnect_of 2 bytes
+	with 'config.reconnect_ns = 2 * DPS_NS_PER_S;' bytes
 	mkfifo input
 	start receiver ./bytes receive 127.0.0.1:0
 	port_of receiver

@@ -48,12 +48,11 @@ start_from() {
 	started "$name"
 }
 
-# with_reconnect_of SECONDS NAME: builds it again, so that who came and is lost is given up sooner.
-with_reconnect_of() {
-	local configured="$2-$1.c"
+# with STATEMENT NAME: builds it again, so that its configuration says this besides.
+with() {
+	local configured="with-$2.c"
 
-	sed "s|dps_endpoint_config_init(&config);|&\\n\\tconfig.reconnect_ns = $1 * DPS_NS_PER_S;|" \
-		"$top/docs/examples/$2.c" >"$configured"
-	grep -q 'reconnect_ns' "$configured" || fail "the example is not as it was"
+	sed "s|dps_endpoint_config_init(&config);|&\\n\\t$1|" "$top/docs/examples/$2.c" >"$configured"
+	grep -qF "$1" "$configured" || fail "the example is not as it was"
 	library_compile "$2" "$configured" "${over_dpdk[@]}"
 }

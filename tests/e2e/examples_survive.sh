@@ -3,7 +3,7 @@
 # The examples of docs/library.md, against an installed copy of the library, where things go wrong:
 # a wire between two namespaces that loses packets or is cut, a receiver that is killed. What is said
 # to have arrived is compared byte by byte.
-# seconds: 240
+# seconds: 300
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/installed_lib.sh
@@ -124,6 +124,66 @@ a_stream_outlives_a_wire_that_is_cut() {
 	expect_whole
 }
 
+# ---- the control connection alone: UDP goes through all the while
+
+# begin_slow_stream [STATEMENT]: of a few seconds, in which a control connection can be cut.
+begin_slow_stream() {
+	begin_over_wire
+	with "config.rate_bytes_per_s = 6 << 20; ${1:-}" bytes
+	head -c 30000007 /dev/urandom >file
+	start receiver "${in_b[@]}" ./bytes receive "$at"
+	start_from file sender "${in_a[@]}" ./bytes send "$at"
+	wait_for 30 test -s "$scratch/receiver.out" || fail "nothing arrives: $(<"$scratch/sender.err")"
+}
+
+# kill_control: both ends are told, as of a middlebox that forgets.
+kill_control() {
+	"${in_a[@]}" ss -K -tnH dport = 7420 | grep -q 7420 || fail "there is no control connection"
+}
+
+# losses_said WORDS COUNT: by the sender, so often at least.
+losses_said() {
+	(($(grep -o "$1" "$scratch/sender.err" | wc -l) >= $2))
+}
+
+# Again and again, and each time the stream goes on where it was.
+a_stream_outlives_its_control_connections() {
+	local i
+
+	begin_slow_stream
+	for i in 1 2 3; do
+		kill_control
+		wait_for 30 losses_said 'lost the control connection' "$i" || fail "not told: $(<"$scratch/sender.err")"
+		wait_for 30 control_is_there || fail "not dialled again: $(<"$scratch/sender.err")"
+		! is_gone "${process_ids[sender]}" || fail "it ended before it was cut"
+	done
+	expect_whole
+}
+
+control_is_there() {
+	[[ -n $("${in_a[@]}" ss -tnH state established dport = 7420) ]]
+}
+
+# It is dialled in vain for a while.
+a_stream_outlives_a_control_connection_that_is_refused() {
+	begin_slow_stream
+	block_control reject with tcp reset
+	kill_control
+	wait_for 30 losses_said 'Connection refused' 4 || fail "not told: $(<"$scratch/sender.err")"
+	mend_control
+	expect_whole
+}
+
+# Nobody is told, and nothing of it is needed: every byte and the end go the other way. Who goes waits for
+# the end of its grace, and who is left for the other's return.
+a_stream_needs_no_control_connection_to_end() {
+	begin_slow_stream 'config.reconnect_ns = 2 * DPS_NS_PER_S;'
+	block_control counter drop
+	expect_whole
+	"${in_b[@]}" nft list table inet cut | grep -q 'counter packets [1-9]' ||
+		fail "it was not used meanwhile"
+}
+
 # The receiver forgot what it had: its sender is told, and does not take half for all. Another one
 # has all of it.
 a_receiver_that_was_killed_is_another() {
@@ -147,5 +207,8 @@ run_case bytes_arrive_through_losses
 run_case bulk_arrives_through_losses
 run_case a_relay_passes_on_through_losses
 run_case a_stream_outlives_a_wire_that_is_cut
+run_case a_stream_outlives_its_control_connections
+run_case a_stream_outlives_a_control_connection_that_is_refused
+run_case a_stream_needs_no_control_connection_to_end
 run_case a_receiver_that_was_killed_is_another
 finish_cases

@@ -146,9 +146,9 @@ striped_and_detached() {
 	lanes 2
 	begin_both
 	wait_midway
-	cut reject with tcp reset
+	block_control reject with tcp reset
 	wait_event exporter control_lost
-	mend
+	mend_control
 	wait_event exporter attached
 	ends_well
 	! has_event exporter parked || fail_with "it parked though data came through"

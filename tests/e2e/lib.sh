@@ -174,6 +174,22 @@ network_is_up() {
 		"${in_a[@]}" ping -c 1 -W 1 -q fd77::2 >/dev/null 2>&1
 }
 
+# block_control VERDICT...: what happens from now on to packets of control connections to who listens in b. Resets get
+# through, since those that a verdict makes are seen here, too.
+block_control() {
+	"${in_b[@]}" nft -f - <<-END
+		add table inet cut
+		add chain inet cut in { type filter hook input priority 0; }
+		add chain inet cut out { type filter hook output priority 0; }
+		add rule inet cut in tcp dport 7420 tcp flags & rst == 0 $*
+		add rule inet cut out tcp sport 7420 tcp flags & rst == 0 $*
+	END
+}
+
+mend_control() {
+	"${in_b[@]}" nft delete table inet cut
+}
+
 # ---- captures
 
 need_captures() {

@@ -89,7 +89,7 @@ feed_until() {
 
 # cut_control COUNT: the exporter notices with the next it has to say.
 cut_control() {
-	cut reject with tcp reset
+	block_control reject with tcp reset
 	wait_for 10 feed_until has_event_count exporter control_lost "$1" ||
 		fail_with "the exporter does not notice"
 }
@@ -103,7 +103,7 @@ control_is_cut() {
 		feed $((1 << 20))
 		wait_moved exporter $((i << 20))
 		cut_control "$i"
-		mend
+		mend_control
 		wait_for 20 feed_until has_event_count exporter attached "$i" ||
 			fail_with "the exporter does not attach"
 	done
@@ -121,10 +121,10 @@ control_is_cut_until_it_is_forgotten() {
 	begin_both
 	produce cat "$scratch/x.pcap"
 	wait_midway
-	cut reject with tcp reset
+	block_control reject with tcp reset
 	wait_event collector file_stored
 	wait_event exporter parked
-	mend
+	mend_control
 	arrived
 	[[ $(summary "$scratch/exporter.out" already_stored_files) == 1 ]] || fail_with "it was sent again"
 }

@@ -128,10 +128,10 @@ control_is_cut() {
 	compose "${slow[@]}"
 	begin_both
 	wait_midway
-	cut "$@"
+	block_control "$@"
 	[[ $1 != reject ]] || wait_event exporter control_lost
 	sleep 2
-	mend
+	mend_control
 	[[ $1 != reject ]] || wait_event exporter attached
 	ends_well
 	expect_nothing_resent
@@ -152,9 +152,9 @@ control_is_cut_often() {
 	begin_both
 	wait_midway
 	for ((i = 1; i <= $1; i++)); do
-		cut reject with tcp reset
+		block_control reject with tcp reset
 		wait_event_count exporter control_lost "$i"
-		mend
+		mend_control
 		wait_event_count exporter attached "$i"
 	done
 	ends_well
@@ -169,9 +169,9 @@ control_is_cut_for_long() {
 	compose --rate 4M --reconnect-timeout 120s
 	begin_both
 	wait_midway
-	cut drop
+	block_control drop
 	wait_event exporter control_lost 90
-	mend
+	mend_control
 	wait_event exporter attached 60
 	send TERM exporter
 	ends exporter 5 143

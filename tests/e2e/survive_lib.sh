@@ -197,24 +197,6 @@ expect_nothing_resent() {
 	(($(summary "$scratch/exporter.out" resent_bytes) == 0)) || fail_with "something was sent again"
 }
 
-# ---- cuts of the control connection of `link_wire`
-
-# cut VERDICT...: what happens to packets of the control connection from now on. Resets get through, since
-# those that a verdict makes are seen here, too.
-cut() {
-	"${in_b[@]}" nft -f - <<-END
-		add table inet cut
-		add chain inet cut in { type filter hook input priority 0; }
-		add chain inet cut out { type filter hook output priority 0; }
-		add rule inet cut in tcp dport 7420 tcp flags & rst == 0 $*
-		add rule inet cut out tcp sport 7420 tcp flags & rst == 0 $*
-	END
-}
-
-mend() {
-	"${in_b[@]}" nft delete table inet cut
-}
-
 # ---- what is moved
 
 # A tree whose middle takes a while: 3 s at $slow.
