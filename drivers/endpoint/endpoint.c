@@ -287,6 +287,8 @@ void dps_endpoint_close(struct dps_endpoint *endpoint)
 		return;
 	/* In a callback: whoever called that needs what would be freed. */
 	DPS_ASSERT(!endpoint->is_polling);
+	/* What is run from here on is a callback, too. */
+	endpoint->is_polling = true;
 	hand_over(endpoint);
 	dps_endpoint_take_poll(endpoint);
 	dps_endpoint_end_posts(endpoint);

@@ -91,7 +91,7 @@ static void note_run(void *argument)
 struct posting_at_last {
 	struct dps_endpoint *endpoint;
 	unsigned int run;
-	int result;
+	int result, released, polled;
 	bool is_run;
 };
 
@@ -100,10 +100,12 @@ static void post_at_last(void *argument)
 	struct posting_at_last *posting = argument;
 
 	posting->run++;
+	posting->released = dps_endpoint_release(posting->endpoint, (struct dps_handle){ 0 });
+	posting->polled = dps_endpoint_poll(posting->endpoint, 0);
 	posting->result = dps_endpoint_post(posting->endpoint, note_run, &posting->is_run);
 }
 
-/* Nobody would run it: what it was given stays with who posts. */
+/* Nobody would run it: what it was given stays with who posts. And a callback is one then, too. */
 static void post__while_it_is_closed_is_refused(void **state)
 {
 	struct endpoint_pair *pair = *state;
@@ -114,6 +116,8 @@ static void post__while_it_is_closed_is_refused(void **state)
 	assert_int_equal(posting.run, 1);
 	assert_int_equal(posting.result, -DPS_ERROR_CLOSED);
 	assert_false(posting.is_run);
+	assert_int_equal(posting.polled, -EDEADLK);
+	assert_true(posting.released == -EDEADLK || posting.released == -DPS_ERROR_CLOSED);
 }
 
 struct last_word {
