@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { SLEEP_MS = 20000 };
+
 uint64_t pair_now_ns(void)
 {
 	struct timespec now;
@@ -148,6 +150,7 @@ void pair_turn(struct endpoint_pair *pair)
 						.events = POLLIN };
 	}
 	assert_true(told >= 0);
-	if (told == 0)
-		poll(fds, count, 1000);
+	if (told == 0 && poll(fds, count, SLEEP_MS) == 0)
+		fail_msg("neither descriptor was readable for %d ms (near: %s; far: %s)", SLEEP_MS,
+			 pair->near.trouble, pair->far.trouble);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Endpoint pair: two endpoints of one user over loopback, turned by one thread, which sleeps on
- * their descriptors: the far one listens, the near one dials.
+ * their descriptors, and on nothing else: one that is not readable when there is something to do
+ * fails the test. The far one listens, the near one dials.
  */
 #pragma once
 #include "tests/support/cmocka.h"
@@ -44,7 +45,7 @@ int pair_dial(struct endpoint_pair *pair, const char *key);
 /* Opens both, and dials; until both say that they are connected. */
 void pair_connect(struct endpoint_pair *pair);
 
-/* One turn of both; sleeps until one of them has something to do, at most a second. */
+/* One turn of both; sleeps until a descriptor says that one of them has something to do. */
 void pair_turn(struct endpoint_pair *pair);
 
 /* Turns until it holds; fails when it does not within half a minute. */

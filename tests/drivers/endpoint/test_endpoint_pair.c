@@ -4,6 +4,7 @@
 #include "tests/support/endpoint_pair.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -392,6 +393,25 @@ static void wake__ends_a_wait(void **state)
 	assert_int_equal(dps_endpoint_poll(pair->near.endpoint, DPS_NEVER_NS), 0);
 }
 
+/* Who waits for it before it has polled at all would wait for ever: a dial is due. */
+static void fd__is_readable_when_first_asked_for(void **state)
+{
+	struct endpoint_pair *pair = *state;
+	struct pollfd fd = { .events = POLLIN };
+
+	pair_open(&pair->near);
+	assert_int_equal(
+		dps_endpoint_dial(pair->near.endpoint, "127.0.0.1:9", NULL, &pair->near.peer, NULL),
+		0);
+	fd.fd = dps_endpoint_fd(pair->near.endpoint);
+	assert_int_equal(poll(&fd, 1, 20000), 1);
+	/* And from then on whenever there is something to do, until it has failed. */
+	while (pair->near.told[DPS_PEER_EVENT_CONNECT_FAILED] == 0) {
+		assert_int_equal(poll(&fd, 1, 20000), 1);
+		assert_true(dps_endpoint_poll(pair->near.endpoint, 0) >= 0);
+	}
+}
+
 /* Who came and does not come back is given up, in its time. */
 static void peer__that_stays_away_is_over(void **state)
 {
@@ -423,6 +443,7 @@ int main(void)
 		PAIR_TEST(stranger__is_not_let_in),
 		PAIR_TEST(misuse__has_its_error),
 		PAIR_TEST(wake__ends_a_wait),
+		PAIR_TEST(fd__is_readable_when_first_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
