@@ -11,11 +11,12 @@ void dps_way_find(const struct dps_address *said, const struct sockaddr_storage 
 
 	*address = *said;
 	address->from_udp_port = 0; /* ours to say */
+	dps_sockaddr_decode(control, &from);
+	/* Which link a link-local address is on, each end names for itself. */
+	address->scope = from.scope;
 	if (said->family != DPS_ADDRESS_NONE)
 		return;
-	dps_sockaddr_decode(control, &from);
 	address->family = from.family;
-	address->scope = from.scope;
 	memcpy(address->ip, from.ip, sizeof(address->ip));
 }
 

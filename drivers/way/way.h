@@ -10,7 +10,8 @@
 
 /*
  * Where its packets go. One that listens on all its addresses names none: an address that works is
- * the one that its control connection comes from.
+ * the one that its control connection comes from. And the link of a link-local one is the link of
+ * the control connection.
  */
 void dps_way_find(const struct dps_address *said, const struct sockaddr_storage *control,
 		  struct dps_address *address);

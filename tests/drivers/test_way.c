@@ -60,6 +60,22 @@ static void find__of_no_address_takes_that_of_the_control_connection(void **stat
 	assert_memory_equal(address.ip, loopback.ip, 4);
 }
 
+static void find__takes_the_link_of_the_control_connection(void **state)
+{
+	const struct dps_address near = { .family = DPS_ADDRESS_IPV6,
+					  .ip = { 0xfe, 0x80, [15] = 1 },
+					  .scope = 3 };
+	const struct sockaddr_storage control = control_from(&near, AF_INET6);
+	struct dps_address said = near, address;
+
+	(void)state;
+	said.ip[15] = 2;
+	said.scope = 0; /* no peer knows how our links are numbered */
+	dps_way_find(&said, &control, &address);
+	assert_memory_equal(address.ip, said.ip, sizeof(address.ip));
+	assert_int_equal(address.scope, 3);
+}
+
 static void find__lets_no_peer_say_which_port_of_ours_it_is(void **state)
 {
 	const struct sockaddr_storage control = control_from(&loopback, AF_INET);
@@ -118,6 +134,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(find__takes_what_was_said),
 		cmocka_unit_test(find__of_no_address_takes_that_of_the_control_connection),
+		cmocka_unit_test(find__takes_the_link_of_the_control_connection),
 		cmocka_unit_test(find__lets_no_peer_say_which_port_of_ours_it_is),
 		cmocka_unit_test(datagram_bytes__is_what_both_ends_take),
 		cmocka_unit_test(datagram_bytes__of_an_mtu_without_room_for_headers_are_none),

@@ -316,7 +316,8 @@ eal_of_ones_own_ends_well() {
 	expect_stored
 }
 
-# Such an address has an interface, whose name is asked for when it is shown.
+# link_local_addresses_are_shown PORT PORT: the exporter's and the collector's. Such an address has an
+# interface, whose name is asked for when it is shown.
 link_local_addresses_are_shown() {
 	need_root
 	prepare link_udp
@@ -325,8 +326,8 @@ link_local_addresses_are_shown() {
 	ip -n "dps-$BASHPID-b" address add fe80::2/64 dev wire nodad
 	exporter_in=("${in_a[@]}")
 	collector_in=("${in_b[@]}")
-	exporter_port=(--port udp)
-	collector_port=(--port udp)
+	exporter_port=(--port "$1")
+	collector_port=(--port "$2")
 	control='[fe80::2%wire]:7420'
 	programs "$scratch/from/one.pcap"
 	transfer 60
@@ -347,5 +348,7 @@ run_case af_xdp_leaves_nothing_behind
 run_case command_of_another_user_is_ended
 run_case root_listens_on_a_low_port
 run_case eal_of_ones_own_ends_well
-run_case link_local_addresses_are_shown
+run_case link_local_addresses_are_shown udp udp
+run_case link_local_addresses_are_shown 'udp:fe80::1%wire' udp
+run_case link_local_addresses_are_shown udp 'udp:[fe80::2%wire]'
 finish_cases
