@@ -53,24 +53,40 @@ static int start_eal(const struct dps_eal_config *config, char *why, size_t why_
 	return dps_eal_start(&eal, config, why, why_bytes);
 }
 
+/* NULL, or what does not make sense of it. */
+static const char *judge(const struct dps_ethdev_start *start)
+{
+	if (start == NULL)
+		return "it has to be said what EAL is started with (NULL)";
+	if (start->endpoints_count > DPS_ETHDEV_ENDPOINTS_MAX)
+		return "EAL is started for at most 16 endpoints";
+	if ((start->endpoints == NULL && start->endpoints_count > 0) ||
+	    (start->arguments == NULL && start->arguments_count > 0))
+		return "there are fewer endpoints or arguments than their count says (NULL)";
+	for (unsigned int i = 0; i < start->endpoints_count; i++)
+		if (start->endpoints[i] == NULL || start->endpoints[i]->port == NULL)
+			return "each endpoint has a port (NULL)";
+	return NULL;
+}
+
 int dps_ethdev_start(const struct dps_ethdev_start *start, char why[DPS_ENDPOINT_WHY_BYTES])
 {
 	struct dps_port_name names[DPS_ETHDEV_ENDPOINTS_MAX];
-	struct dps_eal_config eal = {
-		.program = "dpdk-stream",
-		.user = start->arguments,
-		.user_count = start->arguments_count,
-		.ports = names,
-		.on_log = start->on_log,
-		.log_context = start->log_context,
-	};
+	char unheard[DPS_ENDPOINT_WHY_BYTES];
+	const char *wrong = judge(start);
+	struct dps_eal_config eal = { .program = "dpdk-stream", .ports = names };
 	int result;
 
-	if (start->endpoints_count > DPS_ETHDEV_ENDPOINTS_MAX) {
-		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "EAL is started for at most %d endpoints",
-			 DPS_ETHDEV_ENDPOINTS_MAX);
+	_Static_assert(DPS_ETHDEV_ENDPOINTS_MAX == 16, "as judge() says");
+	why = why != NULL ? why : unheard;
+	if (wrong != NULL) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "%s", wrong);
 		return -EINVAL;
 	}
+	eal.user = start->arguments;
+	eal.user_count = start->arguments_count;
+	eal.on_log = start->on_log;
+	eal.log_context = start->log_context;
 	if (is_running()) {
 		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "DPDK's EAL runs already in this process");
 		return -EALREADY;

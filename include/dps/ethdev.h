@@ -49,8 +49,9 @@ struct dps_ethdev_start {
 
 /*
  * Starts EAL. Nothing is kept but on_log. Errors: -EALREADY it runs; -EINVAL a port or argument
- * that cannot be; -ERESTART hugepages were lost to another process meanwhile, start the program
- * again; -errno, each with a sentence. After one that came from EAL it cannot be started again.
+ * that cannot be, or is not there (NULL); -ERESTART hugepages were lost to another process
+ * meanwhile, start the program again; -errno, each with a sentence; why may be NULL. After one that
+ * came from EAL it cannot be started again.
  */
 int dps_ethdev_start(const struct dps_ethdev_start *start, char why[DPS_ENDPOINT_WHY_BYTES]);
 

@@ -167,6 +167,10 @@ int main(void)
 	if (dps_ethdev_start(&start, why) != -EINVAL || strstr(why, one.port) == NULL)
 		return 1;
 	one.port = "memif:./socket";
+	other.port = NULL;
+	if (dps_ethdev_start(&start, NULL) != -EINVAL || dps_ethdev_start(NULL, why) != -EINVAL)
+		return 6;
+	other.port = "udp";
 	start.endpoints_count = DPS_ETHDEV_ENDPOINTS_MAX + 1;
 	if (dps_ethdev_start(&start, why) != -EINVAL)
 		return 2;
