@@ -107,7 +107,7 @@ static bool emit_over(struct dps_peer *peer, struct dps_peer_event *event)
 
 bool dps_peer_emit_event(struct dps_peer *peer, struct dps_peer_event *event, uint64_t now_ns)
 {
-	if (peer->is_gone)
+	if (peer == NULL || event == NULL || peer->is_gone)
 		return false;
 	dps_owner_take(&peer->owner);
 	if (peer->lent != DPS_PEER_NONE)

@@ -123,8 +123,14 @@ int dps_peer_hurry(struct dps_peer *peer, uint64_t now_ns)
 
 int dps_peer_accept(struct dps_peer *peer, uint64_t *epoch, uint64_t now_ns)
 {
-	bool is_there = peer->state == DPS_PEER_GREETING || peer->state == DPS_PEER_CONNECTED;
+	int error = dps_peer_may_call(peer);
+	bool is_there;
 
+	if (error == 0 && epoch == NULL)
+		error = -EINVAL;
+	if (error != 0)
+		return error;
+	is_there = peer->state == DPS_PEER_GREETING || peer->state == DPS_PEER_CONNECTED;
 	if (has_life(peer) && (peer->is_dialled || !is_there))
 		return -EISCONN;
 	if (peer->is_over_owed || !dps_peer_has_room_to_tell(peer))

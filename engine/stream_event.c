@@ -84,6 +84,8 @@ unsigned int dps_streams_emit_events(struct dps_streams *streams, struct dps_str
 {
 	unsigned int count = 0;
 
+	if (streams == NULL || events == NULL)
+		return 0;
 	dps_owner_take(&streams->owner);
 	/* First what became of sends: that a half is over is told behind it. */
 	while (count < room && take_send_event(streams, &events[count]))

@@ -139,7 +139,8 @@ int dps_peer_dial(struct dps_peer *peer, uint64_t now_ns);
 
 /*
  * The far side has connected. One that is still there ends as superseded: its side may have lost it
- * before ours noticed. Errors: -EISCONN it is dialled, or closing; -EAGAIN take its events first.
+ * before ours noticed. Errors: -EISCONN it is dialled, or closing; -EAGAIN take its events first;
+ * -EINVAL there is no room for the epoch (NULL).
  */
 int dps_peer_accept(struct dps_peer *peer, uint64_t *epoch, uint64_t now_ns);
 
@@ -295,8 +296,9 @@ struct dps_peer_event {
 };
 
 /*
- * The next thing that happened; false when there is none. Of what came meanwhile: the connection's
- * life first, then control notices, ends of calls and requests, new requests, bulk, and CLOSED.
+ * The next thing that happened; false when there is none (of a peer that is NULL, too). Of what
+ * came meanwhile: the connection's life first, then control notices, ends of calls and requests,
+ * new requests, bulk, and CLOSED.
  */
 bool dps_peer_emit_event(struct dps_peer *peer, struct dps_peer_event *event, uint64_t now_ns);
 

@@ -488,7 +488,7 @@ struct dps_stream_event {
 
 /*
  * What happened, at most room events; returns how many. Each is told once. Nothing is lost by
- * leaving them there.
+ * leaving them there. Of streams that are NULL none.
  */
 unsigned int dps_streams_emit_events(struct dps_streams *streams, struct dps_stream_event *events,
 				     unsigned int room);

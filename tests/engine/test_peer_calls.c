@@ -415,6 +415,7 @@ static void expect_closed(struct dps_peer *peer, int error)
 	assert_int_equal(dps_peer_notify(peer, DPS_PEER_BULK, "x", 1, 0), error);
 	assert_int_equal(dps_peer_reply(peer, request, 0, "x", 1, 0), error);
 	assert_int_equal(dps_peer_dial(peer, 0), error);
+	assert_int_equal(dps_peer_accept(peer, &id, 0), error);
 	assert_int_equal(dps_peer_hurry(peer, 0), error);
 	assert_int_equal(dps_peer_close(peer, 0, 0, 0), error);
 }
@@ -433,6 +434,7 @@ static void peer__that_is_none_is_closed(void **state)
 	dps_peer_read(NULL, &snapshot);
 	assert_int_equal(snapshot.connections, 0);
 	dps_peer_fini(NULL);
+	assert_false(dps_peer_emit_event(NULL, &event, 0));
 	dps_peer_config_init(&config);
 	assert_null(dps_peer_init(NULL, &config));
 	assert_null(dps_peer_init(memory + 1, &config));
@@ -442,6 +444,8 @@ static void peer__that_is_none_is_closed(void **state)
 	assert_int_equal(dps_peer_bytes(NULL), 0);
 
 	pair_open_connected(&pair);
+	assert_int_equal(dps_peer_accept(pair.b.peer, NULL, 0), -EINVAL);
+	assert_int_equal(dps_peer_state(pair.b.peer), DPS_PEER_CONNECTED);
 	pair_call(&pair, &pair.a, "never heard of again");
 	dps_peer_fini(pair.a.peer);
 	expect_closed(pair.a.peer, -DPS_ERROR_CLOSED);

@@ -57,12 +57,14 @@ static void streams__that_are_none_are_closed(void **state)
 {
 	const struct dps_handle handle = { .generation = 1 };
 	struct dps_streams_counters counters;
+	struct dps_stream_event event;
 
 	(void)state;
 	for (unsigned int i = 0; i < CALLS; i++)
 		assert_int_equal(call(i, NULL, handle), -DPS_ERROR_CLOSED);
 	assert_int_equal(dps_stream_release(NULL, handle, 0), -DPS_ERROR_CLOSED);
 	assert_int_equal(dps_stream_set_receive_window(NULL, handle, 1), -DPS_ERROR_CLOSED);
+	assert_int_equal(dps_streams_emit_events(NULL, &event, 1), 0);
 	assert_int_equal(dps_streams_count(NULL), 0);
 	assert_true(dps_streams_are_over(NULL));
 	dps_streams_read_counters(NULL, &counters);
