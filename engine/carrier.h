@@ -8,7 +8,7 @@
  */
 #pragma once
 #include "engine/wire.h"
-#include <dps/stream.h>
+#include <dps/stream_carriage.h>
 #include <stdbool.h>
 #include <stdint.h>
 

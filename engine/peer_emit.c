@@ -8,7 +8,7 @@
 #include "engine/peer.h"
 #include "engine/peer_meter.h"
 #include <dps/assert.h>
-#include <dps/stream.h>
+#include <dps/stream_carriage.h>
 
 static struct dps_peer_frame *frame_at(struct dps_peer *peer, uint32_t position)
 {

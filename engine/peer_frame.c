@@ -3,7 +3,7 @@
 #include "engine/bits.h"
 #include "engine/blocks.h"
 #include <dps/assert.h>
-#include <dps/stream.h>
+#include <dps/stream_carriage.h>
 
 enum { LENGTH_MIN = DPS_PEER_HEAD_BYTES - DPS_PEER_LENGTH_BYTES };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What two peers say of their streams, and what their connection means for these. */
 #include "engine/peer.h"
-#include <dps/stream.h>
+#include <dps/stream_carriage.h>
 
 void dps_peer_streams_init(const struct dps_peer *peer)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Streams' state, and what their files ask of each other. Contract: <dps/stream.h>. Behaviour is
- * split by what happens: stream_open, stream_send, stream_emit, stream_ack ...; they meet here.
+ * Streams' state, and what their files ask of each other. Contract: <dps/stream.h> and
+ * <dps/stream_carriage.h>. Behaviour is split by what happens: stream_open, stream_send,
+ * stream_emit, stream_ack ...; they meet here.
  *
  * Owner: the lane.
  */
@@ -14,7 +15,7 @@
 #include "engine/stream_state.h"
 #include "engine/timers.h"
 #include <dps/assert.h>
-#include <dps/stream.h>
+#include <dps/stream_carriage.h>
 
 #define DPS_STREAM_INDEX_NONE UINT32_MAX
 #define DPS_STREAM_NUMBER_NONE UINT32_MAX

@@ -3,7 +3,7 @@
 #include "engine/bits.h"
 #include "engine/wire.h"
 #include <dps/assert.h>
-#include <dps/stream.h>
+#include <dps/stream_carriage.h>
 #include <errno.h>
 
 enum {

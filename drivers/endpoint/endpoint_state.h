@@ -10,6 +10,7 @@
 #include "drivers/endpoint/greeted.h"
 #include "drivers/lane.h"
 #include <dps/endpoint.h>
+#include <dps/stream_carriage.h>
 #include <pthread.h>
 #include <stdatomic.h>
 

@@ -132,8 +132,8 @@ int dps_endpoint_move(struct dps_endpoint *endpoint, struct dps_handle peer, con
 
 /*
  * Its calls and notices, and its streams; until it is released. NULL: released. What moves its
- * connection (dps_peer_dial, _accept, on_..., emit_...; dps_streams_park, _resume, on_...,
- * emit_..., place, commit) is the endpoint's to call.
+ * connection (dps_peer_dial, _accept, on_..., emit_...; all of <dps/stream_carriage.h>) is the
+ * endpoint's to call.
  */
 struct dps_peer *dps_endpoint_peer(struct dps_endpoint *endpoint, struct dps_handle peer);
 struct dps_streams *dps_endpoint_streams(struct dps_endpoint *endpoint, struct dps_handle peer);

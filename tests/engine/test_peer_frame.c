@@ -2,7 +2,7 @@
 #include "engine/peer_frame.h"
 #include "engine/random.h"
 #include "tests/support/cmocka.h"
-#include <dps/stream.h>
+#include <dps/stream_carriage.h>
 #include <stddef.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/wire.h"
 #include "tests/support/cmocka.h"
-#include <dps/stream.h>
+#include <dps/stream_carriage.h>
 #include <errno.h>
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #include "engine/bits.h"
 #include "engine/random.h"
 #include "engine/wire.h"
-#include <dps/stream.h>
+#include <dps/stream_carriage.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
