@@ -96,9 +96,11 @@ struct dps_stream_sender {
 	uint32_t wanted_segments; /* of the send that was told FULL */
 	uint32_t wanted_blocks;
 	uint64_t wanted_bytes;
-	uint8_t asks_count; /* in a row, without a word */
-	uint8_t asks_wait;  /* looks until the next */
+	uint64_t promised_round; /* 0: WRITABLE was not taken yet */
+	uint8_t asks_count;	 /* in a row, without a word */
+	uint8_t asks_wait;	 /* looks until the next */
 	bool is_wanting;
+	bool is_promised;     /* wanted_bytes, with WRITABLE; not while it is wanting */
 	bool is_end_sent;     /* in this epoch */
 	bool is_end_sent_max; /* in any */
 	bool is_end_missing;
@@ -163,6 +165,19 @@ struct dps_stream_stray {
 	uint8_t type;
 };
 
+/*
+ * What was posted on any stream and is neither acknowledged nor given up. Who waited and was told
+ * WRITABLE has its bytes kept until it sends, or until it heard of it and the next events are
+ * taken: others would be there first time and again.
+ */
+struct dps_stream_flight {
+	uint64_t limit_bytes;
+	uint64_t bytes;
+	uint64_t kept_bytes; /* for those whose WRITABLE was not taken yet */
+	uint64_t told_bytes; /* for those who heard of it in this round */
+	uint64_t round;	     /* of taking events */
+};
+
 struct dps_streams {
 	struct dps_streams_config config;
 	struct dps_stream *records;
@@ -191,6 +206,7 @@ struct dps_streams {
 	uint32_t arrived;     /* numbers the peer has used */
 	uint64_t arrived_max; /* ... that it may */
 
+	struct dps_stream_flight flight;
 	struct dps_slots send_blocks;
 	struct dps_slots receive_blocks;
 	struct dps_stream_block *blocks; /* by slot of receive_blocks */
@@ -314,7 +330,26 @@ int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
 			 const struct dps_send_need *need);
 /* There may be room for what was refused. */
 void dps_stream_wake(struct dps_streams *streams, struct dps_stream *stream);
+/* It sent, or will not: those behind it need not wait for it. */
+void dps_stream_want_nothing(struct dps_streams *streams, struct dps_stream *stream);
 void dps_streams_wake_waiting(struct dps_streams *streams);
+
+/* ---- stream_flight.c ---- */
+void dps_stream_flight_init(struct dps_streams *streams);
+void dps_stream_flight_take(struct dps_streams *streams, uint64_t bytes);
+/* Wakes nobody. */
+void dps_stream_flight_give(struct dps_streams *streams, uint64_t bytes);
+/* Whether a send fits; and whether one who waits is to be told so. */
+bool dps_stream_flight_fits(struct dps_streams *streams, const struct dps_stream *stream,
+			    uint64_t bytes);
+bool dps_stream_flight_has_turn(const struct dps_streams *streams, uint64_t bytes);
+/* Keeps what it wanted for it; until it is unpromised, or the round after that of its event. */
+void dps_stream_promise(struct dps_streams *streams, struct dps_stream *stream);
+bool dps_stream_is_promised(struct dps_streams *streams, const struct dps_stream *stream,
+			    uint64_t bytes);
+void dps_stream_unpromise(struct dps_streams *streams, struct dps_stream *stream);
+void dps_stream_on_writable_told(struct dps_streams *streams, struct dps_stream *stream);
+void dps_streams_begin_round(struct dps_streams *streams);
 
 /* ---- stream_emit.c ---- */
 /* There may be something to send. */

@@ -13,7 +13,10 @@ static void take_offsets(struct dps_streams *streams, struct dps_stream *stream,
 		contiguous = dps_min_u64(contiguous, send->sent_max);
 		streams->counters.anomalies++;
 	}
-	send->acknowledged = dps_max_u64(send->acknowledged, contiguous);
+	if (contiguous > send->acknowledged) {
+		dps_stream_flight_give(streams, contiguous - send->acknowledged);
+		send->acknowledged = contiguous;
+	}
 	dps_ranges_remove_below(&send->missing, send->acknowledged);
 	send->credit = dps_max_u64(send->credit, dps_min_u64(ack->credit, DPS_OFFSET_MAX));
 	if (send->sent < send->acknowledged) {

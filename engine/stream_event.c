@@ -11,8 +11,7 @@ void dps_stream_tell(struct dps_streams *streams, struct dps_stream *stream,
 	dps_stream_enqueue(streams, stream, DPS_QUEUE_TELL);
 }
 
-static struct dps_stream_event take_event(const struct dps_streams *streams,
-					  struct dps_stream *stream)
+static struct dps_stream_event take_event(struct dps_streams *streams, struct dps_stream *stream)
 {
 	struct dps_stream_event event = { .handle = dps_stream_handle(streams, stream) };
 
@@ -21,6 +20,8 @@ static struct dps_stream_event take_event(const struct dps_streams *streams,
 	stream->tell &= (uint8_t) ~(1u << event.type);
 	if (event.type == DPS_STREAM_EVENT_ARRIVED)
 		event.value = stream->tag;
+	else if (event.type == DPS_STREAM_EVENT_WRITABLE)
+		dps_stream_on_writable_told(streams, stream);
 	else if (event.type == DPS_STREAM_EVENT_SEND_OVER)
 		event.cause = stream->halves[DPS_HALF_SEND].cause;
 	else if (event.type == DPS_STREAM_EVENT_RECEIVE_OVER)
@@ -87,6 +88,7 @@ unsigned int dps_streams_emit_events(struct dps_streams *streams, struct dps_str
 	if (streams == NULL || events == NULL)
 		return 0;
 	dps_owner_take(&streams->owner);
+	dps_streams_begin_round(streams);
 	/* First what became of sends: that a half is over is told behind it. */
 	while (count < room && take_send_event(streams, &events[count]))
 		count++;

@@ -182,6 +182,7 @@ int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
 	}
 	stream->is_held = false;
 	stream->tell = 0;
+	dps_stream_want_nothing(streams, stream);
 	stream->receive.released = stream->receive.read;
 	stream->send.is_lingering = how == DPS_STREAM_LINGER && has_something_to_linger_for(stream);
 	if (!stream->send.is_lingering)

@@ -49,17 +49,37 @@ static bool is_there(const struct dps_streams *streams, uint64_t segments, uint6
 	       blocks <= dps_slots_available(&streams->send_blocks);
 }
 
+/* Nobody waits who came before; with nothing under way there is nothing to wait for. */
+static bool has_turn(struct dps_streams *streams, const struct dps_stream *stream, uint64_t bytes)
+{
+	uint32_t first;
+
+	if (dps_stream_is_promised(streams, stream, bytes))
+		return true;
+	if (streams->first[DPS_QUEUE_ROOM] != DPS_STREAM_INDEX_NONE)
+		dps_streams_wake_waiting(streams);
+	first = streams->first[DPS_QUEUE_ROOM];
+	return first == DPS_STREAM_INDEX_NONE || first == dps_stream_index(streams, stream) ||
+	       streams->flight.bytes == 0;
+}
+
 int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
 			 const struct dps_send_need *need)
 {
 	struct dps_stream_sender *send = &stream->send;
+	bool was_promised = send->is_promised;
 
 	if (need->bytes > UINT32_MAX || need->bytes > DPS_OFFSET_MAX - send->posted ||
 	    need->segments > streams->config.segments ||
 	    need->blocks_alone > streams->config.send_blocks)
 		return -DPS_ERROR_TOO_LONG;
-	if (is_clear(send, need->bytes) && is_there(streams, need->segments, need->blocks))
+	if (is_clear(send, need->bytes) && is_there(streams, need->segments, need->blocks) &&
+	    dps_stream_flight_fits(streams, stream, need->bytes) &&
+	    has_turn(streams, stream, need->bytes))
 		return 0;
+	/* What it was told fits is not what it asks for. */
+	dps_stream_unpromise(streams, stream);
+	stream->tell &= (uint8_t) ~(1u << DPS_STREAM_EVENT_WRITABLE);
 	send->is_wanting = true;
 	send->wanted_bytes = need->bytes;
 	send->wanted_segments = (uint32_t)need->segments;
@@ -67,6 +87,8 @@ int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
 	/* Room that was there meanwhile, and was not told yet, is not what this one waits for. */
 	stream->tell &= (uint8_t) ~(1u << DPS_STREAM_EVENT_WRITABLE);
 	dps_stream_enqueue(streams, stream, DPS_QUEUE_ROOM);
+	if (was_promised)
+		dps_streams_wake_waiting(streams);
 	return -DPS_ERROR_FULL;
 }
 
@@ -84,17 +106,29 @@ static bool try_wake(struct dps_streams *streams, struct dps_stream *stream)
 	/* Its own window is in the way: an acknowledgement wakes it. */
 	if (!is_clear(send, send->wanted_bytes))
 		return true;
-	if (!is_there(streams, send->wanted_segments, send->wanted_blocks))
+	if (!is_there(streams, send->wanted_segments, send->wanted_blocks) ||
+	    !dps_stream_flight_has_turn(streams, send->wanted_bytes))
 		return false;
 	send->is_wanting = false;
+	dps_stream_promise(streams, stream);
 	dps_stream_tell(streams, stream, DPS_STREAM_EVENT_WRITABLE);
 	return true;
 }
 
 void dps_stream_wake(struct dps_streams *streams, struct dps_stream *stream)
 {
-	if (stream->send.is_wanting && !try_wake(streams, stream))
+	if (stream->send.is_wanting)
 		dps_stream_enqueue(streams, stream, DPS_QUEUE_ROOM);
+	dps_streams_wake_waiting(streams);
+}
+
+void dps_stream_want_nothing(struct dps_streams *streams, struct dps_stream *stream)
+{
+	if (!stream->send.is_wanting && !stream->send.is_promised)
+		return;
+	stream->send.is_wanting = false;
+	dps_stream_unpromise(streams, stream);
+	dps_streams_wake_waiting(streams);
 }
 
 void dps_streams_wake_waiting(struct dps_streams *streams)

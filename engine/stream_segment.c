@@ -112,6 +112,14 @@ static void dismiss(struct dps_streams *streams, struct dps_stream *stream,
 	dps_segment_tell(streams, segment);
 }
 
+static uint64_t unacknowledged(const struct dps_stream_sender *send,
+			       const struct dps_segment *segment)
+{
+	uint64_t end = segment->offset + segment->bytes;
+
+	return end - dps_clamp_u64(send->acknowledged, segment->offset, end);
+}
+
 void dps_segment_drop(struct dps_streams *streams, struct dps_stream *stream, uint32_t before,
 		      const struct dps_error *cause)
 {
@@ -122,6 +130,7 @@ void dps_segment_drop(struct dps_streams *streams, struct dps_stream *stream, ui
 	struct dps_segment *segment = &streams->segments[index];
 
 	DPS_ASSERT(segment->references == 0);
+	dps_stream_flight_give(streams, unacknowledged(send, segment));
 	*link = segment->next;
 	if (send->last == index)
 		send->last = before;
@@ -137,6 +146,8 @@ void dps_stream_settle_sends(struct dps_streams *streams, struct dps_stream *str
 	const struct dps_error *cause = &stream->halves[DPS_HALF_SEND].cause;
 	bool has_freed = false;
 
+	if (is_over)
+		dps_stream_want_nothing(streams, stream);
 	while (send->first != DPS_STREAM_INDEX_NONE) {
 		const struct dps_segment *segment = &streams->segments[send->first];
 

@@ -134,7 +134,8 @@ int dps_stream_send(struct dps_streams *streams, struct dps_handle handle,
 		return error;
 	post(streams, stream, pieces, count, flags);
 	mark_last(streams, stream, need.bytes, flags, cookie);
-	stream->send.is_wanting = false;
+	dps_stream_flight_take(streams, need.bytes);
+	dps_stream_want_nothing(streams, stream);
 	if (flags & DPS_SEND_FINISH)
 		dps_stream_finish(streams, handle);
 	dps_stream_settle_sends(streams, stream);
@@ -252,7 +253,7 @@ int dps_stream_finish(struct dps_streams *streams, struct dps_handle handle)
 	if (error != 0)
 		return error;
 	stream->is_end_said = true;
-	stream->send.is_wanting = false;
+	dps_stream_want_nothing(streams, stream);
 	if (side_of(stream)->state == DPS_STREAM_OPEN)
 		dps_stream_enter(streams, stream, DPS_HALF_SEND, DPS_INPUT_END, 0);
 	dps_stream_sendable(streams, stream);

@@ -164,6 +164,7 @@ int dps_streams_init(void *memory, const struct dps_streams_config *config, uint
 		       config->block_bytes);
 	init_records(made);
 	dps_segments_init(made);
+	dps_stream_flight_init(made);
 	dps_stream_blocks_init(made);
 	made->epoch = config->epoch;
 	made->is_attached = made->is_used_said = config->epoch > 0;

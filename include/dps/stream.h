@@ -59,6 +59,7 @@ struct dps_streams_config {
 	uint64_t epoch;	       /* of the connection it starts on; 0: none yet, it starts parked */
 	uint64_t seed;	       /* of hashes, so that a peer cannot choose its places */
 	uint64_t window_bytes; /* sender: most that is posted and not acknowledged */
+	uint64_t flight_bytes; /* ... on all streams together; 0: no bound but each one's window */
 	uint64_t receive_window_bytes; /* receiver: most that is granted and not read */
 	uint32_t streams;	       /* at once, the peer's among them */
 	uint32_t peer_streams;	       /* ... that the peer may have opened */
@@ -165,8 +166,12 @@ enum { DPS_SEND_PIECES_MAX = 1024 };
  * exactly one: DELIVERED, CANCELLED or LOST (enum dps_stream_event_type), with its cookie, in the
  * order of the sends. No bytes: nothing is sent, and that succeeds.
  * Errors: what ended the half, -DPS_ERROR_FINISHED; -DPS_ERROR_FULL, and WRITABLE is told when it
- * would fit: the window (what is longer than it passes when nothing is outstanding), or memory
- * that all streams share; -DPS_ERROR_TOO_LONG it never would, or is beyond 4 GiB; -EINVAL.
+ * would fit: the window, or the flight_bytes of all streams (what is longer than one of them passes
+ * when nothing of it is outstanding), or memory that all streams share; -DPS_ERROR_TOO_LONG it
+ * never would, or is beyond 4 GiB; -EINVAL.
+ * For what all share, streams are told in the order in which they were refused. While one waits
+ * none that comes later is ahead of it, and what it was told fits is kept for it until events are
+ * taken again.
  */
 int dps_stream_send(struct dps_streams *streams, struct dps_handle handle,
 		    const struct dps_bytes *pieces, unsigned int count, uint32_t flags,

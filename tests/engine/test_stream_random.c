@@ -348,6 +348,8 @@ static void open_flow(struct flow *flow, uint64_t seed)
 	far.peer_streams = 1 + (uint32_t)dps_random_below(&random, 8);
 	near.segments = 8 + (uint32_t)dps_random_below(&random, 60);
 	near.send_blocks = 2 + (uint32_t)dps_random_below(&random, 30);
+	if (dps_random_below(&random, 2) == 0)
+		near.flight_bytes = far.flight_bytes = 1 + dps_random_below(&random, 4000);
 	world_open(&flow->world, ~seed, &near, &far);
 }
 

@@ -50,6 +50,8 @@ static void draw_streams(struct dps_random *random, struct dps_streams_config *c
 	config->peer_streams = 1 + (uint32_t)dps_random_below(random, 8);
 	config->segments = 8 + (uint32_t)dps_random_below(random, 60);
 	config->send_blocks = 2 + (uint32_t)dps_random_below(random, 30);
+	if (dps_random_below(random, 2) == 0)
+		config->flight_bytes = 1 + dps_random_below(random, 4000);
 }
 
 static void draw_way(struct dps_random *random, struct pair_options *options, uint64_t seed)

@@ -70,6 +70,66 @@ static void watch(struct world *world, struct model *model, unsigned int side)
 	assert_true(snapshot.arrived <= model->sent[1 - side].posted);
 }
 
+/* Of a half that is over: what the port has not let go of. */
+static uint64_t left_of(const struct dps_streams *streams, const struct dps_stream_sender *send)
+{
+	const struct dps_segment *segment;
+	uint64_t bytes = 0;
+
+	for (uint32_t at = send->first; at != DPS_STREAM_INDEX_NONE; at = segment->next) {
+		uint64_t end;
+
+		segment = &streams->segments[at];
+		end = segment->offset + segment->bytes;
+		bytes += end - dps_clamp_u64(send->acknowledged, segment->offset, end);
+	}
+	return bytes;
+}
+
+/* Whatever ended a stream: what it holds of all streams' flight is what it has under way. */
+static void check_flight(const struct dps_streams *streams)
+{
+	uint64_t bytes = 0, promised = 0;
+
+	for (uint32_t i = 0; i < streams->config.streams; i++) {
+		const struct dps_stream_sender *send = &streams->records[i].send;
+		bool is_told = send->promised_round == streams->flight.round;
+
+		if (!streams->records[i].is_used)
+			continue;
+		if (!dps_stream_is_half_over(&streams->records[i], DPS_HALF_SEND))
+			bytes += send->posted - send->acknowledged;
+		else
+			bytes += left_of(streams, send);
+		assert_false(send->is_promised && send->is_wanting);
+		if (send->is_promised && (send->promised_round == 0 || is_told))
+			promised += send->wanted_bytes;
+	}
+	assert_int_equal(streams->flight.bytes, bytes);
+	assert_int_equal(streams->flight.kept_bytes + streams->flight.told_bytes, promised);
+	assert_true(bytes <= dps_max_u64(streams->flight.limit_bytes, WORLD_SEND_BYTES));
+}
+
+/* Who was told FULL stands in line, unless its own window is full; the first one does not fit. */
+static void check_line(const struct dps_streams *streams)
+{
+	for (uint32_t i = 0; i < streams->config.streams; i++) {
+		const struct dps_stream *stream = &streams->records[i];
+		const struct dps_stream_sender *send = &stream->send;
+		uint64_t outstanding = send->posted - send->acknowledged;
+
+		if (!stream->is_used || !send->is_wanting || dps_stream_send_error(stream) != 0 ||
+		    (outstanding > 0 && outstanding + send->wanted_bytes > send->window_bytes))
+			continue;
+		assert_true(stream->queued & 1u << DPS_QUEUE_ROOM);
+		if (streams->first[DPS_QUEUE_ROOM] == i)
+			assert_false(send->wanted_segments <= streams->free_segments &&
+				     send->wanted_blocks <=
+					     dps_slots_available(&streams->send_blocks) &&
+				     dps_stream_flight_has_turn(streams, send->wanted_bytes));
+	}
+}
+
 void world_check(struct world *world)
 {
 	for (unsigned int side = 0; side < 2; side++) {
@@ -77,6 +137,8 @@ void world_check(struct world *world)
 
 		assert_true(streams->extra_used <= streams->extra_max);
 		assert_true(streams->used_count <= streams->config.streams);
+		check_flight(streams);
+		check_line(streams);
 		dps_slots_available(&streams->receive_blocks);
 		dps_slots_available(&streams->send_blocks);
 	}
@@ -197,7 +259,8 @@ void world_send_one(struct world *world, unsigned int side)
 	half = &model->sent[side];
 	bytes = world_below(world, 8) == 0
 			? 0
-			: (uint32_t)world_below(world, world_below(world, 4) ? 300 : 2000);
+			: (uint32_t)world_below(world,
+						world_below(world, 4) ? 300 : WORLD_SEND_BYTES);
 	if (half->posted + bytes > WORLD_LOG_BYTES)
 		return;
 	flags |= world_below(world, 12) == 0 ? DPS_SEND_FINISH : 0;
@@ -522,6 +585,7 @@ void world_check_all_is_back(struct world *world)
 		const struct dps_streams *streams = world_streams(world, side);
 
 		assert_int_equal(dps_streams_count(streams), 0);
+		assert_int_equal(streams->flight.bytes, 0);
 		assert_int_equal(streams->free_segments, streams->config.segments);
 		assert_int_equal(dps_slots_available(&streams->send_blocks),
 				 streams->config.send_blocks);
