@@ -79,7 +79,6 @@ int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
 		return 0;
 	/* What it was told fits is not what it asks for. */
 	dps_stream_unpromise(streams, stream);
-	stream->tell &= (uint8_t) ~(1u << DPS_STREAM_EVENT_WRITABLE);
 	send->is_wanting = true;
 	send->wanted_bytes = need->bytes;
 	send->wanted_segments = (uint32_t)need->segments;
