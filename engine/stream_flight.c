@@ -84,26 +84,22 @@ void dps_streams_begin_round(struct dps_streams *streams)
 
 /* ---- Whether more fits. ---- */
 
-static bool is_below(uint64_t limit_bytes, uint64_t taken, uint64_t bytes)
+/* Longer than the limit passes when nothing is under way, nor kept for others. */
+static bool is_free(const struct dps_stream_flight *flight, uint64_t taken, uint64_t bytes)
 {
-	return taken <= limit_bytes && bytes <= limit_bytes - taken;
+	return taken == 0 || (taken <= flight->limit_bytes && bytes <= flight->limit_bytes - taken);
 }
 
-/* With nothing under way promises do not count: who does not come back for them stops nobody. */
 bool dps_stream_flight_fits(struct dps_streams *streams, const struct dps_stream *stream,
 			    uint64_t bytes)
 {
 	const struct dps_stream_sender *send = &stream->send;
 	uint64_t own = promises_with(streams, send) != NULL ? send->wanted_bytes : 0;
 
-	return streams->flight.bytes == 0 ||
-	       is_below(streams->flight.limit_bytes,
-			streams->flight.bytes + promised(streams) - own, bytes);
+	return is_free(&streams->flight, streams->flight.bytes + promised(streams) - own, bytes);
 }
 
 bool dps_stream_flight_has_turn(const struct dps_streams *streams, uint64_t bytes)
 {
-	uint64_t taken = streams->flight.bytes + promised(streams);
-
-	return taken == 0 || is_below(streams->flight.limit_bytes, taken, bytes);
+	return is_free(&streams->flight, streams->flight.bytes + promised(streams), bytes);
 }

@@ -49,25 +49,19 @@ static bool is_there(const struct dps_streams *streams, uint64_t segments, uint6
 	       blocks <= dps_slots_available(&streams->send_blocks);
 }
 
-/* Nobody waits who came before; with nothing under way there is nothing to wait for. */
+/* It was told so, or nobody waits who came before. */
 static bool has_turn(struct dps_streams *streams, const struct dps_stream *stream, uint64_t bytes)
 {
-	uint32_t first;
+	uint32_t first = streams->first[DPS_QUEUE_ROOM];
 
-	if (dps_stream_is_promised(streams, stream, bytes))
-		return true;
-	if (streams->first[DPS_QUEUE_ROOM] != DPS_STREAM_INDEX_NONE)
-		dps_streams_wake_waiting(streams);
-	first = streams->first[DPS_QUEUE_ROOM];
 	return first == DPS_STREAM_INDEX_NONE || first == dps_stream_index(streams, stream) ||
-	       streams->flight.bytes == 0;
+	       dps_stream_is_promised(streams, stream, bytes);
 }
 
 int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
 			 const struct dps_send_need *need)
 {
 	struct dps_stream_sender *send = &stream->send;
-	bool was_promised = send->is_promised;
 
 	if (need->bytes > UINT32_MAX || need->bytes > DPS_OFFSET_MAX - send->posted ||
 	    need->segments > streams->config.segments ||
@@ -85,9 +79,9 @@ int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
 	send->wanted_blocks = (uint32_t)need->blocks;
 	/* Room that was there meanwhile, and was not told yet, is not what this one waits for. */
 	stream->tell &= (uint8_t) ~(1u << DPS_STREAM_EVENT_WRITABLE);
+	/* What was kept for it is another's now; and its own window may be all it waits for. */
 	dps_stream_enqueue(streams, stream, DPS_QUEUE_ROOM);
-	if (was_promised)
-		dps_streams_wake_waiting(streams);
+	dps_streams_wake_waiting(streams);
 	return -DPS_ERROR_FULL;
 }
 

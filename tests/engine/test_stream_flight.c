@@ -3,7 +3,7 @@
  */
 #include "tests/support/stream_room.h"
 
-enum { LIMIT = 1000, CROWD = 3 };
+enum { LIMIT = 1000, CROWD = 3, SMALL_WINDOW = 600 };
 
 #define WINDOW (UINT64_C(1) << 20) /* of each, and never in the way */
 
@@ -310,6 +310,23 @@ static void writable__is_over_when_events_are_taken_next(void **state)
 	crowd_close(&crowd);
 }
 
+/* The last byte is acknowledged, and somebody else is quicker than who was told. */
+static void writable__keeps_the_room_with_nothing_under_way(void **state)
+{
+	struct crowd crowd;
+
+	(void)state;
+	crowd_open(&crowd);
+	assert_int_equal(send_of(&crowd, 0, LIMIT), 0);
+	assert_int_equal(send_of(&crowd, 1, LIMIT), -DPS_ERROR_FULL);
+	ack_of(&crowd, 0, LIMIT);
+	assert_int_equal(send_of(&crowd, 2, 1), -DPS_ERROR_FULL);
+	assert_int_equal(writable(&crowd), 1);
+	assert_int_equal(send_of(&crowd, 2, 1), -DPS_ERROR_FULL);
+	assert_int_equal(send_of(&crowd, 1, LIMIT), 0);
+	crowd_close(&crowd);
+}
+
 static void waiter_finishes(struct crowd *crowd)
 {
 	assert_int_equal(dps_stream_finish(crowd->near->streams, crowd->handles[1]), 0);
@@ -331,17 +348,32 @@ static void waiter_sends_less(struct crowd *crowd)
 	assert_int_equal(send_of(crowd, 1, 10), 0);
 }
 
+/* One with a byte under way, so that not all of its window is left. */
+static void open_small_window(struct crowd *crowd)
+{
+	assert_int_equal(
+		dps_stream_set_window(crowd->near->streams, crowd->handles[1], SMALL_WINDOW), 0);
+	assert_int_equal(send_of(crowd, 1, 1), 0);
+}
+
+/* It waits for an acknowledgement of its own now, and for nobody else. */
+static void waiter_outgrows_its_window(struct crowd *crowd)
+{
+	assert_int_equal(send_of(crowd, 1, SMALL_WINDOW), -DPS_ERROR_FULL);
+}
+
 /* Those behind one that does not want it any more do not wait for it. */
 static void waiting__ends_with_who_is_waited_for(void **state)
 {
 	void (*const ends[])(struct crowd *) = { waiter_finishes, waiter_aborts, waiter_is_closed,
-						 waiter_sends_less };
+						 waiter_sends_less, waiter_outgrows_its_window };
 	struct crowd crowd;
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		crowd_open(&crowd);
-		assert_int_equal(send_of(&crowd, 0, LIMIT - 100), 0);
+		assert_int_equal(send_of(&crowd, 0, LIMIT - 101), 0);
+		open_small_window(&crowd);
 		assert_int_equal(send_of(&crowd, 1, 500), -DPS_ERROR_FULL);
 		assert_int_equal(send_of(&crowd, 2, 50), -DPS_ERROR_FULL);
 		assert_int_equal(rig_events(crowd.near), 0);
@@ -351,6 +383,26 @@ static void waiting__ends_with_who_is_waited_for(void **state)
 		assert_int_equal(send_of(&crowd, 2, 50), 0);
 		crowd_close(&crowd);
 	}
+}
+
+/* What was kept for one that asks for more is told to the next, and not only when it sends. */
+static void waiting__ends_when_who_was_told_asks_for_more(void **state)
+{
+	struct crowd crowd;
+
+	(void)state;
+	crowd_open(&crowd);
+	open_small_window(&crowd);
+	assert_int_equal(send_of(&crowd, 0, LIMIT - 91), 0);
+	assert_int_equal(send_of(&crowd, 1, 500), -DPS_ERROR_FULL);
+	assert_int_equal(send_of(&crowd, 2, 50), -DPS_ERROR_FULL);
+	assert_int_equal(send_of(&crowd, 0, 45), -DPS_ERROR_FULL);
+	/* The one they wait for waits for its own window. */
+	waiter_outgrows_its_window(&crowd);
+	assert_int_equal(send_of(&crowd, 2, 60), -DPS_ERROR_FULL);
+	assert_int_equal(writable(&crowd), 0);
+	assert_int_equal(send_of(&crowd, 0, 45), 0);
+	crowd_close(&crowd);
 }
 
 int main(void)
@@ -367,7 +419,9 @@ int main(void)
 		cmocka_unit_test(writable__keeps_the_room_for_who_was_told),
 		cmocka_unit_test(writable__of_one_is_not_sent_by_another),
 		cmocka_unit_test(writable__is_over_when_events_are_taken_next),
+		cmocka_unit_test(writable__keeps_the_room_with_nothing_under_way),
 		cmocka_unit_test(waiting__ends_with_who_is_waited_for),
+		cmocka_unit_test(waiting__ends_when_who_was_told_asks_for_more),
 	};
 
 	return cmocka_run_group_tests_name("stream_flight", tests, NULL, NULL);

@@ -110,24 +110,32 @@ static void check_flight(const struct dps_streams *streams)
 	assert_true(bytes <= dps_max_u64(streams->flight.limit_bytes, WORLD_SEND_BYTES));
 }
 
+static bool is_waiting(const struct dps_stream *stream)
+{
+	const struct dps_stream_sender *send = &stream->send;
+	uint64_t outstanding = send->posted - send->acknowledged;
+
+	return stream->is_used && send->is_wanting && dps_stream_send_error(stream) == 0 &&
+	       (outstanding == 0 || outstanding + send->wanted_bytes <= send->window_bytes);
+}
+
 /* Who was told FULL stands in line, unless its own window is full; the first one does not fit. */
 static void check_line(const struct dps_streams *streams)
 {
-	for (uint32_t i = 0; i < streams->config.streams; i++) {
-		const struct dps_stream *stream = &streams->records[i];
-		const struct dps_stream_sender *send = &stream->send;
-		uint64_t outstanding = send->posted - send->acknowledged;
+	uint32_t first = streams->first[DPS_QUEUE_ROOM];
+	const struct dps_stream_sender *send;
 
-		if (!stream->is_used || !send->is_wanting || dps_stream_send_error(stream) != 0 ||
-		    (outstanding > 0 && outstanding + send->wanted_bytes > send->window_bytes))
-			continue;
-		assert_true(stream->queued & 1u << DPS_QUEUE_ROOM);
-		if (streams->first[DPS_QUEUE_ROOM] == i)
-			assert_false(send->wanted_segments <= streams->free_segments &&
-				     send->wanted_blocks <=
-					     dps_slots_available(&streams->send_blocks) &&
-				     dps_stream_flight_has_turn(streams, send->wanted_bytes));
-	}
+	for (uint32_t i = 0; i < streams->config.streams; i++)
+		assert_true(!is_waiting(&streams->records[i]) ||
+			    streams->records[i].queued & 1u << DPS_QUEUE_ROOM);
+	while (first != DPS_STREAM_INDEX_NONE && !is_waiting(&streams->records[first]))
+		first = streams->records[first].next[DPS_QUEUE_ROOM];
+	if (first == DPS_STREAM_INDEX_NONE)
+		return;
+	send = &streams->records[first].send;
+	assert_false(send->wanted_segments <= streams->free_segments &&
+		     send->wanted_blocks <= dps_slots_available(&streams->send_blocks) &&
+		     dps_stream_flight_has_turn(streams, send->wanted_bytes));
 }
 
 void world_check(struct world *world)
