@@ -9,6 +9,7 @@
 #pragma once
 #include "engine/bits.h"
 #include "engine/credit_window.h"
+#include "engine/flight.h"
 #include "engine/owner.h"
 #include "engine/ranges.h"
 #include "engine/slots.h"
@@ -173,9 +174,14 @@ struct dps_stream_stray {
 struct dps_stream_flight {
 	uint64_t limit_bytes;
 	uint64_t bytes;
-	uint64_t kept_bytes; /* for those whose WRITABLE was not taken yet */
-	uint64_t told_bytes; /* for those who heard of it in this round */
+	uint64_t kept_bytes; /* for those who were told, or are to be */
+	uint64_t told_bytes; /* of those, for who heard of it in this round */
 	uint64_t round;	     /* of taking events */
+
+	/* All of it counts with that of other peers. Stands in line with them while the first
+	   stream that waits does so for what they share, and for nothing else. */
+	struct dps_flight *shared; /* NULL: none */
+	struct dps_flight_waiter waiter;
 };
 
 struct dps_streams {
@@ -332,20 +338,33 @@ int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
 void dps_stream_wake(struct dps_streams *streams, struct dps_stream *stream);
 /* It sent, or will not: those behind it need not wait for it. */
 void dps_stream_want_nothing(struct dps_streams *streams, struct dps_stream *stream);
+/*
+ * Something that they wait for has changed. Afterwards there is no room for the first who waits.
+ * The own ones: of this peer only, for who does the same for others.
+ */
 void dps_streams_wake_waiting(struct dps_streams *streams);
+void dps_streams_wake_own(struct dps_streams *streams);
 
 /* ---- stream_flight.c ---- */
 void dps_stream_flight_init(struct dps_streams *streams);
-void dps_stream_flight_take(struct dps_streams *streams, uint64_t bytes);
+/* Others have what these had of what they share. */
+void dps_stream_flight_fini(struct dps_streams *streams);
+void dps_stream_flight_take(struct dps_streams *streams, const struct dps_stream *stream,
+			    uint64_t bytes);
 /* Wakes nobody. */
 void dps_stream_flight_give(struct dps_streams *streams, uint64_t bytes);
-/* Whether a send fits; and whether one who waits is to be told so. */
-bool dps_stream_flight_fits(struct dps_streams *streams, const struct dps_stream *stream,
+/* Whether a send fits beside all that is under way, or is kept for others, of this peer. */
+bool dps_stream_flight_fits(const struct dps_streams *streams, const struct dps_stream *stream,
 			    uint64_t bytes);
-bool dps_stream_flight_has_turn(const struct dps_streams *streams, uint64_t bytes);
+/* ... and beside what other peers have; and it is this one's turn, or need not be. */
+bool dps_stream_flight_fits_beside(const struct dps_streams *streams,
+				   const struct dps_stream *stream, uint64_t bytes);
+/* In line with other peers, or not. */
+void dps_stream_flight_stand_in_line(struct dps_streams *streams, bool is_waiting);
+void dps_stream_flight_wake_others(struct dps_streams *streams);
 /* Keeps what it wanted for it; until it is unpromised, or the round after that of its event. */
 void dps_stream_promise(struct dps_streams *streams, struct dps_stream *stream);
-bool dps_stream_is_promised(struct dps_streams *streams, const struct dps_stream *stream,
+bool dps_stream_is_promised(const struct dps_streams *streams, const struct dps_stream *stream,
 			    uint64_t bytes);
 void dps_stream_unpromise(struct dps_streams *streams, struct dps_stream *stream);
 void dps_stream_on_writable_told(struct dps_streams *streams, struct dps_stream *stream);

@@ -69,7 +69,8 @@ int dps_stream_find_room(struct dps_streams *streams, struct dps_stream *stream,
 		return -DPS_ERROR_TOO_LONG;
 	if (is_clear(send, need->bytes) && is_there(streams, need->segments, need->blocks) &&
 	    dps_stream_flight_fits(streams, stream, need->bytes) &&
-	    has_turn(streams, stream, need->bytes))
+	    has_turn(streams, stream, need->bytes) &&
+	    dps_stream_flight_fits_beside(streams, stream, need->bytes))
 		return 0;
 	/* What it was told fits is not what it asks for. */
 	dps_stream_unpromise(streams, stream);
@@ -100,12 +101,38 @@ static bool try_wake(struct dps_streams *streams, struct dps_stream *stream)
 	if (!is_clear(send, send->wanted_bytes))
 		return true;
 	if (!is_there(streams, send->wanted_segments, send->wanted_blocks) ||
-	    !dps_stream_flight_has_turn(streams, send->wanted_bytes))
+	    !dps_stream_flight_fits(streams, stream, send->wanted_bytes)) {
+		dps_stream_flight_stand_in_line(streams, false);
 		return false;
+	}
+	/* Last what peers share: who stands in their line waits for nothing else. */
+	if (!dps_stream_flight_fits_beside(streams, stream, send->wanted_bytes)) {
+		dps_stream_flight_stand_in_line(streams, true);
+		return false;
+	}
 	send->is_wanting = false;
 	dps_stream_promise(streams, stream);
 	dps_stream_tell(streams, stream, DPS_STREAM_EVENT_WRITABLE);
 	return true;
+}
+
+void dps_streams_wake_own(struct dps_streams *streams)
+{
+	/* In their order: who needs much is not overtaken for ever by those who need little. */
+	while (streams->first[DPS_QUEUE_ROOM] != DPS_STREAM_INDEX_NONE) {
+		struct dps_stream *stream = &streams->records[streams->first[DPS_QUEUE_ROOM]];
+
+		if (!try_wake(streams, stream))
+			return;
+		dps_stream_dequeue(streams, DPS_QUEUE_ROOM);
+	}
+	dps_stream_flight_stand_in_line(streams, false);
+}
+
+void dps_streams_wake_waiting(struct dps_streams *streams)
+{
+	dps_streams_wake_own(streams);
+	dps_stream_flight_wake_others(streams);
 }
 
 void dps_stream_wake(struct dps_streams *streams, struct dps_stream *stream)
@@ -122,18 +149,6 @@ void dps_stream_want_nothing(struct dps_streams *streams, struct dps_stream *str
 	stream->send.is_wanting = false;
 	dps_stream_unpromise(streams, stream);
 	dps_streams_wake_waiting(streams);
-}
-
-void dps_streams_wake_waiting(struct dps_streams *streams)
-{
-	/* In their order: who needs much is not overtaken for ever by those who need little. */
-	while (streams->first[DPS_QUEUE_ROOM] != DPS_STREAM_INDEX_NONE) {
-		struct dps_stream *stream = &streams->records[streams->first[DPS_QUEUE_ROOM]];
-
-		if (!try_wake(streams, stream))
-			return;
-		dps_stream_dequeue(streams, DPS_QUEUE_ROOM);
-	}
 }
 
 int dps_stream_has_room(struct dps_streams *streams, struct dps_handle handle, uint64_t bytes,

@@ -134,7 +134,7 @@ int dps_stream_send(struct dps_streams *streams, struct dps_handle handle,
 		return error;
 	post(streams, stream, pieces, count, flags);
 	mark_last(streams, stream, need.bytes, flags, cookie);
-	dps_stream_flight_take(streams, need.bytes);
+	dps_stream_flight_take(streams, stream, need.bytes);
 	dps_stream_want_nothing(streams, stream);
 	if (flags & DPS_SEND_FINISH)
 		dps_stream_finish(streams, handle);

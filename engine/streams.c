@@ -184,6 +184,7 @@ void dps_streams_fini(struct dps_streams *streams)
 	streams->first_told = DPS_STREAM_INDEX_NONE;
 	for (unsigned int i = 0; i < DPS_QUEUES_COUNT; i++)
 		streams->first[i] = DPS_STREAM_INDEX_NONE;
+	dps_stream_flight_fini(streams);
 }
 
 uint32_t dps_stream_index(const struct dps_streams *streams, const struct dps_stream *stream)

@@ -27,6 +27,7 @@
  */
 #pragma once
 #include <dps/error.h>
+#include <dps/flight.h>
 #include <dps/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,6 +61,8 @@ struct dps_streams_config {
 	uint64_t seed;	       /* of hashes, so that a peer cannot choose its places */
 	uint64_t window_bytes; /* sender: most that is posted and not acknowledged */
 	uint64_t flight_bytes; /* ... on all streams together; 0: no bound but each one's window */
+	struct dps_flight *flight;     /* ... and with those of other peers: borrowed until
+					  dps_streams_fini; NULL: none */
 	uint64_t receive_window_bytes; /* receiver: most that is granted and not read */
 	uint32_t streams;	       /* at once, the peer's among them */
 	uint32_t peer_streams;	       /* ... that the peer may have opened */
@@ -166,9 +169,9 @@ enum { DPS_SEND_PIECES_MAX = 1024 };
  * exactly one: DELIVERED, CANCELLED or LOST (enum dps_stream_event_type), with its cookie, in the
  * order of the sends. No bytes: nothing is sent, and that succeeds.
  * Errors: what ended the half, -DPS_ERROR_FINISHED; -DPS_ERROR_FULL, and WRITABLE is told when it
- * would fit: the window, or the flight_bytes of all streams (what is longer than one of them passes
- * when nothing of it is outstanding), or memory that all streams share; -DPS_ERROR_TOO_LONG it
- * never would, or is beyond 4 GiB; -EINVAL.
+ * would fit: the window, the flight_bytes of all streams, or the flight of several peers (what is
+ * longer than one of them passes when nothing of it is outstanding), or memory that all streams
+ * share; -DPS_ERROR_TOO_LONG it never would, or is beyond 4 GiB; -EINVAL.
  * For what all share, streams are told in the order in which they were refused. While one waits
  * none that comes later is ahead of it, and what it was told fits is kept for it until events are
  * taken again.
@@ -322,7 +325,8 @@ struct dps_stream_event {
 
 /*
  * What happened, at most room events; returns how many. Each is told once. Nothing is lost by
- * leaving them there. Of streams that are NULL none.
+ * leaving them there, but the room that WRITABLE tells of is kept from other streams meanwhile. Of
+ * streams that are NULL none.
  */
 unsigned int dps_streams_emit_events(struct dps_streams *streams, struct dps_stream_event *events,
 				     unsigned int room);

@@ -350,6 +350,8 @@ static void open_flow(struct flow *flow, uint64_t seed)
 	near.send_blocks = 2 + (uint32_t)dps_random_below(&random, 30);
 	if (dps_random_below(&random, 2) == 0)
 		near.flight_bytes = far.flight_bytes = 1 + dps_random_below(&random, 4000);
+	if (dps_random_below(&random, 4) == 0)
+		world_share_flight(&flow->world, dps_random_below(&random, 4000), &near, &far);
 	world_open(&flow->world, ~seed, &near, &far);
 }
 

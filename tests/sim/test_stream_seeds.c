@@ -102,6 +102,8 @@ static void open_lanes(uint64_t seed)
 	block_bytes = 64u << (2 * dps_random_below(&random, 4));
 	draw_streams(&random, &near, block_bytes);
 	draw_streams(&random, &far, block_bytes);
+	if (dps_random_below(&random, 4) == 0)
+		world_share_flight(&lanes.world, dps_random_below(&random, 4000), &near, &far);
 	draw_way(&random, &options, seed);
 	world_open(&lanes.world, ~seed, &near, &far);
 	stream_link_open(&lanes.link, &options, world_streams(&lanes.world, 0),

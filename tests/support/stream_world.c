@@ -4,6 +4,13 @@
 bool world_is_seen[DPS_HALVES_COUNT][DPS_STREAM_STATES_COUNT][DPS_STREAM_STATES_COUNT];
 unsigned int world_outcomes[32];
 
+void world_share_flight(struct world *world, uint64_t limit_bytes, struct dps_streams_config *near,
+			struct dps_streams_config *far)
+{
+	dps_flight_init(&world->flight, limit_bytes, 2);
+	near->flight = far->flight = &world->flight;
+}
+
 void world_open(struct world *world, uint64_t seed, const struct dps_streams_config *near,
 		const struct dps_streams_config *far)
 {
@@ -106,7 +113,7 @@ static void check_flight(const struct dps_streams *streams)
 			promised += send->wanted_bytes;
 	}
 	assert_int_equal(streams->flight.bytes, bytes);
-	assert_int_equal(streams->flight.kept_bytes + streams->flight.told_bytes, promised);
+	assert_int_equal(streams->flight.kept_bytes, promised);
 	assert_true(bytes <= dps_max_u64(streams->flight.limit_bytes, WORLD_SEND_BYTES));
 }
 
@@ -123,19 +130,43 @@ static bool is_waiting(const struct dps_stream *stream)
 static void check_line(const struct dps_streams *streams)
 {
 	uint32_t first = streams->first[DPS_QUEUE_ROOM];
-	const struct dps_stream_sender *send;
+	bool is_in_line = streams->flight.waiter.next != NULL, is_next;
+	const struct dps_stream *stream;
 
 	for (uint32_t i = 0; i < streams->config.streams; i++)
 		assert_true(!is_waiting(&streams->records[i]) ||
 			    streams->records[i].queued & 1u << DPS_QUEUE_ROOM);
 	while (first != DPS_STREAM_INDEX_NONE && !is_waiting(&streams->records[first]))
 		first = streams->records[first].next[DPS_QUEUE_ROOM];
-	if (first == DPS_STREAM_INDEX_NONE)
+	if (first == DPS_STREAM_INDEX_NONE) {
+		assert_false(is_in_line);
 		return;
-	send = &streams->records[first].send;
-	assert_false(send->wanted_segments <= streams->free_segments &&
-		     send->wanted_blocks <= dps_slots_available(&streams->send_blocks) &&
-		     dps_stream_flight_has_turn(streams, send->wanted_bytes));
+	}
+	stream = &streams->records[first];
+	is_next = stream->send.wanted_segments <= streams->free_segments &&
+		  stream->send.wanted_blocks <= dps_slots_available(&streams->send_blocks) &&
+		  dps_stream_flight_fits(streams, stream, stream->send.wanted_bytes);
+	/* Else it waits for other peers, and stands in line with them. */
+	assert_true(is_next == is_in_line);
+	assert_false(is_next &&
+		     dps_stream_flight_fits_beside(streams, stream, stream->send.wanted_bytes));
+}
+
+/* What peers share is what each of them has beyond his part. */
+static void check_shared(const struct world *world)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned int side = 0; side < 2; side++) {
+		const struct dps_stream_flight *flight = &world->sides[side]->streams->flight;
+
+		if (flight->shared == NULL)
+			return;
+		bytes += flight->bytes + flight->kept_bytes -
+			 dps_min_u64(flight->bytes + flight->kept_bytes, world->flight.part_bytes);
+	}
+	assert_int_equal(world->flight.taken_bytes, bytes);
+	assert_true(bytes <= dps_max_u64(world->flight.common_bytes, WORLD_SEND_BYTES));
 }
 
 void world_check(struct world *world)
@@ -150,6 +181,7 @@ void world_check(struct world *world)
 		dps_slots_available(&streams->receive_blocks);
 		dps_slots_available(&streams->send_blocks);
 	}
+	check_shared(world);
 	for (unsigned int i = 0; i < world->streams_count; i++)
 		for (unsigned int side = 0; side < 2; side++)
 			watch(world, &world->streams[i], side);
@@ -594,6 +626,8 @@ void world_check_all_is_back(struct world *world)
 
 		assert_int_equal(dps_streams_count(streams), 0);
 		assert_int_equal(streams->flight.bytes, 0);
+		assert_int_equal(streams->flight.kept_bytes, 0);
+		assert_null(streams->flight.waiter.next);
 		assert_int_equal(streams->free_segments, streams->config.segments);
 		assert_int_equal(dps_slots_available(&streams->send_blocks),
 				 streams->config.send_blocks);

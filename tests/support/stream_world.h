@@ -51,6 +51,7 @@ struct model_send {
 struct world {
 	struct stream_rig rig;
 	struct rig_side *sides[2];
+	struct dps_flight flight; /* of both sides, where they share one */
 	struct dps_random random;
 	uint64_t now_ns;
 	struct model streams[WORLD_STREAMS];
@@ -69,6 +70,9 @@ extern unsigned int world_outcomes[32];
 void world_open(struct world *world, uint64_t seed, const struct dps_streams_config *near,
 		const struct dps_streams_config *far);
 void world_close(struct world *world);
+/* Before it is opened: both have so much under way together. */
+void world_share_flight(struct world *world, uint64_t limit_bytes, struct dps_streams_config *near,
+			struct dps_streams_config *far);
 
 uint64_t world_below(struct world *world, uint64_t bound);
 struct dps_streams *world_streams(struct world *world, unsigned int side);
