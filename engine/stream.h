@@ -407,5 +407,7 @@ void dps_stream_report(struct dps_streams *streams, struct dps_stream *stream);
 bool dps_stream_has_all(const struct dps_stream *stream);
 
 /* ---- stream_event.c ---- */
+/* There may be some to take. */
+bool dps_streams_has_events(const struct dps_streams *streams);
 void dps_stream_tell(struct dps_streams *streams, struct dps_stream *stream,
 		     enum dps_stream_event_type type);

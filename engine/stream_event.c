@@ -80,6 +80,12 @@ static bool take_send_event(struct dps_streams *streams, struct dps_stream_event
 	return true;
 }
 
+bool dps_streams_has_events(const struct dps_streams *streams)
+{
+	return streams->first_told != DPS_STREAM_INDEX_NONE ||
+	       streams->first[DPS_QUEUE_TELL] != DPS_STREAM_INDEX_NONE;
+}
+
 unsigned int dps_streams_emit_events(struct dps_streams *streams, struct dps_stream_event *events,
 				     unsigned int room)
 {

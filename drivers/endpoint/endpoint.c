@@ -254,6 +254,7 @@ int dps_endpoint_open(struct dps_endpoint **made, const struct dps_endpoint_conf
 		return -ENOMEM;
 	}
 	endpoint->config = *config;
+	dps_flight_init(&endpoint->flight, config->flight_bytes, config->peers);
 	endpoint->credentials.folder_fd = endpoint->alarm_fd = endpoint->due_fd = -1;
 	endpoint->alarm_at_ns = DPS_NEVER_NS;
 	pthread_mutex_init(&endpoint->posts.lock, NULL);

@@ -3,6 +3,7 @@
 #include "drivers/endpoint/endpoint_state.h"
 #include "drivers/lane_state.h"
 #include "engine/owner.h"
+#include "engine/stream.h"
 #include <dps/assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -182,6 +183,7 @@ int dps_endpoint_begin(struct dps_endpoint_member *member, bool is_dialler, cons
 	streams.epoch = 0;
 	streams.seed = draw(endpoint);
 	streams.is_dialer = is_dialler;
+	streams.flight = endpoint->config.flight_bytes > 0 ? &endpoint->flight : NULL;
 	/* Nobody hears of one that arrives, nor has its handle; so with calls. */
 	if (endpoint->config.ops.on_stream == NULL)
 		streams.takes_none = true;
@@ -296,6 +298,8 @@ static void end(struct dps_endpoint_member *member)
 	dps_peer_wire_fini(member->wire);
 	close_path(member, DPS_CLOSE_SHUTDOWN);
 	dps_peer_fini(member->peer);
+	/* Nobody hears of its streams any more: none may stand in line with those of others. */
+	dps_streams_lose(member->streams, DPS_CLOSE_SHUTDOWN);
 	member->is_used = false;
 	member->is_leaving = true;
 }
@@ -375,8 +379,10 @@ static void tell_streams(struct dps_endpoint_member *member)
 		}
 }
 
-void dps_endpoint_tell(struct dps_endpoint *endpoint, uint64_t now_ns)
+unsigned int dps_endpoint_tell(struct dps_endpoint *endpoint, uint64_t now_ns)
 {
+	unsigned int left = 0;
+
 	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
 		struct dps_endpoint_member *member = &endpoint->members[i];
 
@@ -386,6 +392,12 @@ void dps_endpoint_tell(struct dps_endpoint *endpoint, uint64_t now_ns)
 		dps_endpoint_attach_path(member);
 		tell_streams(member);
 	}
+	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
+		const struct dps_endpoint_member *member = &endpoint->members[i];
+
+		left += member->is_used && dps_streams_has_events(member->streams);
+	}
+	return left;
 }
 
 static uint64_t give_up_at_ns(const struct dps_endpoint_member *member)

@@ -76,10 +76,12 @@ struct dps_endpoint_config {
 	uint32_t mtu;		   /* 0: the device's */
 	uint32_t peers;		   /* at once, at most DPS_ENDPOINT_PEERS_MAX */
 	uint64_t rate_bytes_per_s; /* most to each peer; UINT64_MAX: what the way takes */
+	uint64_t flight_bytes;	   /* under way on all peers' streams (<dps/flight.h>); 0: any */
 	uint64_t reconnect_ns;	   /* who came and is lost for so long is given up */
 	/* Of each; streams and seed are the endpoint's to set, as takes_none where nobody hears. */
 	struct dps_peer_config peer;
-	/* Of each; epoch, seed, is_dialer are, too, and takes_none where nobody hears of them. */
+	/* Of each; epoch, seed, is_dialer and flight are, too, and takes_none where nobody hears
+	   of them. */
 	struct dps_streams_config streams;
 	struct dps_endpoint_ops ops;
 };
