@@ -144,12 +144,33 @@ int dps_stream_refuse(struct dps_streams *streams, struct dps_handle handle, uin
 	return 0;
 }
 
+/* The far side has not heard of it, and will not. */
+static void give_up_turn(struct dps_streams *streams, struct dps_stream *stream)
+{
+	dps_timers_set(&streams->timers, dps_stream_index(streams, stream), DPS_NEVER_NS);
+	stream->is_peer_done = true;
+	dps_stream_enter_both(streams, stream, DPS_INPUT_REFUSE, DPS_CODE_SHUTTING_DOWN);
+	dps_stream_settle(streams, stream);
+}
+
+/* Its program has said all there is, and counts on it. */
+static bool is_all_said(const struct dps_stream *stream)
+{
+	return stream->is_end_said || stream->send.is_lingering;
+}
+
 /* What has arrived already is the program's to answer. */
 void dps_streams_shut(struct dps_streams *streams, bool is_ours)
 {
 	streams->is_shut = true;
 	if (is_ours)
 		streams->refusal = DPS_CODE_SHUTTING_DOWN;
+	for (uint32_t i = 0; i < streams->config.streams; i++) {
+		struct dps_stream *stream = &streams->records[i];
+
+		if (stream->is_used && is_waiting(stream) && !(is_ours && is_all_said(stream)))
+			give_up_turn(streams, stream);
+	}
 }
 
 /* Before the answer, with nothing to send, there is nothing to linger for. */

@@ -20,7 +20,7 @@ enum dps_stream_input {
 	DPS_INPUT_OPEN,	  /* we want it */
 	DPS_INPUT_ASK,	  /* its number is known and the peer is asked, or asks us */
 	DPS_INPUT_ACCEPT, /* the asked side took it */
-	DPS_INPUT_REFUSE, /* ... or did not */
+	DPS_INPUT_REFUSE, /* ... or did not, or will not be asked */
 	DPS_INPUT_EXPIRE, /* no answer in time */
 	DPS_INPUT_CANCEL, /* given up by who asked, before the answer */
 	DPS_INPUT_END,	  /* where it ends is known: finish here, or the end arrived */

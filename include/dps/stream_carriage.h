@@ -39,8 +39,10 @@ void dps_streams_lose(struct dps_streams *streams, uint32_t reason);
 /*
  * The connection is being closed, by us or by the far side: dps_stream_open answers
  * -DPS_ERROR_SHUTTING_DOWN from now on, and what is open goes on to its end. By us: what the far
- * side opens anew is refused with DPS_CODE_SHUTTING_DOWN, without a word to the program. By the far
- * side: it is taken in, as it was opened before.
+ * side opens anew is refused with DPS_CODE_SHUTTING_DOWN, without a word to the program, and so is
+ * what waits for its turn here, unless its end was said, or it lingers: that still goes when its
+ * turn comes. By the far side: what that opens is taken in, as it was opened before, and what waits
+ * for its turn here is refused, as it would be there.
  */
 void dps_streams_shut(struct dps_streams *streams, bool is_ours);
 

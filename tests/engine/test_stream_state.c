@@ -49,7 +49,7 @@ static int rule(int half, int state, int input)
 	case DPS_INPUT_ACCEPT:
 		return state == DPS_STREAM_OPENING ? DPS_STREAM_OPEN : NEVER;
 	case DPS_INPUT_REFUSE:
-		return state == DPS_STREAM_OPENING ? DPS_STREAM_REFUSED : NEVER;
+		return is_before_open(state) ? (int)DPS_STREAM_REFUSED : NEVER;
 	case DPS_INPUT_EXPIRE:
 		return is_given_up_early ? (int)DPS_STREAM_TIMED_OUT : NEVER;
 	case DPS_INPUT_CANCEL:

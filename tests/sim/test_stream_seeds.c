@@ -189,10 +189,13 @@ static void step(void)
 	world_check(world);
 }
 
+/* Some have a grace, in which they may end, or have their turn. */
 static void lose(void)
 {
+	uint64_t grace_ns = below(2) * DPS_NS_PER_S;
+
 	for (unsigned int i = 0; i < 2; i++)
-		dps_peer_close(lanes.link.sides[i].peer, 0, 0, lanes.link.net.now_ns);
+		dps_peer_close(lanes.link.sides[i].peer, 0, grace_ns, lanes.link.net.now_ns);
 	stream_link_run(&lanes.link, 2 * DPS_NS_PER_S);
 	lanes.world.is_lost = true;
 }
