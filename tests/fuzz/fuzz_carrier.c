@@ -21,11 +21,13 @@ enum {
 	BLOCKS = 16,
 	STEPS = 2000,
 	SEND_BYTES_MAX = 1 << 12,
+	FLIGHT = 3 << 11,
 };
 
 struct world {
 	struct engine_port port;
 	struct dps_streams *streams;
+	struct dps_flight flight; /* as if there were another peer, which has nothing */
 	struct input input;
 	uint64_t now_ns;
 	uint64_t number; /* of the next */
@@ -386,6 +388,9 @@ static void *begin_streams(struct world *world, uint8_t *blocks)
 	config.send_blocks = config.receive_blocks = BLOCKS;
 	config.block_bytes = BLOCK;
 	config.window_bytes = config.receive_window_bytes = BLOCKS / 2 * BLOCK;
+	config.flight_bytes = FLIGHT;
+	config.flight = &world->flight;
+	dps_flight_init(&world->flight, FLIGHT, 2);
 	memory = aligned_alloc(64, dps_round_up(dps_streams_bytes(&config), 64));
 	DPS_ASSERT(memory != NULL);
 	DPS_ASSERT(dps_streams_init(memory, &config, blocks, &world->streams) == 0);
@@ -413,6 +418,9 @@ static void finish(struct world *world)
 	hear(world);
 	DPS_ASSERT(dps_streams_are_over(world->streams));
 	DPS_ASSERT(world->outcomes == world->sends);
+	DPS_ASSERT(world->streams->flight.bytes == 0);
+	DPS_ASSERT(world->flight.taken_bytes == 0);
+	DPS_ASSERT(world->flight.line.next == &world->flight.line);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
