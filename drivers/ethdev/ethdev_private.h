@@ -97,8 +97,9 @@ struct ethdev {
 	uint32_t bodies_count;
 	uint32_t bodies_free_count;
 
-	/* Taken, but not yet by the device: offered again before anything else. */
-	struct rte_mbuf *unsent[DPS_PORT_BURST];
+	/* Taken, but not yet by the device: offered again before anything else. The first place is
+	 * a control frame's. */
+	struct rte_mbuf *unsent[1 + DPS_PORT_BURST];
 	uint32_t unsent_at;
 	uint32_t unsent_count;
 	uint32_t lent_count;

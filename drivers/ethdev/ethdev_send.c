@@ -202,8 +202,8 @@ static void transmit_or_keep(struct ethdev *ethdev, struct rte_mbuf **frames, un
 {
 	unsigned int sent = transmit(ethdev, frames, count);
 
-	memcpy(ethdev->unsent, frames + sent, (count - sent) * sizeof(frames[0]));
-	ethdev->unsent_at = 0;
+	memcpy(ethdev->unsent + 1, frames + sent, (count - sent) * sizeof(frames[0]));
+	ethdev->unsent_at = 1;
 	ethdev->unsent_count = count - sent;
 	ethdev->port.counters.refused_sends += count - sent;
 }
@@ -293,8 +293,26 @@ unsigned int ethdev_send(struct dps_port *port, const struct dps_outgoing *outgo
 	return count;
 }
 
+/*
+ * In front of the datagrams that wait: those may be for a neighbour that is asked for here, and
+ * a device that they keep full would never have room when it is asked for again.
+ */
+static void keep_control(struct ethdev *ethdev, struct rte_mbuf *frame)
+{
+	if (ethdev->unsent_count == 0)
+		ethdev->unsent_at = 1;
+	if (ethdev->unsent_at == 0) {
+		rte_pktmbuf_free(frame); /* one stands there already */
+		return;
+	}
+	ethdev->unsent[--ethdev->unsent_at] = frame;
+	ethdev->unsent_count++;
+}
+
 void ethdev_send_control(struct ethdev *ethdev, struct rte_mbuf *frame)
 {
-	if (!ethdev->is_up || transmit(ethdev, &frame, 1) == 0)
+	if (!ethdev->is_up)
 		rte_pktmbuf_free(frame);
+	else if (transmit(ethdev, &frame, 1) == 0)
+		keep_control(ethdev, frame);
 }

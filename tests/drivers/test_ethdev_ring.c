@@ -335,6 +335,46 @@ static void send__takes_and_drops_what_cannot_go(void **state)
 	close_port(fixture);
 }
 
+/* Whether it asks who has an IPv4 address. */
+static bool is_question(const struct rte_mbuf *frame)
+{
+	const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
+
+	return bytes[12] == 8 && bytes[13] == 6 && bytes[21] == 1 &&
+	       memcmp(bytes + 38, "\xc0\x00\x02\x03", 4) == 0;
+}
+
+/* Or datagrams to where a neighbour no longer is would keep the device too full to find it. */
+static void send__asks_for_a_neighbour_though_the_device_is_full(void **state)
+{
+	struct fixture *fixture = open_port(1024);
+	struct dps_address unknown = address_of("192.0.2.3/24", false);
+	unsigned int count = 0, asked_at = 0;
+	struct rte_mbuf *frame;
+
+	(void)state;
+	drain(fixture);
+	assert_int_equal(offer_all(fixture, 0, 1100), 1024);
+	assert_true(fixture->port->ops->add_remote(fixture->port, &unknown) >= 0);
+	/* Asked for now, and not again for a tenth of a second. */
+	fixture->port->ops->poll(fixture->port, 2 * DPS_NS_PER_S);
+	for (unsigned int i = 0; i < 1023; i++) {
+		assert_int_equal(rte_eth_rx_burst(fixture->device, 0, &frame, 1), 1);
+		assert_false(is_question(frame));
+		rte_pktmbuf_free(frame);
+	}
+	fixture->port->ops->poll(fixture->port, 2 * DPS_NS_PER_S + DPS_NS_PER_MS);
+	while (rte_eth_rx_burst(fixture->device, 0, &frame, 1) == 1) {
+		count++;
+		if (is_question(frame))
+			asked_at = count;
+		rte_pktmbuf_free(frame);
+	}
+	assert_int_equal(asked_at, 1);
+	assert_int_equal(count, 2); /* and the last of the datagrams */
+	close_port(fixture);
+}
+
 static void close__gives_every_body_back(void **state)
 {
 	struct fixture *fixture = open_port(1024);
@@ -423,6 +463,7 @@ int main(void)
 		cmocka_unit_test(send__keeps_what_the_device_refuses),
 		cmocka_unit_test(pools__tell_the_least_that_was_free),
 		cmocka_unit_test(send__takes_and_drops_what_cannot_go),
+		cmocka_unit_test(send__asks_for_a_neighbour_though_the_device_is_full),
 		cmocka_unit_test(close__gives_every_body_back),
 		cmocka_unit_test(add_remote__says_why_not),
 		cmocka_unit_test(receive__gives_out_datagrams_and_only_those),
