@@ -49,7 +49,7 @@ killed() {
 # The kernel spreads packets over the queues by a hash that nobody here knows: packets of most paths
 # come to the wrong queue, until their sender has found a port that is right.
 astray() {
-	local name handed received
+	local name handed dropped received
 
 	need_streamd
 	need_scratch $((256 << 20))
@@ -66,9 +66,11 @@ astray() {
 	for name in exporter collector; do
 		handed=$(statistic "$name" port.handed_datagrams)
 		received=$(statistic "$name" port.received_datagrams)
-		echo "note: astray: $handed of $received datagrams came to another queue of the $name"
+		dropped=$(statistic "$name" port.dropped_handed)
+		echo "note: astray: $handed of $received datagrams came to another queue of the $name, $dropped found no room"
 		((5 * handed < received)) || fail_with "the $name goes on to hand over"
-		(($(statistic "$name" port.dropped_handed) == 0)) || fail_with "the $name drops"
+		# A lane that others keep from its processor for a while does not empty what it is handed.
+		((4 * dropped <= handed)) || fail_with "the $name drops what it should hand over"
 	done
 }
 
