@@ -248,7 +248,11 @@ static __attribute__((noinline)) void commit_good(struct dps_engine *engine,
 		if (engine->run.is_burst && placement->chunk != DPS_CHUNK_NONE)
 			dps_run_begin(engine, path, placement);
 		break;
-	default: /* a slice of a stream has no chunk, and nothing that one says holds of it */
+	case DPS_PACKET_STREAM:
+		if (engine->run.is_burst)
+			dps_slices_begin(engine, path, placement);
+		break;
+	default:
 		break;
 	}
 }

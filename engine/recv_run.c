@@ -13,6 +13,8 @@ void dps_engine_end_burst(struct dps_engine *engine)
 {
 	if (dps_run_has_more(&engine->run))
 		dps_run_count(engine);
+	if (engine->run.is_slices)
+		dps_run_forget(engine);
 	engine->run.is_burst = false;
 }
 
@@ -98,6 +100,8 @@ unsigned int dps_engine_place_run(struct dps_engine *engine, const struct dps_in
 	if (run->length == 0)
 		return 0;
 	DPS_ASSERT(run->is_burst);
+	if (run->is_slices && run->next_number == run->end_number && !dps_slices_go_on(engine))
+		return 0;
 	if (!run->has_slot) /* until one of its packets turns out good: others may take it */
 		run->to = dps_slots_at(&engine->slots, dps_slots_next(&engine->slots)) +
 			  (run->next_offset & (engine->limits.chunk_bytes - 1));
@@ -149,8 +153,9 @@ static uint32_t plain_front(const struct dps_placement *placement)
 	return front;
 }
 
-static void describe(struct dps_run *run, const struct dps_placement *placement)
+void dps_run_describe(struct dps_run *run, const struct dps_placement *placement)
 {
+	run->is_slices = false;
 	run->front = plain_front(placement);
 	memcpy(&run->connection_id, placement->header + 8, sizeof(run->connection_id));
 	memcpy(&run->channel_number, placement->header + 36, sizeof(run->channel_number));
@@ -163,7 +168,7 @@ static void describe(struct dps_run *run, const struct dps_placement *placement)
 /* Whether the last run's packets were of the same channel: what follows may be like them. */
 static bool was_of_run(const struct dps_run *run, const struct dps_placement *placement)
 {
-	return run->payload_bytes != 0 && run->ecn == placement->ecn &&
+	return run->payload_bytes != 0 && !run->is_slices && run->ecn == placement->ecn &&
 	       run->channel == placement->channel &&
 	       memcmp(&run->connection_id, placement->header + 8, sizeof(run->connection_id)) ==
 		       0 &&
@@ -245,17 +250,16 @@ void dps_run_begin(struct dps_engine *engine, const struct dps_path *path,
 	if (number != path->ack.largest_number)
 		return;
 	if (flags == 0) {
-		describe(&engine->run, placement);
+		dps_run_describe(&engine->run, placement);
 		begin_at(engine, placement->chunk, next_offset, number + 1);
 	} else if (flags == DPS_PACKET_DIGEST && was_of_run(&engine->run, placement)) {
 		begin_chunk(engine, next_offset - DPS_DIGEST_BYTES, number + 1);
 	}
 }
 
-/* The numbers of a run, which all are newer than any before. */
-static void note_numbers(struct dps_engine *engine, struct dps_path *path,
-			 const struct dps_run *run)
+void dps_run_note_numbers(struct dps_engine *engine, struct dps_path *path)
 {
+	struct dps_run *run = &engine->run;
 	const struct dps_header newest = {
 		.packet_number = run->next_number - 1,
 		.floor = run->newest_floor,
@@ -272,6 +276,8 @@ static void note_numbers(struct dps_engine *engine, struct dps_path *path,
 	dps_ack_follow_floor(ack, dps_header_floor(&newest));
 	ack->is_now |= run->is_asked;
 	dps_ack_owe(ack, count, engine->now_ns);
+	run->first_number = run->next_number;
+	run->is_asked = false;
 }
 
 /* Counts what the run brought; what lies behind it up to fill_end is padding. */
@@ -287,10 +293,8 @@ static void count_with(struct dps_engine *engine, uint64_t fill_end)
 
 	engine->counters.data_packets_received += run->next_number - run->first_number;
 	dps_path_hear(path, engine->now_ns);
-	note_numbers(engine, path, run);
-	run->first_number = run->next_number;
+	dps_run_note_numbers(engine, path);
 	run->first_offset = end;
-	run->is_asked = false;
 	added = dps_chunk_add_done(chunk, start, end, fill_end);
 	DPS_ASSERT(added == (int64_t)(end - start));
 	dps_channel_report(engine, channel);
@@ -302,7 +306,10 @@ static void count_with(struct dps_engine *engine, uint64_t fill_end)
 
 void dps_run_count(struct dps_engine *engine)
 {
-	count_with(engine, engine->run.next_offset);
+	if (engine->run.is_slices)
+		dps_slices_count(engine);
+	else
+		count_with(engine, engine->run.next_offset);
 }
 
 bool dps_run_place_tail(struct dps_engine *engine, struct dps_placement *placement, uint8_t ecn)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Run: data packets that follow each other, in number and in offset, within a piece. After one of
- * them, or the end of a chunk that they filled, the engine knows what the next looks like (the
- * header prediction of V. Jacobson, RFC 1144 and 4.3BSD Reno): such packets cost a few comparisons
- * each, and what they brought is counted once, at the end of the burst. The run itself goes on in
- * the next burst, unless something else happens to its path or chunk.
+ * Run: data packets that follow each other, in number and in offset, within a piece, or slices of a
+ * stream that do. After one of them, or the end of a chunk that they filled, the engine knows what
+ * the next looks like (the header prediction of V. Jacobson, RFC 1144 and 4.3BSD Reno): such
+ * packets cost a few comparisons each, and what they brought is counted once, at the end of the
+ * burst. The run itself goes on in the next burst, unless something else happens to its path or
+ * chunk; one of slices does not, as the program may do anything to its stream between two bursts.
  *
  * Invariant: no byte has been received of what packets next_number..end_number - 1 carry, the chunk
- * is RECEIVING, next_number follows the largest of the path; while something is left to be counted
- * length is not 0; between bursts nothing is.
+ * is RECEIVING, or the stream open, next_number follows the largest of the path; while something is
+ * left to be counted length is not 0; between bursts nothing is.
  *
  * Owner: the lane.
  */
@@ -18,7 +19,8 @@
 #include <stdint.h>
 
 struct dps_run {
-	bool is_burst; /* between begin and end of a burst: only then packets run */
+	bool is_burst;	/* between begin and end of a burst: only then packets run */
+	bool is_slices; /* of a stream, which channel is the index of; there is no chunk */
 	uint8_t ecn;
 
 	/* What the next packet looks like, the first three as they lie in its header. */

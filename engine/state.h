@@ -302,6 +302,19 @@ bool dps_run_place_tail(struct dps_engine *engine, struct dps_placement *placeme
 void dps_run_commit_tail(struct dps_engine *engine, const struct dps_placement *placement);
 /* No packet goes on with it: something else happened to its path or chunk, outside of a run. */
 void dps_run_forget(struct dps_engine *engine);
+/* What the packets behind this one look like, if they are like it. */
+void dps_run_describe(struct dps_run *run, const struct dps_placement *placement);
+/* The run's numbers that are not counted yet, which all are newer than any before. */
+void dps_run_note_numbers(struct dps_engine *engine, struct dps_path *path);
+
+/* ---- recv_slices.c ---- */
+/* Within a burst: the slice that was just counted may be followed by others like it. */
+void dps_slices_begin(struct dps_engine *engine, const struct dps_path *path,
+		      const struct dps_placement *placement);
+/* The run has come to the end of what it was sure of; false: it ends there. */
+bool dps_slices_go_on(struct dps_engine *engine);
+/* As dps_run_count. */
+void dps_slices_count(struct dps_engine *engine);
 
 /* ---- repair.c ---- */
 /* Finds what is lost by now and queues it to be sent again. */

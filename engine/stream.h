@@ -405,6 +405,12 @@ void dps_stream_report(struct dps_streams *streams, struct dps_stream *stream);
 /* ---- stream_receive.c ---- */
 /* Everything up to the end has arrived. */
 bool dps_stream_has_all(const struct dps_stream *stream);
+/*
+ * Bytes from an offset on, all of one block, that may come and of which none has; to: where they
+ * belong, as long as nothing else is committed. 0 when there is none, or no room to keep them.
+ */
+uint64_t dps_stream_gap(const struct dps_streams *streams, uint32_t index, uint64_t offset,
+			uint8_t **to);
 
 /* ---- stream_event.c ---- */
 /* There may be some to take. */

@@ -97,6 +97,34 @@ bool dps_streams_place(struct dps_streams *streams, uint64_t epoch,
 	return true;
 }
 
+uint64_t dps_stream_gap(const struct dps_streams *streams, uint32_t index, uint64_t offset,
+			uint8_t **to)
+{
+	const struct dps_stream *stream = &streams->records[index];
+	const struct dps_stream_receiver *receive = &stream->receive;
+	uint64_t number = offset >> streams->block_shift;
+	uint64_t into = offset & (streams->config.block_bytes - 1);
+	uint64_t end = dps_min_u64((number + 1) << streams->block_shift, receive->end);
+	const struct dps_stream_block *block;
+	struct dps_range gap;
+
+	if (!is_open(stream) || number >= receive->granted || offset < receive->contiguous ||
+	    offset >= end)
+		return 0;
+	block = dps_stream_block_find(streams, index, number);
+	if (block == NULL) {
+		*to = dps_slots_at(&streams->receive_blocks,
+				   dps_slots_next(&streams->receive_blocks)) +
+		      into;
+		return end - offset;
+	}
+	gap = dps_ranges_next_missing(&block->arrived, offset, end);
+	if (gap.start != offset || block->arrived.count == DPS_STREAM_BLOCK_GAPS_MAX)
+		return 0;
+	*to = dps_stream_block_at(streams, block) + into;
+	return gap.end - offset;
+}
+
 /* Takes over from scratch what is missing of it. */
 static void take_over(struct dps_streams *streams, const struct dps_stream_block *block,
 		      const struct dps_stream_placement *placement)
