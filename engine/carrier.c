@@ -101,10 +101,10 @@ bool dps_engine_holds_streams(const struct dps_engine *engine, const struct dps_
 	return false;
 }
 
-uint32_t dps_carrier_lend(struct dps_engine *engine, struct dps_carrier *carrier, uint32_t token)
+uint32_t dps_carrier_lend(struct dps_engine *engine, struct dps_carrier *carrier, uint32_t bodies)
 {
-	carrier->bodies++;
-	return DPS_TOKEN_STREAMS | index_of(engine, carrier) << DPS_CARRIER_SEGMENT_BITS | token;
+	carrier->bodies += bodies;
+	return DPS_TOKEN_STREAMS | index_of(engine, carrier) << DPS_CARRIER_SEGMENT_BITS;
 }
 
 void dps_carrier_on_released(struct dps_engine *engine, uint32_t token, uint32_t count)

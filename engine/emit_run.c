@@ -39,7 +39,6 @@ static uint32_t run_length(const struct dps_path *path, const struct dps_choice 
 	return count;
 }
 
-/* The first packet's head is the template of the others. */
 static void build(const struct dps_engine *engine, const struct dps_path *path,
 		  const struct dps_choice *choice, struct dps_outgoing *out, uint8_t *heads,
 		  uint32_t count)
@@ -60,17 +59,11 @@ static void build(const struct dps_engine *engine, const struct dps_path *path,
 	const uint32_t remote = path->config.remote, token = choice->chunk->slot;
 	const uint32_t index = path->index;
 	struct dps_outgoing *end = out + count;
-	uint64_t front[2], back;
+	const struct dps_header_template template = dps_header_template_of(&header);
 
-	dps_header_encode(&header, heads);
-	memcpy(front, heads, sizeof(front));
-	memcpy(&back, heads + 32, sizeof(back));
 	/* Field by field: what is the same for all stays in registers. */
 	for (; out < end; out++) {
-		memcpy(heads, front, sizeof(front));
-		dps_store_be64(heads + 16, number);
-		dps_store_be64(heads + 24, offset);
-		memcpy(heads + 32, &back, sizeof(back));
+		dps_header_fill(&template, number, offset, heads);
 		out->head = heads;
 		out->body = body;
 		out->head_bytes = head_bytes;

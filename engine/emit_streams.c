@@ -4,18 +4,22 @@
 
 enum { SLICES_MAX = 32 }; /* at a time: a port's burst */
 
-/* Where the port takes bodies from is the streams' to say: they lie in no slot. */
-static void build(struct dps_engine *engine, struct dps_path *path,
-		  const struct dps_stream_slice *slice, struct dps_outgoing *out, uint8_t *head,
-		  uint64_t now_ns)
+static uint8_t packet_flags(const struct dps_stream_slice *slice)
+{
+	return (uint8_t)((slice->flags & DPS_SLICE_END ? DPS_PACKET_FIN : 0) |
+			 (slice->flags & DPS_SLICE_BLOCKED ? DPS_PACKET_BLOCKED : 0) |
+			 (slice->flags & DPS_SLICE_RESENT ? DPS_PACKET_RESENT : 0));
+}
+
+/* The end alone, or with the last bytes. */
+static void build_end(struct dps_engine *engine, struct dps_path *path,
+		      const struct dps_stream_slice *slice, struct dps_outgoing *out, uint8_t *head,
+		      uint64_t now_ns)
 {
 	struct dps_carrier *carrier = path->carrier;
-	bool is_end = (slice->flags & DPS_SLICE_END) != 0;
 	struct dps_header header = {
 		.type = DPS_PACKET_STREAM,
-		.flags = (uint8_t)((is_end ? DPS_PACKET_FIN : 0) |
-				   (slice->flags & DPS_SLICE_BLOCKED ? DPS_PACKET_BLOCKED : 0) |
-				   (slice->flags & DPS_SLICE_RESENT ? DPS_PACKET_RESENT : 0)),
+		.flags = packet_flags(slice),
 		.offset = slice->offset,
 		.channel = slice->number,
 	};
@@ -24,7 +28,7 @@ static void build(struct dps_engine *engine, struct dps_path *path,
 		.channel = slice->number,
 		.generation = carrier->life,
 		.data_bytes = (uint16_t)slice->bytes,
-		.flags = (uint8_t)(DPS_SENT_SLICE | (is_end ? DPS_SENT_END : 0)),
+		.flags = DPS_SENT_SLICE | DPS_SENT_END,
 	};
 
 	*out = (struct dps_outgoing){
@@ -35,11 +39,98 @@ static void build(struct dps_engine *engine, struct dps_path *path,
 	if (slice->bytes > 0) {
 		out->body = slice->memory;
 		out->body_bytes = slice->bytes;
-		out->token = dps_carrier_lend(engine, carrier, slice->token);
+		out->token = dps_carrier_lend(engine, carrier, 1) | slice->token;
 	}
 	dps_emit_finish(path, out, &header, &sent, now_ns);
-	engine->counters.stream_packets++;
-	engine->counters.stream_bytes += slice->bytes;
+}
+
+/* How many slices, from the first on, differ in nothing but where the last one ended. */
+static unsigned int run_length(const struct dps_stream_slice *slices, unsigned int count)
+{
+	const struct dps_stream_slice *first = &slices[0];
+	uint64_t offset = first->offset + first->bytes;
+	unsigned int i = 1;
+
+	for (; i < count && slices[i].offset == offset && slices[i].number == first->number &&
+	       slices[i].bytes == first->bytes && slices[i].flags == first->flags;
+	     i++)
+		offset += first->bytes;
+	return i;
+}
+
+/* Where the port takes bodies from is the streams' to say: they lie in no slot. */
+static void fill_run(struct dps_engine *engine, const struct dps_path *path,
+		     const struct dps_stream_slice *slices, unsigned int count,
+		     struct dps_outgoing *out, uint8_t *heads, uint64_t now_ns)
+{
+	const struct dps_header header = {
+		.version = DPS_WIRE_VERSION,
+		.type = DPS_PACKET_STREAM,
+		.flags = packet_flags(slices),
+		.payload_bytes = (uint16_t)slices->bytes,
+		.sent_at_us = (uint32_t)(now_ns / DPS_NS_PER_US),
+		.connection_id = path->config.remote_connection_id,
+		.floor = (uint32_t)path->sent.floor_number,
+		.channel = slices->number,
+	};
+	const struct dps_header_template template = dps_header_template_of(&header);
+	uint32_t token = dps_carrier_lend(engine, path->carrier, count);
+	uint64_t number = path->sent.next_number;
+
+	for (unsigned int i = 0; i < count; i++, number++) {
+		dps_header_fill(&template, number, slices[i].offset, heads);
+		out[i] = (struct dps_outgoing){
+			.head = heads,
+			.body = slices[i].memory,
+			.head_bytes = DPS_ENVELOPE_BYTES,
+			.body_bytes = slices[i].bytes,
+			.remote = path->config.remote,
+			.token = token | slices[i].token,
+			.path = path->index,
+			.packet_number = number,
+		};
+		heads += DPS_ENGINE_HEAD_BYTES;
+	}
+}
+
+/* As dps_emit_finish for each. */
+static void build_run(struct dps_engine *engine, struct dps_path *path,
+		      const struct dps_stream_slice *slices, unsigned int count,
+		      struct dps_outgoing *out, uint8_t *heads, uint64_t now_ns)
+{
+	const struct dps_sent_packet sent = {
+		.sent_at_ns = now_ns,
+		.offset = slices->offset,
+		.channel = slices->number,
+		.generation = path->carrier->life,
+		.wire_bytes = slices->bytes + DPS_ENVELOPE_BYTES,
+		.data_bytes = (uint16_t)slices->bytes,
+		.flags = DPS_SENT_SLICE,
+	};
+
+	fill_run(engine, path, slices, count, out, heads, now_ns);
+	dps_sent_push_run(&path->sent, &sent, count);
+	dps_loss_on_sent(&path->loss, now_ns);
+	path->last_sent_ns = now_ns;
+	if (!path->proof.is_there)
+		path->proof.sent_bytes += (uint64_t)count * sent.wire_bytes;
+}
+
+/* Of some slices, as many as go together; returns how many. */
+static unsigned int build(struct dps_engine *engine, struct dps_path *path,
+			  const struct dps_stream_slice *slices, unsigned int count,
+			  struct dps_outgoing *out, uint8_t *heads, uint64_t now_ns)
+{
+	if (slices->flags & DPS_SLICE_END) {
+		build_end(engine, path, slices, out, heads, now_ns);
+		count = 1;
+	} else {
+		count = run_length(slices, count);
+		build_run(engine, path, slices, count, out, heads, now_ns);
+	}
+	engine->counters.stream_packets += count;
+	engine->counters.stream_bytes += (uint64_t)count * slices->bytes;
+	return count;
 }
 
 /* How many packets of the longest may go, at most room; says what keeps the others. */
@@ -88,7 +179,7 @@ static unsigned int send(struct dps_engine *engine, struct dps_path *path, struc
 	const struct dps_carrier *carrier = path->carrier;
 	bool is_probe = path->probes_owed > 0;
 	struct dps_stream_slice slices[SLICES_MAX];
-	unsigned int count;
+	unsigned int count, built = 0;
 	uint64_t bytes = 0;
 
 	if (dps_pace_has_paused(path, now_ns))
@@ -96,9 +187,13 @@ static unsigned int send(struct dps_engine *engine, struct dps_path *path, struc
 	count = dps_streams_emit_slices(carrier->streams, carrier->epoch, slices, most,
 					path->data_bytes_max);
 	DPS_ASSERT(count > 0); /* it was asked whether there is one */
-	for (unsigned int i = 0; i < count; i++) {
-		build(engine, path, &slices[i], &out[i], heads + i * DPS_ENGINE_HEAD_BYTES, now_ns);
-		bytes += slices[i].bytes;
+	while (built < count) {
+		unsigned int of_run =
+			build(engine, path, &slices[built], count - built, &out[built],
+			      heads + built * DPS_ENGINE_HEAD_BYTES, now_ns);
+
+		bytes += (uint64_t)of_run * slices[built].bytes;
+		built += of_run;
 	}
 	if (!is_probe)
 		settle_pace(path, most, count, bytes);

@@ -4,10 +4,7 @@
 #include <dps/assert.h>
 #include <string.h>
 
-enum {
-	WORD_BITS = 64,
-	RUN_MAX = 256,
-};
+enum { WORD_BITS = 64 };
 
 static uint64_t index_of(const struct dps_sent *sent, uint64_t number)
 {
@@ -147,39 +144,18 @@ uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *pack
 #define DOWN_64(from)                                                                              \
 	DOWN_8(from), DOWN_8((from)-8), DOWN_8((from)-16), DOWN_8((from)-24), DOWN_8((from)-32),   \
 		DOWN_8((from)-40), DOWN_8((from)-48), DOWN_8((from)-56)
-static const uint8_t run_left_of[RUN_MAX] = { DOWN_64(255), DOWN_64(191), DOWN_64(127),
-					      DOWN_64(63) };
+static const uint8_t run_left_of[DPS_SENT_RUN_MAX] = { DOWN_64(255), DOWN_64(191), DOWN_64(127),
+						       DOWN_64(63) };
 
-static void note_run_left(struct dps_sent *sent, uint64_t number, uint32_t count)
+void dps_sent_note_run(struct dps_sent *sent, uint64_t number, uint32_t count)
 {
 	uint64_t index = index_of(sent, number);
 	uint64_t in_front = dps_min_u64(count, sent->capacity - index);
-	const uint8_t *left = run_left_of + RUN_MAX - count;
+	const uint8_t *left = run_left_of + DPS_SENT_RUN_MAX - count;
 
 	memcpy(sent->run_left + index, left, in_front);
 	if (in_front < count)
 		memcpy(sent->run_left, left + in_front, count - in_front);
-}
-
-void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first, uint32_t count)
-{
-	uint64_t number = sent->next_number, end = number + count;
-	struct dps_sent_packet *last = &sent->packets[index_of(sent, end - 1)];
-
-	DPS_ASSERT(end - sent->floor_number <= sent->capacity && count - 1 < RUN_MAX);
-	*last = *first;
-	last->offset += (uint64_t)(count - 1) * first->data_bytes;
-	note_run_left(sent, number, count);
-	while (number < end) {
-		uint64_t next = dps_min_u64((number | (WORD_BITS - 1)) + 1, end);
-		uint64_t ones = UINT64_MAX >> (WORD_BITS - (next - number));
-
-		sent->live[index_of(sent, number) / WORD_BITS] |= ones << number % WORD_BITS;
-		number = next;
-	}
-	sent->next_number = end;
-	sent->bytes_in_flight += (uint64_t)count * first->wire_bytes;
-	sent->packets_in_flight += count;
 }
 
 bool dps_sent_is_lost(const struct dps_sent *sent, uint64_t number)

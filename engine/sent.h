@@ -67,8 +67,11 @@ bool dps_sent_has_room(struct dps_sent *sent);
 /* Records a packet under the next number and returns that number; there must be room. */
 uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *packet);
 
-/* The same for 1..256: a run, each carries data_bytes from where the one before it ended. */
-void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first, uint32_t count);
+enum { DPS_SENT_RUN_MAX = 256 };
+
+/* The same for 1..DPS_SENT_RUN_MAX: a run, each carries data_bytes from where the last ended. */
+static inline void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first,
+				     uint32_t count);
 
 /* The packet of a number within floor..next-1. */
 static inline struct dps_sent_packet dps_sent_at(const struct dps_sent *sent, uint64_t number);
@@ -114,6 +117,30 @@ void dps_sent_forget_lost_before(struct dps_sent *sent, uint64_t sent_before_ns)
 
 uint64_t dps_sent_find_live(const struct dps_sent *sent, uint64_t from, uint64_t last);
 uint64_t dps_sent_find_lost(const struct dps_sent *sent, uint64_t from, uint64_t last);
+void dps_sent_note_run(struct dps_sent *sent, uint64_t number, uint32_t count);
+
+/* Inline, as what all of a run share is made up where it is recorded, and copied nowhere. */
+static inline void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first,
+				     uint32_t count)
+{
+	uint64_t number = sent->next_number, end = number + count, mask = sent->capacity - 1;
+	struct dps_sent_packet *last = &sent->packets[(end - 1) & mask];
+
+	DPS_ASSERT(end - sent->floor_number <= sent->capacity && count - 1 < DPS_SENT_RUN_MAX);
+	*last = *first;
+	last->offset += (uint64_t)(count - 1) * first->data_bytes;
+	dps_sent_note_run(sent, number, count);
+	while (number < end) {
+		uint64_t next = dps_min_u64((number | 63) + 1, end);
+		uint64_t ones = UINT64_MAX >> (64 - (next - number));
+
+		sent->live[(number & mask) / 64] |= ones << number % 64;
+		number = next;
+	}
+	sent->next_number = end;
+	sent->bytes_in_flight += (uint64_t)count * first->wire_bytes;
+	sent->packets_in_flight += count;
+}
 
 static inline struct dps_sent_packet dps_sent_at(const struct dps_sent *sent, uint64_t number)
 {

@@ -126,8 +126,8 @@ bool dps_proof_may_send(const struct dps_path *path, uint32_t bytes);
 
 /* ---- carrier.c ---- */
 void dps_carrier_detach(struct dps_engine *engine, struct dps_path *path);
-/* The token of a body that goes to the port. */
-uint32_t dps_carrier_lend(struct dps_engine *engine, struct dps_carrier *carrier, uint32_t token);
+/* So many bodies go to the port: what their tokens are, beside those of the slices. */
+uint32_t dps_carrier_lend(struct dps_engine *engine, struct dps_carrier *carrier, uint32_t bodies);
 void dps_carrier_on_released(struct dps_engine *engine, uint32_t token, uint32_t count);
 /* A slice, or an acknowledgement of streams, is lost: what it said is said again. */
 void dps_carrier_on_lost(const struct dps_path *path, const struct dps_sent_packet *packet);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum dps_wire_limits {
 	DPS_WIRE_VERSION = 1,
@@ -78,6 +79,34 @@ static inline uint64_t dps_wire_first_of_phase(uint64_t phase)
 }
 
 void dps_header_encode(const struct dps_header *header, uint8_t bytes[DPS_HEADER_BYTES]);
+
+/*
+ * The header of packets that differ in number and offset only, as it was encoded of any of them:
+ * kept in registers, and written out with the two for each.
+ */
+struct dps_header_template {
+	uint64_t front[2], back; /* bytes 0..15 and 32..39 */
+};
+
+static inline struct dps_header_template dps_header_template_of(const struct dps_header *header)
+{
+	struct dps_header_template template;
+	uint8_t bytes[DPS_HEADER_BYTES];
+
+	dps_header_encode(header, bytes);
+	memcpy(template.front, bytes, sizeof(template.front));
+	memcpy(&template.back, bytes + 32, sizeof(template.back));
+	return template;
+}
+
+static inline void dps_header_fill(const struct dps_header_template *template, uint64_t number,
+				   uint64_t offset, uint8_t *bytes)
+{
+	memcpy(bytes, template->front, sizeof(template->front));
+	dps_store_be64(bytes + 16, number);
+	dps_store_be64(bytes + 24, offset);
+	memcpy(bytes + 32, &template->back, sizeof(template->back));
+}
 
 /*
  * Decodes the front of a packet of so many bytes in all.

@@ -77,6 +77,34 @@ static void stream__arrives_whole_both_ways(void **state)
 	stream_pair_close(&pair);
 }
 
+static void slices__that_follow_each_other_are_sent_as_a_run(void **state)
+{
+	struct dps_handle near, far;
+	const struct dps_sent *sent;
+	uint64_t number, count;
+
+	(void)state;
+	open_pair(1);
+	near = stream_pair_opened(&pair, 0, &far);
+	stream_pair_run(&pair, 10 * DPS_NS_PER_MS);
+	sent = &stream_pair_engine(&pair, 0)->paths[pair.net.sides[0].path].sent;
+	number = sent->next_number;
+	assert_int_equal(rig_send(&pair.rig.near, near, 4096, 0, 0), 0);
+	stream_pair_turn(&pair, 0);
+	count = sent->next_number - number;
+	assert_true(count > 1);
+	for (uint64_t i = 0; i < count; i++) {
+		const struct dps_sent_packet packet = dps_sent_at(sent, number + i);
+
+		assert_int_equal(packet.offset, i * packet.data_bytes);
+		assert_int_equal(packet.flags, DPS_SENT_SLICE);
+		assert_int_equal(packet.run_left, count - 1 - i);
+	}
+	stream_pair_run(&pair, DPS_NS_PER_S);
+	assert_int_equal(rig_read(&pair.rig.far, far, &(bool){ false }), 4096);
+	stream_pair_close(&pair);
+}
+
 static void stream__arrives_whole_through_a_bad_way(void **state)
 {
 	(void)state;
@@ -344,6 +372,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attach__names_what_it_does_not_take),
 		cmocka_unit_test(stream__arrives_whole_both_ways),
+		cmocka_unit_test(slices__that_follow_each_other_are_sent_as_a_run),
 		cmocka_unit_test(stream__arrives_whole_through_a_bad_way),
 		cmocka_unit_test(ack__that_is_lost_is_told_again),
 		cmocka_unit_test(acks__that_are_lost_together_are_told_again_once),
