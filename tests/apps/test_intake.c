@@ -52,6 +52,24 @@ static void a_digest_may_come_before_the_data(void **state)
 	assert_true(holds(fixture, 0));
 }
 
+/* Of a file that was read for a transfer which is lost here, and so is offered once more. */
+static void a_digest_may_come_before_the_file_is_opened(void **state)
+{
+	static const char *const names[FILES_MAX] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+	struct fixture *fixture = *state;
+
+	for (unsigned int i = 0; i < FILES_MAX; i++)
+		add(fixture, names[i], 10);
+	begin_accepted(fixture);
+	for (unsigned int i = 0; i < FILES_MAX; i++)
+		say_right_digest(fixture, i);
+	for (unsigned int i = 0; i < FILES_MAX; i++)
+		receive_file(fixture, next_command(fixture, DPS_COMMAND_ANNOUNCE));
+	say_last(fixture);
+	assert_int_equal(hear(fixture, DPS_MESSAGE_DONE)->done.files, FILES_MAX);
+	assert_true(dps_intake_is_stored(fixture->intake));
+}
+
 static void a_wrong_digest_fails_the_file_alone(void **state)
 {
 	struct fixture *fixture = *state;
@@ -456,6 +474,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_file_is_stored_when_it_is_whole_and_verified),
 		CASE(a_digest_may_come_before_the_data),
+		CASE(a_digest_may_come_before_the_file_is_opened),
 		CASE(a_wrong_digest_fails_the_file_alone),
 		CASE(what_waits_for_an_answer_holds_back_what_follows),
 		CASE(a_target_that_differs_ends_the_transfer),
