@@ -22,6 +22,7 @@ void dps_credit_open(const struct dps_engine *engine, struct dps_channel *channe
 		.limit_bytes = channel->window_bytes,
 		.start_bytes = START_BYTES,
 		.slack_ns = SLACK_MS * DPS_NS_PER_MS,
+		.slack_bytes_max = UINT64_MAX,
 	};
 
 	dps_credit_window_init(&channel->credit_window, &config);

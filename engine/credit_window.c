@@ -62,13 +62,17 @@ static uint64_t multiply_divide(uint64_t a, uint64_t b, uint64_t c)
 	return a * b / c;
 }
 
+/* What the way holds, and what comes while the host is late, at the rate of the round. */
 static uint64_t bandwidth_delay_bytes(const struct dps_credit_window *window, uint64_t trip_ns)
 {
-	uint64_t delay_ns =
-		window->trip_min_ns + dps_min_u64(window->config.slack_ns, ROUND_NS_MAX);
+	const struct dps_credit_window_config *config = &window->config;
+	uint64_t arrived = window->arrived_bytes - window->round_arrived_bytes;
+	uint64_t slack_ns = dps_min_u64(config->slack_ns, ROUND_NS_MAX);
+	uint64_t way_bytes = multiply_divide(arrived, window->trip_min_ns, trip_ns);
+	uint64_t slack_bytes = multiply_divide(arrived, slack_ns, trip_ns);
 
-	return multiply_divide(window->arrived_bytes - window->round_arrived_bytes, delay_ns,
-			       trip_ns);
+	slack_bytes = dps_min_u64(slack_bytes, config->slack_bytes_max);
+	return way_bytes + dps_min_u64(slack_bytes, UINT64_MAX - way_bytes);
 }
 
 static void count_plateau(struct dps_credit_window *window, bool is_growing)

@@ -25,7 +25,8 @@ struct dps_credit_window_config {
 	uint64_t limit_bytes; /* may be below the floor: then it is the floor too; DPS_OFFSET_MAX
 				 when it is larger */
 	uint64_t start_bytes;
-	uint64_t slack_ns; /* a host is late by this much without the way being longer */
+	uint64_t slack_ns;	  /* a host is late by this much without the way being longer */
+	uint64_t slack_bytes_max; /* ... but this is the most that may wait for it then */
 };
 
 /* Invariant: min(floor, limit) <= window_bytes <= limit.   Owner: the lane. */

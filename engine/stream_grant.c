@@ -9,7 +9,8 @@
 enum {
 	START_BYTES = 1 << 20,
 	FLOOR_BYTES = 64 << 10,
-	SLACK_MS = 8, /* a lane or a program that was not scheduled */
+	SLACK_MS = 8,		   /* a lane or a program that was not scheduled */
+	SLACK_BYTES_MAX = 4 << 20, /* what lies longer has left the processor's caches */
 };
 
 void dps_stream_window_init(struct dps_streams *streams, struct dps_stream *stream)
@@ -25,6 +26,7 @@ void dps_stream_window_init(struct dps_streams *streams, struct dps_stream *stre
 		.limit_bytes = config->receive_window_bytes,
 		.start_bytes = START_BYTES,
 		.slack_ns = SLACK_MS * DPS_NS_PER_MS,
+		.slack_bytes_max = SLACK_BYTES_MAX,
 	};
 
 	dps_credit_window_init(&stream->receive.window, config->is_adaptive ? &adaptive : &fixed);

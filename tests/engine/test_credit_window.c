@@ -55,13 +55,14 @@ static struct stream {
 	unsigned int credits_head, credits_tail;
 } stream;
 
-static void open_stream(uint64_t slack_ns)
+static void open_stream_with(uint64_t slack_ns, uint64_t slack_bytes_max)
 {
 	const struct dps_credit_window_config config = {
 		.floor_bytes = FLOOR,
 		.limit_bytes = LIMIT,
 		.start_bytes = START,
 		.slack_ns = slack_ns,
+		.slack_bytes_max = slack_bytes_max,
 	};
 
 	stream = (struct stream){
@@ -71,6 +72,11 @@ static void open_stream(uint64_t slack_ns)
 		.source_bytes = WITHOUT_END,
 	};
 	dps_credit_window_init(&stream.window, &config);
+}
+
+static void open_stream(uint64_t slack_ns)
+{
+	open_stream_with(slack_ns, UINT64_MAX);
 }
 
 static uint64_t next_chunk_bytes(void)
@@ -301,9 +307,26 @@ static void window__slack_is_room_for_late_hosts(void **state)
 	assert_in_range(with, without / 10 * 17, without / 10 * 23);
 }
 
+/* On a fast way it would be more than helps: there it is so many bytes, whatever the rate. */
+static void window__slack_has_a_bound_in_bytes(void **state)
+{
+	uint64_t without;
+
+	(void)state;
+	open_stream(0);
+	run_rtts(100);
+	without = window_bytes();
+	open_stream_with(RTT_MS * DPS_NS_PER_MS, BDP / 4);
+	run_rtts(100);
+	assert_in_range(window_bytes(), without / 10 * 11, without / 10 * 14);
+	open_stream_with(UINT64_MAX, 0);
+	run_rtts(100);
+	assert_int_equal(window_bytes(), without);
+}
+
 static void on_told__only_a_full_window_is_judged(void **state)
 {
-	const struct dps_credit_window_config config = { FLOOR, LIMIT, START, 0 };
+	const struct dps_credit_window_config config = { FLOOR, LIMIT, START, 0, 0 };
 	struct dps_credit_window window;
 
 	(void)state;
@@ -321,7 +344,7 @@ static void on_told__only_a_full_window_is_judged(void **state)
 
 static void on_data__a_round_ends_with_what_needed_the_credit(void **state)
 {
-	const struct dps_credit_window_config config = { FLOOR, LIMIT, START, 0 };
+	const struct dps_credit_window_config config = { FLOOR, LIMIT, START, 0, 0 };
 	struct dps_credit_window window;
 
 	(void)state;
@@ -337,7 +360,7 @@ static void on_data__a_round_ends_with_what_needed_the_credit(void **state)
 
 static void set_limit__moves_the_window_at_once(void **state)
 {
-	const struct dps_credit_window_config config = { FLOOR, LIMIT, START, 0 };
+	const struct dps_credit_window_config config = { FLOOR, LIMIT, START, 0, 0 };
 	struct dps_credit_window window;
 
 	(void)state;
@@ -364,7 +387,7 @@ static void window__is_always_between_floor_and_limit(void **state)
 	dps_random_init(&random, 5);
 	for (unsigned int run = 0; run < 2000; run++) {
 		struct dps_credit_window_config config = { any(&random), any(&random), any(&random),
-							   any(&random) };
+							   any(&random), any(&random) };
 		struct dps_credit_window window;
 
 		dps_credit_window_init(&window, &config);
@@ -429,6 +452,7 @@ int main(void)
 		cmocka_unit_test(window__grows_again_when_bandwidth_returns),
 		cmocka_unit_test(window__follows_a_longer_way),
 		cmocka_unit_test(window__slack_is_room_for_late_hosts),
+		cmocka_unit_test(window__slack_has_a_bound_in_bytes),
 		cmocka_unit_test(on_told__only_a_full_window_is_judged),
 		cmocka_unit_test(on_data__a_round_ends_with_what_needed_the_credit),
 		cmocka_unit_test(set_limit__moves_the_window_at_once),
