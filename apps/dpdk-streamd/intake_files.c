@@ -77,14 +77,14 @@ static const char *on_file_digest(struct dps_intake *intake, const struct dps_me
 		dps_intake_settle_open(file->open);
 		return NULL;
 	}
-	/* One that grew may have ended before it was opened. */
+	/*
+	 * What grew may have ended before it is opened, and the exporter knows what it read for a
+	 * transfer that was lost here.
+	 */
 	if (intake->was_resumed || intake->has_grown || file->past ||
-	    dps_intake_is_asked_about(intake, item->file))
+	    dps_intake_is_asked_about(intake, item->file) || (!file->open && file->size_bytes != 0))
 		return keep_digest(file, item);
-	/* Read for a transfer that was lost here: the exporter knows it before we open the file. */
-	if (file->size_bytes != 0 && !file->open)
-		return keep_digest(file, item);
-	if (file->size_bytes != 0 || file->has_digest || file->open)
+	if (file->has_digest || file->open)
 		return "the digest of a file that has been said";
 	/* All that can be said of an empty file may be said before its turn. */
 	empty = dps_digest_of("", 0);
