@@ -95,17 +95,17 @@ static bool continues(const struct dps_engine *engine, const struct run *run,
 static uint64_t on_word(struct dps_engine *engine, struct dps_path *path, uint64_t from,
 			uint64_t bits, struct run *run)
 {
-	uint64_t base = from - from % 64, wire_bytes = 0;
+	uint64_t base = from - from % DPS_SENT_WORD_BITS, wire_bytes = 0;
 	uint64_t rest = bits;
 
 	while (rest != 0) {
 		unsigned int at = (unsigned int)__builtin_ctzll(rest);
 		uint64_t number = base + at, ones = ~(rest >> at);
 		const struct dps_sent_packet packet = dps_sent_at(&path->sent, number);
-		uint64_t count = ones != 0 ? (uint64_t)__builtin_ctzll(ones) : 64;
+		uint64_t count = ones != 0 ? (uint64_t)__builtin_ctzll(ones) : DPS_SENT_WORD_BITS;
 
 		count = dps_min_u64(count, packet.run_left + 1U);
-		rest &= ~(UINT64_MAX >> (64 - count) << at);
+		rest &= ~(UINT64_MAX >> (DPS_SENT_WORD_BITS - count) << at);
 		wire_bytes += count * packet.wire_bytes;
 		if (continues(engine, run, &packet)) {
 			run->end += count * packet.data_bytes;
@@ -130,13 +130,13 @@ static void on_live(struct dps_engine *engine, struct dps_path *path, uint64_t f
 	struct dps_sent *sent = &path->sent;
 	struct run run = { 0 };
 
-	for (; first <= last; first = (first | 63) + 1) {
+	for (; first <= last; first = dps_sent_word_end(first) + 1) {
 		uint64_t bits = dps_sent_live_bits(sent, first, last);
 		uint64_t newest;
 
 		if (bits == 0)
 			continue;
-		newest = (first | 63) - (uint64_t)__builtin_clzll(bits);
+		newest = dps_sent_word_end(first) - (uint64_t)__builtin_clzll(bits);
 		outcome->acked_bytes += on_word(engine, path, first, bits, &run);
 		if (!outcome->has_new || newest > outcome->largest_number) {
 			outcome->largest_number = newest;

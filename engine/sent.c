@@ -4,40 +4,34 @@
 #include <dps/assert.h>
 #include <string.h>
 
-enum { WORD_BITS = 64 };
-
-static uint64_t index_of(const struct dps_sent *sent, uint64_t number)
-{
-	return number & (sent->capacity - 1);
-}
-
 static uint64_t bit_of(uint64_t number)
 {
-	return UINT64_C(1) << (number % WORD_BITS);
+	return UINT64_C(1) << (number % DPS_SENT_WORD_BITS);
 }
 
-/* The word of a bitmap that holds the bits of numbers word_number * 64 and up. */
+/* The word of a bitmap that holds the bits of numbers from word_number words on. */
 static uint64_t word_at(const struct dps_sent *sent, uint64_t word_number)
 {
-	return word_number & (sent->capacity / WORD_BITS - 1);
+	return word_number & (sent->capacity / DPS_SENT_WORD_BITS - 1);
 }
 
 static uint64_t summary_words(uint64_t capacity)
 {
-	return (capacity / WORD_BITS + WORD_BITS - 1) / WORD_BITS;
+	return (capacity / DPS_SENT_WORD_BITS + DPS_SENT_WORD_BITS - 1) / DPS_SENT_WORD_BITS;
 }
 
 size_t dps_sent_bytes(uint64_t capacity)
 {
-	DPS_ASSERT(dps_is_power_of_two(capacity) && capacity >= WORD_BITS);
+	DPS_ASSERT(dps_is_power_of_two(capacity) && capacity >= DPS_SENT_WORD_BITS);
 	return (size_t)(capacity * sizeof(struct dps_sent_packet) +
-			(2 * (capacity / WORD_BITS) + summary_words(capacity)) * sizeof(uint64_t) +
+			(2 * (capacity / DPS_SENT_WORD_BITS) + summary_words(capacity)) *
+				sizeof(uint64_t) +
 			capacity);
 }
 
 void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint64_t first_number)
 {
-	DPS_ASSERT(dps_is_power_of_two(capacity) && capacity >= WORD_BITS);
+	DPS_ASSERT(dps_is_power_of_two(capacity) && capacity >= DPS_SENT_WORD_BITS);
 	*sent = (struct dps_sent){
 		.packets = memory,
 		.capacity = capacity,
@@ -47,8 +41,8 @@ void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint6
 		.lost_floor = UINT64_MAX,
 	};
 	sent->live = (uint64_t *)(void *)(sent->packets + capacity);
-	sent->lost = sent->live + capacity / WORD_BITS;
-	sent->lost_words = sent->lost + capacity / WORD_BITS;
+	sent->lost = sent->live + capacity / DPS_SENT_WORD_BITS;
+	sent->lost_words = sent->lost + capacity / DPS_SENT_WORD_BITS;
 	sent->run_left = (uint8_t *)(sent->lost_words + summary_words(capacity));
 	memset(sent->live, 0, dps_sent_bytes(capacity) - capacity * sizeof(*sent->packets));
 }
@@ -60,13 +54,14 @@ void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint6
  */
 static uint64_t find_live(const struct dps_sent *sent, uint64_t from, uint64_t last)
 {
-	uint64_t mask = UINT64_MAX << (from % WORD_BITS);
+	uint64_t mask = UINT64_MAX << (from % DPS_SENT_WORD_BITS);
 
-	for (uint64_t word = from / WORD_BITS; word <= last / WORD_BITS; word++) {
+	for (uint64_t word = from / DPS_SENT_WORD_BITS; word <= last / DPS_SENT_WORD_BITS; word++) {
 		uint64_t bits = sent->live[word_at(sent, word)] & mask;
 
 		if (bits != 0) {
-			uint64_t number = word * WORD_BITS + (uint64_t)__builtin_ctzll(bits);
+			uint64_t number =
+				word * DPS_SENT_WORD_BITS + (uint64_t)__builtin_ctzll(bits);
 
 			return number <= last ? number : UINT64_MAX;
 		}
@@ -79,24 +74,26 @@ static uint64_t find_live(const struct dps_sent *sent, uint64_t from, uint64_t l
 static uint64_t next_lost_word(const struct dps_sent *sent, uint64_t word)
 {
 	uint64_t index = word_at(sent, ++word);
-	uint64_t bits = sent->lost_words[index / WORD_BITS] >> (index % WORD_BITS);
+	uint64_t bits =
+		sent->lost_words[index / DPS_SENT_WORD_BITS] >> (index % DPS_SENT_WORD_BITS);
 
 	if (bits != 0)
 		return word + (uint64_t)__builtin_ctzll(bits);
-	return word +
-	       dps_min_u64(WORD_BITS - index % WORD_BITS, sent->capacity / WORD_BITS - index);
+	return word + dps_min_u64(DPS_SENT_WORD_BITS - index % DPS_SENT_WORD_BITS,
+				  sent->capacity / DPS_SENT_WORD_BITS - index);
 }
 
 static uint64_t find_lost(const struct dps_sent *sent, uint64_t from, uint64_t last)
 {
-	uint64_t mask = UINT64_MAX << (from % WORD_BITS);
+	uint64_t mask = UINT64_MAX << (from % DPS_SENT_WORD_BITS);
 
-	for (uint64_t word = from / WORD_BITS; word <= last / WORD_BITS;
+	for (uint64_t word = from / DPS_SENT_WORD_BITS; word <= last / DPS_SENT_WORD_BITS;
 	     word = next_lost_word(sent, word)) {
 		uint64_t bits = sent->lost[word_at(sent, word)] & mask;
 
 		if (bits != 0) {
-			uint64_t number = word * WORD_BITS + (uint64_t)__builtin_ctzll(bits);
+			uint64_t number =
+				word * DPS_SENT_WORD_BITS + (uint64_t)__builtin_ctzll(bits);
 
 			return number <= last ? number : UINT64_MAX;
 		}
@@ -128,12 +125,12 @@ bool dps_sent_has_room(struct dps_sent *sent)
 uint64_t dps_sent_push(struct dps_sent *sent, const struct dps_sent_packet *packet)
 {
 	uint64_t number = sent->next_number++;
-	uint64_t index = index_of(sent, number);
+	uint64_t index = dps_sent_index(sent, number);
 
 	DPS_ASSERT(number - sent->floor_number < sent->capacity);
 	sent->packets[index] = *packet;
 	sent->run_left[index] = 0;
-	sent->live[index / WORD_BITS] |= bit_of(number);
+	sent->live[dps_sent_word(sent, number)] |= bit_of(number);
 	sent->bytes_in_flight += packet->wire_bytes;
 	sent->packets_in_flight++;
 	return number;
@@ -149,7 +146,7 @@ static const uint8_t run_left_of[DPS_SENT_RUN_MAX] = { DOWN_64(255), DOWN_64(191
 
 void dps_sent_note_run(struct dps_sent *sent, uint64_t number, uint32_t count)
 {
-	uint64_t index = index_of(sent, number);
+	uint64_t index = dps_sent_index(sent, number);
 	uint64_t in_front = dps_min_u64(count, sent->capacity - index);
 	const uint8_t *left = run_left_of + DPS_SENT_RUN_MAX - count;
 
@@ -161,7 +158,7 @@ void dps_sent_note_run(struct dps_sent *sent, uint64_t number, uint32_t count)
 bool dps_sent_is_lost(const struct dps_sent *sent, uint64_t number)
 {
 	return number - sent->floor_number < sent->next_number - sent->floor_number &&
-	       (sent->lost[index_of(sent, number) / WORD_BITS] & bit_of(number)) != 0;
+	       (sent->lost[dps_sent_word(sent, number)] & bit_of(number)) != 0;
 }
 
 uint64_t dps_sent_find_live(const struct dps_sent *sent, uint64_t from, uint64_t last)
@@ -195,23 +192,23 @@ void dps_sent_remove(struct dps_sent *sent, uint64_t number)
 
 void dps_sent_mark_lost(struct dps_sent *sent, uint64_t number)
 {
-	uint64_t word = index_of(sent, number) / WORD_BITS;
+	uint64_t word = dps_sent_word(sent, number);
 
 	leave_flight(sent, number);
 	sent->lost[word] |= bit_of(number);
-	sent->lost_words[word / WORD_BITS] |= bit_of(word);
+	sent->lost_words[word / DPS_SENT_WORD_BITS] |= bit_of(word);
 	sent->lost_floor = dps_min_u64(sent->lost_floor, number);
 	sent->lost_last = sent->packets_lost++ == 0 ? number : dps_max_u64(sent->lost_last, number);
 }
 
 void dps_sent_remove_lost(struct dps_sent *sent, uint64_t number)
 {
-	uint64_t word = index_of(sent, number) / WORD_BITS;
+	uint64_t word = dps_sent_word(sent, number);
 
 	DPS_ASSERT(dps_sent_is_lost(sent, number));
 	sent->lost[word] &= ~bit_of(number);
 	if (sent->lost[word] == 0)
-		sent->lost_words[word / WORD_BITS] &= ~bit_of(word);
+		sent->lost_words[word / DPS_SENT_WORD_BITS] &= ~bit_of(word);
 	sent->packets_lost--;
 	if (number == sent->lost_floor)
 		sent->lost_floor = dps_sent_next_lost(sent, number, UINT64_MAX);

@@ -28,14 +28,15 @@ struct dps_sent_packet {
 	uint8_t run_left; /* so many more of its run follow: like it, each where the last ends */
 };
 
+enum { DPS_SENT_WORD_BITS = 64 }; /* packets that a word of a bitmap is about */
+
 /*
  * A ring over packet numbers floor..next-1: of a run only its last packet has a record, and each
  * how many follow it. The last stays as long as any of them is remembered. And two bitmaps of the
- * same span: live (in flight) and
- * lost (declared lost; an acknowledgement that still comes shows that it was spurious). Scans go
- * 64 packets a word. Nothing is live below live_floor, and a map of the lost map's words tells
- * which of them have any: what is remembered is long and nearly empty, and every acknowledgement
- * names all of it again.
+ * same span: live (in flight) and lost (declared lost; an acknowledgement that still comes shows
+ * that it was spurious). Scans go a word at a time. Nothing is live below live_floor, and a map of
+ * the lost map's words tells which of them have any: what is remembered is long and nearly empty,
+ * and every acknowledgement names all of it again.
  *
  * Owner: the lane.
  */
@@ -45,7 +46,7 @@ struct dps_sent {
 	uint64_t *live;
 	uint64_t *lost;
 	uint64_t *lost_words; /* a bit for each word of lost */
-	uint64_t capacity;    /* a power of two, at least 64 */
+	uint64_t capacity;    /* a power of two, at least DPS_SENT_WORD_BITS */
 	uint64_t next_number;
 	uint64_t floor_number; /* the lowest that is live or still remembered as lost */
 	uint64_t live_floor;   /* no number below it is live */
@@ -57,7 +58,7 @@ struct dps_sent {
 	uint64_t packets_missed; /* how many were, and nothing was heard of them as long */
 };
 
-/* Bytes of 8-byte aligned memory for a capacity that is a power of two, at least 64. */
+/* Bytes of 8-byte aligned memory for a capacity: a power of two, at least DPS_SENT_WORD_BITS. */
 size_t dps_sent_bytes(uint64_t capacity);
 void dps_sent_init(struct dps_sent *sent, void *memory, uint64_t capacity, uint64_t first_number);
 
@@ -92,8 +93,8 @@ void dps_sent_remove(struct dps_sent *sent, uint64_t number);
 
 /*
  * The same for many: the live numbers of from..last (both within floor..next-1) that share from's
- * word, as bits above from & ~63; they leave with so many bytes in all, and when all have left,
- * the floors follow.
+ * word, as bits of it; they leave with so many bytes in all, and when all have left, the floors
+ * follow.
  */
 static inline uint64_t dps_sent_live_bits(const struct dps_sent *sent, uint64_t from,
 					  uint64_t last);
@@ -119,22 +120,39 @@ uint64_t dps_sent_find_live(const struct dps_sent *sent, uint64_t from, uint64_t
 uint64_t dps_sent_find_lost(const struct dps_sent *sent, uint64_t from, uint64_t last);
 void dps_sent_note_run(struct dps_sent *sent, uint64_t number, uint32_t count);
 
+/* The last number whose bit shares the word of this one's. */
+static inline uint64_t dps_sent_word_end(uint64_t number)
+{
+	return number | (DPS_SENT_WORD_BITS - 1);
+}
+
+static inline uint64_t dps_sent_index(const struct dps_sent *sent, uint64_t number)
+{
+	return number & (sent->capacity - 1);
+}
+
+/* The word of a bitmap that holds a number's bit, which is number % DPS_SENT_WORD_BITS. */
+static inline uint64_t dps_sent_word(const struct dps_sent *sent, uint64_t number)
+{
+	return dps_sent_index(sent, number) / DPS_SENT_WORD_BITS;
+}
+
 /* Inline, as what all of a run share is made up where it is recorded, and copied nowhere. */
 static inline void dps_sent_push_run(struct dps_sent *sent, const struct dps_sent_packet *first,
 				     uint32_t count)
 {
-	uint64_t number = sent->next_number, end = number + count, mask = sent->capacity - 1;
-	struct dps_sent_packet *last = &sent->packets[(end - 1) & mask];
+	uint64_t number = sent->next_number, end = number + count;
+	struct dps_sent_packet *last = &sent->packets[dps_sent_index(sent, end - 1)];
 
 	DPS_ASSERT(end - sent->floor_number <= sent->capacity && count - 1 < DPS_SENT_RUN_MAX);
 	*last = *first;
 	last->offset += (uint64_t)(count - 1) * first->data_bytes;
 	dps_sent_note_run(sent, number, count);
 	while (number < end) {
-		uint64_t next = dps_min_u64((number | 63) + 1, end);
-		uint64_t ones = UINT64_MAX >> (64 - (next - number));
+		uint64_t next = dps_min_u64(dps_sent_word_end(number) + 1, end);
+		uint64_t ones = UINT64_MAX >> (DPS_SENT_WORD_BITS - (next - number));
 
-		sent->live[(number & mask) / 64] |= ones << number % 64;
+		sent->live[dps_sent_word(sent, number)] |= ones << number % DPS_SENT_WORD_BITS;
 		number = next;
 	}
 	sent->next_number = end;
@@ -144,8 +162,8 @@ static inline void dps_sent_push_run(struct dps_sent *sent, const struct dps_sen
 
 static inline struct dps_sent_packet dps_sent_at(const struct dps_sent *sent, uint64_t number)
 {
-	uint8_t left = sent->run_left[number & (sent->capacity - 1)];
-	struct dps_sent_packet packet = sent->packets[(number + left) & (sent->capacity - 1)];
+	uint8_t left = sent->run_left[dps_sent_index(sent, number)];
+	struct dps_sent_packet packet = sent->packets[dps_sent_index(sent, number + left)];
 
 	DPS_ASSERT(number - sent->floor_number < sent->next_number - sent->floor_number);
 	packet.offset -= (uint64_t)left * packet.data_bytes;
@@ -155,10 +173,8 @@ static inline struct dps_sent_packet dps_sent_at(const struct dps_sent *sent, ui
 
 static inline bool dps_sent_is_live(const struct dps_sent *sent, uint64_t number)
 {
-	uint64_t index = number & (sent->capacity - 1);
-
 	return number - sent->floor_number < sent->next_number - sent->floor_number &&
-	       (sent->live[index / 64] >> (index % 64) & 1) != 0;
+	       (sent->live[dps_sent_word(sent, number)] >> number % DPS_SENT_WORD_BITS & 1) != 0;
 }
 
 /* Where most is acknowledged in order, the number that is asked for is the answer. */
@@ -179,15 +195,18 @@ static inline uint64_t dps_sent_next_lost(const struct dps_sent *sent, uint64_t 
 
 static inline uint64_t dps_sent_live_bits(const struct dps_sent *sent, uint64_t from, uint64_t last)
 {
-	uint64_t bits = sent->live[(from & (sent->capacity - 1)) / 64] & UINT64_MAX << from % 64;
+	uint64_t bits =
+		sent->live[dps_sent_word(sent, from)] & UINT64_MAX << from % DPS_SENT_WORD_BITS;
 
-	return last / 64 == from / 64 ? bits & UINT64_MAX >> (63 - last % 64) : bits;
+	if (last > dps_sent_word_end(from))
+		return bits;
+	return bits & UINT64_MAX >> (dps_sent_word_end(last) - last);
 }
 
 static inline void dps_sent_remove_bits(struct dps_sent *sent, uint64_t from, uint64_t bits,
 					uint64_t wire_bytes)
 {
-	sent->live[(from & (sent->capacity - 1)) / 64] &= ~bits;
+	sent->live[dps_sent_word(sent, from)] &= ~bits;
 	sent->bytes_in_flight -= wire_bytes;
 	sent->packets_in_flight -= dps_count_bits(bits);
 }
