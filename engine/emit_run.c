@@ -103,10 +103,9 @@ unsigned int dps_emit_run(struct dps_engine *engine, struct dps_path *path,
 	if (count == 0)
 		return 0;
 	build(engine, path, choice, out, heads, count);
-	dps_sent_push_run(&path->sent, &sent, count);
+	dps_emit_finish_run(path, &sent, count);
 	dps_slots_hold(&engine->slots, choice->chunk->slot, count);
-	dps_loss_on_sent(&path->loss, now_ns);
-	path->last_sent_ns = path->last_data_sent_ns = now_ns;
+	path->last_data_sent_ns = now_ns;
 	path->unasked_packets += count;
 	path->resend_turn = true;
 	bytes = (uint64_t)count * choice->bytes;

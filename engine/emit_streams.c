@@ -93,7 +93,6 @@ static void fill_run(struct dps_engine *engine, const struct dps_path *path,
 	}
 }
 
-/* As dps_emit_finish for each. */
 static void build_run(struct dps_engine *engine, struct dps_path *path,
 		      const struct dps_stream_slice *slices, unsigned int count,
 		      struct dps_outgoing *out, uint8_t *heads, uint64_t now_ns)
@@ -109,11 +108,7 @@ static void build_run(struct dps_engine *engine, struct dps_path *path,
 	};
 
 	fill_run(engine, path, slices, count, out, heads, now_ns);
-	dps_sent_push_run(&path->sent, &sent, count);
-	dps_loss_on_sent(&path->loss, now_ns);
-	path->last_sent_ns = now_ns;
-	if (!path->proof.is_there)
-		path->proof.sent_bytes += (uint64_t)count * sent.wire_bytes;
+	dps_emit_finish_run(path, &sent, count);
 }
 
 /* Of some slices, as many as go together; returns how many. */

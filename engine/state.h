@@ -368,6 +368,14 @@ uint8_t *dps_emit_start(struct dps_engine *engine, struct dps_outgoing *out);
 /* Numbers a packet, fills in its header and records it. */
 void dps_emit_finish(struct dps_path *path, struct dps_outgoing *out, struct dps_header *header,
 		     struct dps_sent_packet *sent, uint64_t now_ns);
+/* The same for a run whose headers are filled in: of an open path, which is a proved one. */
+static inline void dps_emit_finish_run(struct dps_path *path, const struct dps_sent_packet *first,
+				       uint32_t count)
+{
+	dps_sent_push_run(&path->sent, first, count);
+	dps_loss_on_sent(&path->loss, first->sent_at_ns);
+	path->last_sent_ns = first->sent_at_ns;
+}
 
 /* ---- deadlines.c ---- */
 uint64_t dps_path_deadline_ns(const struct dps_path *path);
