@@ -50,6 +50,14 @@ static bool is_open(const struct dps_stream *stream)
 	return state == DPS_STREAM_OPEN || state == DPS_STREAM_ENDING;
 }
 
+/* Where a block's bytes lie; of one that nothing has come of yet (NULL), where they will. */
+static uint8_t *memory_of(const struct dps_streams *streams, const struct dps_stream_block *block)
+{
+	return block != NULL ? dps_stream_block_at(streams, block)
+			     : dps_slots_at(&streams->receive_blocks,
+					    dps_slots_next(&streams->receive_blocks));
+}
+
 /* Only bytes that nobody has vouched for may be overwritten before the slice is known to be good.
  */
 static void find_place(struct dps_streams *streams, const struct dps_stream *stream,
@@ -67,10 +75,7 @@ static void find_place(struct dps_streams *streams, const struct dps_stream *str
 	block = dps_stream_block_find(streams, placement->stream, number);
 	if (block != NULL && dps_ranges_has_any(&block->arrived, placement->offset, end))
 		return;
-	placement->to = block != NULL ? dps_stream_block_at(streams, block)
-				      : dps_slots_at(&streams->receive_blocks,
-						     dps_slots_next(&streams->receive_blocks));
-	placement->to += into;
+	placement->to = memory_of(streams, block) + into;
 	placement->is_scratch = false;
 }
 
@@ -106,23 +111,20 @@ uint64_t dps_stream_gap(const struct dps_streams *streams, uint32_t index, uint6
 	uint64_t into = offset & (streams->config.block_bytes - 1);
 	uint64_t end = dps_min_u64((number + 1) << streams->block_shift, receive->end);
 	const struct dps_stream_block *block;
-	struct dps_range gap;
 
 	if (!is_open(stream) || number >= receive->granted || offset < receive->contiguous ||
 	    offset >= end)
 		return 0;
 	block = dps_stream_block_find(streams, index, number);
-	if (block == NULL) {
-		*to = dps_slots_at(&streams->receive_blocks,
-				   dps_slots_next(&streams->receive_blocks)) +
-		      into;
-		return end - offset;
+	if (block != NULL) {
+		struct dps_range gap = dps_ranges_next_missing(&block->arrived, offset, end);
+
+		if (gap.start != offset || block->arrived.count == DPS_STREAM_BLOCK_GAPS_MAX)
+			return 0;
+		end = gap.end;
 	}
-	gap = dps_ranges_next_missing(&block->arrived, offset, end);
-	if (gap.start != offset || block->arrived.count == DPS_STREAM_BLOCK_GAPS_MAX)
-		return 0;
-	*to = dps_stream_block_at(streams, block) + into;
-	return gap.end - offset;
+	*to = memory_of(streams, block) + into;
+	return end - offset;
 }
 
 /* Takes over from scratch what is missing of it. */
