@@ -25,6 +25,15 @@ static inline bool dps_is_power_of_two(uint64_t value)
 	return value != 0 && (value & (value - 1)) == 0;
 }
 
+/*
+ * Whether so much more fits a limit beside what is taken. What is longer than the limit fits where
+ * nothing is taken, or it never would.
+ */
+static inline bool dps_fits_limit(uint64_t taken, uint64_t more, uint64_t limit)
+{
+	return taken == 0 || (taken <= limit && more <= limit - taken);
+}
+
 /* The next multiple of alignment, a power of two; the caller knows that it fits. */
 static inline uint64_t dps_round_up(uint64_t value, uint64_t alignment)
 {

@@ -48,8 +48,7 @@ bool dps_flight_fits(const struct dps_flight *flight, uint64_t before, uint64_t 
 	uint64_t taken = flight->taken_bytes - beyond(flight, before) + without;
 	uint64_t more = beyond(flight, before - kept + bytes) - without;
 
-	return more == 0 || taken == 0 ||
-	       (taken <= flight->common_bytes && more <= flight->common_bytes - taken);
+	return more == 0 || dps_fits_limit(taken, more, flight->common_bytes);
 }
 
 /* ---- turns ---- */

@@ -130,18 +130,13 @@ void dps_streams_begin_round(struct dps_streams *streams)
 
 /* ---- Whether more fits. ---- */
 
-/* Longer than the limit passes when nothing is under way, nor kept for others. */
-static bool is_free(const struct dps_stream_flight *flight, uint64_t taken, uint64_t bytes)
-{
-	return taken == 0 || (taken <= flight->limit_bytes && bytes <= flight->limit_bytes - taken);
-}
-
 bool dps_stream_flight_fits(const struct dps_streams *streams, const struct dps_stream *stream,
 			    uint64_t bytes)
 {
 	const struct dps_stream_flight *flight = &streams->flight;
 
-	return is_free(flight, counted(flight) - kept_for(streams, stream), bytes);
+	return dps_fits_limit(counted(flight) - kept_for(streams, stream), bytes,
+			      flight->limit_bytes);
 }
 
 /* ---- Beside other peers. ---- */

@@ -11,13 +11,9 @@ int dps_stream_send_error(const struct dps_stream *stream)
 	return dps_stream_state_error(DPS_HALF_SEND, stream->halves[DPS_HALF_SEND].state);
 }
 
-/* Longer than the window passes when nothing else is under way, or it never would. */
 static bool is_clear(const struct dps_stream_sender *send, uint64_t bytes)
 {
-	uint64_t outstanding = send->posted - send->acknowledged;
-
-	return outstanding == 0 ||
-	       (outstanding <= send->window_bytes && bytes <= send->window_bytes - outstanding);
+	return dps_fits_limit(send->posted - send->acknowledged, bytes, send->window_bytes);
 }
 
 uint64_t dps_stream_fill_room(const struct dps_streams *streams,

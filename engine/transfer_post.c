@@ -36,13 +36,11 @@ static uint64_t in_flight(const struct dps_transfer *transfer)
 	return dps_own(&transfer->producer.posted) - dps_transfer_acknowledged(transfer);
 }
 
-/* A chunk longer than the window goes when nothing else is under way, or it never would. */
 static bool is_within_window(const struct dps_transfer *transfer, uint64_t bytes)
 {
 	uint64_t window = dps_sequence_get(&transfer->lane.window_bytes);
-	uint64_t used = in_flight(transfer);
 
-	return used == 0 || (used <= window && bytes <= window - used);
+	return dps_fits_limit(in_flight(transfer), bytes, window);
 }
 
 static int find_room(const struct dps_transfer *transfer, uint64_t bytes, uint64_t *place)
