@@ -379,10 +379,8 @@ static void tell_streams(struct dps_endpoint_member *member)
 		}
 }
 
-unsigned int dps_endpoint_tell(struct dps_endpoint *endpoint, uint64_t now_ns)
+void dps_endpoint_tell(struct dps_endpoint *endpoint, uint64_t now_ns)
 {
-	unsigned int left = 0;
-
 	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
 		struct dps_endpoint_member *member = &endpoint->members[i];
 
@@ -392,12 +390,6 @@ unsigned int dps_endpoint_tell(struct dps_endpoint *endpoint, uint64_t now_ns)
 		dps_endpoint_attach_path(member);
 		tell_streams(member);
 	}
-	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
-		const struct dps_endpoint_member *member = &endpoint->members[i];
-
-		left += member->is_used && dps_streams_has_events(member->streams);
-	}
-	return left;
 }
 
 static uint64_t give_up_at_ns(const struct dps_endpoint_member *member)
@@ -418,6 +410,9 @@ uint64_t dps_endpoint_members_deadline_ns(struct dps_endpoint *endpoint)
 
 		if (!member->is_used)
 			continue;
+		/* What one did not take is another's, who may have been told before it. */
+		if (dps_streams_has_events(member->streams))
+			return 0;
 		next_ns = dps_streams_next_deadline_ns(member->streams);
 		at_ns = next_ns < at_ns ? next_ns : at_ns;
 		next_ns = give_up_at_ns(member);

@@ -102,7 +102,7 @@ static unsigned int turn(struct dps_endpoint *endpoint)
 	dps_endpoint_take_lane_events(endpoint);
 	dps_endpoint_members_on_time(endpoint, now_ns);
 	dps_endpoint_guests_on_time(endpoint, now_ns);
-	work += dps_endpoint_tell(endpoint, now_ns);
+	dps_endpoint_tell(endpoint, now_ns);
 	/* Last, to see what all of these have changed; what it sends goes out in the next. */
 	return work + dps_endpoint_run_doors(endpoint, now_ns);
 }
