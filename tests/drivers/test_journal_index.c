@@ -2,17 +2,17 @@
 /* The index of a journal's WAL on disks with no room for it, or for some of it. Needs root. */
 #include "tests/support/cmocka.h"
 #include "tests/support/journals.h"
+#include "tests/support/must.h"
+#include "tests/support/small_disk.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum {
+	DISK_BYTES = 4 << 20,
 	BLOCK_BYTES = 1024, /* less than a page of memory: a file can have part of one */
 	/* More than 36, which an index and a commit need. */
 	ROOM_BLOCKS_MAX = 48,
@@ -20,39 +20,6 @@ enum {
 };
 
 static const struct dps_transfer_id id = { { 7 } };
-
-__attribute__((format(printf, 1, 2))) static bool run(const char *format, ...)
-{
-	char command[1024];
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(command, sizeof(command), format, list);
-	va_end(list);
-	return system(command) == 0;
-}
-
-/* A small disk over the scratch folder, in a mount namespace that ends with the process. */
-static bool mount_small(const struct scratch *disk, const char *kind, struct scratch *small)
-{
-	*small = *disk;
-	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    !run("truncate -s 4M '%s/image' && mkfs.%s -q -b %d -m 0 '%s/image' && "
-		 "mount -o loop '%s/image' '%s'",
-		 disk->path, kind, BLOCK_BYTES, disk->path, disk->path, disk->path))
-		return false;
-	small->fd = open(disk->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return small->fd >= 0;
-}
-
-static void must(bool is_so, int line)
-{
-	if (!is_so) {
-		fprintf(stderr, "line %d\n", line);
-		_exit(1);
-	}
-}
-#define MUST(condition) must(condition, __LINE__)
 
 /* Takes all blocks but so many. */
 static void leave(const struct scratch *small, unsigned int blocks)
@@ -109,7 +76,7 @@ static void try_all(const struct scratch *disk, const char *kind)
 	unsigned int refused = 0, done = 0;
 	struct scratch small;
 
-	if (!mount_small(disk, kind, &small))
+	if (!small_disk_of_image(disk, kind, DISK_BYTES, BLOCK_BYTES, &small))
 		_exit(CANNOT_MOUNT);
 	/* The file and the WAL have what they need; only the index is new each time. */
 	MUST(try_it(&small) == 0);

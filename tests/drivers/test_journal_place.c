@@ -2,9 +2,10 @@
 /* Journals in places that can not be written, and on disks that fill. */
 #include "tests/support/cmocka.h"
 #include "tests/support/journals.h"
+#include "tests/support/must.h"
+#include "tests/support/small_disk.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { SMALL_BYTES = 256 << 10 };
 
 static const struct dps_transfer_id id = { { 7 } };
 
@@ -71,7 +74,7 @@ static void open_as_nobody(const struct scratch *disk, struct report *report)
 {
 	struct dps_journal *journal;
 
-	if (setgid(65534) != 0 || setuid(65534) != 0)
+	if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
 		_exit(1);
 	report->error = journals_try(disk, &journal, report->sentence);
 	if (report->error == 0)
@@ -113,33 +116,13 @@ static void open__says_who_may_not_write(void **state)
 	}
 }
 
-/* A small tmpfs over the scratch folder, in a mount namespace that ends with the child. */
-static bool mount_small(const struct scratch *disk, struct scratch *small)
-{
-	*small = *disk;
-	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("tmpfs", disk->path, "tmpfs", 0, "size=256k") != 0)
-		return false;
-	small->fd = open(disk->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return small->fd >= 0;
-}
-
-static void must(bool is_so, int line)
-{
-	if (!is_so) {
-		fprintf(stderr, "line %d\n", line);
-		_exit(1);
-	}
-}
-#define MUST(condition) must(condition, __LINE__)
-
 static void open_on_read_only(const struct scratch *disk, struct report *report)
 {
 	struct scratch small;
 	struct dps_journal *journal;
 
 	report->error = 1;
-	if (!mount_small(disk, &small))
+	if (!small_disk_of_memory(disk, SMALL_BYTES, &small))
 		return;
 	MUST(journals_try(&small, &journal, report->sentence) == 0);
 	dps_journal_close(journal);
@@ -252,7 +235,7 @@ static void fill_small(const struct scratch *disk, struct report *report)
 	int64_t commits, more;
 
 	report->error = 1;
-	if (!mount_small(disk, &small))
+	if (!small_disk_of_memory(disk, SMALL_BYTES, &small))
 		return;
 	write_ballast(&small);
 	MUST(journals_try(&small, &journal, report->sentence) == -ENOSPC);
