@@ -17,7 +17,6 @@ struct crowd {
 static void crowd_open_with(struct crowd *crowd, uint64_t flight_bytes)
 {
 	struct dps_streams_config near = rig_stream_config(true), far = rig_stream_config(false);
-	struct dps_handle handle;
 
 	memset(crowd, 0, sizeof(*crowd));
 	near.flight_bytes = flight_bytes;
@@ -25,10 +24,7 @@ static void crowd_open_with(struct crowd *crowd, uint64_t flight_bytes)
 	rig_open_with(&crowd->rig, &near, &far);
 	rig_talk(&crowd->rig);
 	crowd->near = &crowd->rig.near;
-	for (unsigned int i = 0; i < CROWD; i++) {
-		crowd->handles[i] = rig_opened(&crowd->rig, 0, &handle);
-		rig_ack(&crowd->rig, crowd->near, crowd->handles[i], PLENTY, 0, false);
-	}
+	streams_open(&crowd->rig, crowd->handles, CROWD);
 }
 
 static void crowd_open(struct crowd *crowd)

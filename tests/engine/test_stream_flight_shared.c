@@ -20,7 +20,6 @@ struct circle {
 static void member_open(struct member *member, struct dps_flight *flight)
 {
 	struct dps_streams_config near = rig_stream_config(true), far = rig_stream_config(false);
-	struct dps_handle handle;
 
 	memset(member, 0, sizeof(*member));
 	near.flight = flight;
@@ -28,10 +27,7 @@ static void member_open(struct member *member, struct dps_flight *flight)
 	rig_open_with(&member->rig, &near, &far);
 	rig_talk(&member->rig);
 	member->near = &member->rig.near;
-	for (unsigned int i = 0; i < STREAMS; i++) {
-		member->handles[i] = rig_opened(&member->rig, 0, &handle);
-		rig_ack(&member->rig, member->near, member->handles[i], PLENTY, 0, false);
-	}
+	streams_open(&member->rig, member->handles, STREAMS);
 }
 
 static void circle_open(struct circle *circle)

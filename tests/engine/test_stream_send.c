@@ -289,16 +289,14 @@ static void has_room__is_judged_before_its_deadline(void **state)
 /* Memory that all share: who waits longest is told first, and a little is not given to others. */
 static void send__shared_memory_is_given_in_order(void **state)
 {
-	struct dps_handle handles[3], far;
+	struct dps_handle handles[3];
 	struct stream_rig rig;
 
 	(void)state;
 	rig_open_streams(&rig);
-	for (unsigned int i = 0; i < 3; i++) {
-		handles[i] = rig_opened(&rig, 0, &far);
-		rig_ack(&rig, &rig.near, handles[i], PLENTY, 0, false);
+	streams_open(&rig, handles, 3);
+	for (unsigned int i = 0; i < 3; i++)
 		dps_stream_set_window(rig.near.streams, handles[i], PLENTY);
-	}
 	assert_int_equal(rig_send(&rig.near, handles[0], 256 * 32, 0, 0), 0);
 	assert_int_equal(rig_send(&rig.near, handles[1], 256 * 2, 0, 0), -DPS_ERROR_FULL);
 	assert_int_equal(rig_send(&rig.near, handles[2], 1, 0, 0), -DPS_ERROR_FULL);
@@ -351,15 +349,12 @@ static void emit__cuts_at_blocks_and_at_the_credit(void **state)
 /* A stream with much to send does not hold up the others. */
 static void emit__takes_turns(void **state)
 {
-	struct dps_handle handles[2], far;
+	struct dps_handle handles[2];
 	struct stream_rig rig;
 
 	(void)state;
 	rig_open_streams(&rig);
-	for (unsigned int i = 0; i < 2; i++) {
-		handles[i] = rig_opened(&rig, 0, &far);
-		rig_ack(&rig, &rig.near, handles[i], PLENTY, 0, false);
-	}
+	streams_open(&rig, handles, 2);
 	assert_int_equal(rig_send(&rig.near, handles[0], 1024, 0, 0), 0);
 	assert_int_equal(rig_send(&rig.near, handles[1], 512, 0, 0), 0);
 	assert_int_equal(rig_emit(&rig, &rig.near, 3), 3);
@@ -373,15 +368,14 @@ static void emit__takes_turns(void **state)
 /* Bytes count, not slices: who sends little at a time has more of these. */
 static void emit__takes_turns_by_weight(void **state)
 {
-	struct dps_handle handles[2], far;
+	struct dps_handle handles[2];
 	unsigned int bytes[2] = { 0 };
 	struct stream_rig rig;
 
 	(void)state;
 	rig_open_streams(&rig);
+	streams_open(&rig, handles, 2);
 	for (unsigned int i = 0; i < 2; i++) {
-		handles[i] = rig_opened(&rig, 0, &far);
-		rig_ack(&rig, &rig.near, handles[i], PLENTY, 0, false);
 		assert_int_equal(dps_stream_set_window(rig.near.streams, handles[i], 1 << 16), 0);
 		assert_int_equal(rig_send(&rig.near, handles[i], 3072, 0, 0), 0);
 	}

@@ -23,6 +23,18 @@ static inline void room_open(struct room *room)
 	rig_ack(&room->rig, room->near, room->handle, PLENTY, 0, false);
 }
 
+/* Several of near's, open, with credit for everything. */
+static inline void streams_open(struct stream_rig *rig, struct dps_handle *handles,
+				unsigned int count)
+{
+	struct dps_handle far;
+
+	for (unsigned int i = 0; i < count; i++) {
+		handles[i] = rig_opened(rig, 0, &far);
+		rig_ack(rig, &rig->near, handles[i], PLENTY, 0, false);
+	}
+}
+
 static inline void room_close(struct room *room)
 {
 	rig_release(room->near);
