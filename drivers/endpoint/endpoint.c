@@ -9,10 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 enum {
 	LINE_BYTES = 64,
@@ -151,55 +147,6 @@ static void on_wake(void *context, uint64_t now_ns)
 	dps_endpoint_run_posts(endpoint);
 }
 
-static void on_alarm(void *context, uint32_t events, uint64_t now_ns)
-{
-	struct dps_endpoint *endpoint = context;
-	uint64_t count;
-	ssize_t bytes = read(endpoint->alarm_fd, &count, sizeof(count));
-
-	(void)events;
-	(void)now_ns;
-	(void)bytes; /* none: it was set anew meanwhile */
-	endpoint->alarm_at_ns = DPS_NEVER_NS;
-}
-
-static void on_due(void *context, uint32_t events, uint64_t now_ns)
-{
-	struct dps_endpoint *endpoint = context;
-	uint64_t count;
-	ssize_t bytes = read(endpoint->due_fd, &count, sizeof(count));
-
-	(void)events;
-	(void)now_ns;
-	(void)bytes;
-	endpoint->is_due = false;
-}
-
-/* What ends a wait when nothing arrives: a deadline, or that something is due. */
-static int open_alarm(struct dps_endpoint *endpoint)
-{
-	int result;
-
-	endpoint->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	endpoint->due_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (endpoint->alarm_fd < 0 || endpoint->due_fd < 0)
-		return -errno;
-	endpoint->alarm_source = (struct dps_loop_source){
-		.fd = endpoint->alarm_fd,
-		.wants = EPOLLIN,
-		.on_ready = on_alarm,
-		.context = endpoint,
-	};
-	endpoint->due_source = (struct dps_loop_source){
-		.fd = endpoint->due_fd,
-		.wants = EPOLLIN,
-		.on_ready = on_due,
-		.context = endpoint,
-	};
-	result = dps_loop_add(&endpoint->loop, &endpoint->alarm_source);
-	return result < 0 ? result : dps_loop_add(&endpoint->loop, &endpoint->due_source);
-}
-
 static int open_loop(struct dps_endpoint *endpoint)
 {
 	int result = dps_loop_init(&endpoint->loop, &endpoint->clock, NULL);
@@ -209,7 +156,7 @@ static int open_loop(struct dps_endpoint *endpoint)
 		return result;
 	}
 	dps_loop_set_wake(&endpoint->loop, on_wake, endpoint);
-	return open_alarm(endpoint);
+	return dps_alarm_open(&endpoint->alarm, &endpoint->loop);
 }
 
 static int open_parts(struct dps_endpoint *endpoint, char *why)
@@ -255,8 +202,8 @@ int dps_endpoint_open(struct dps_endpoint **made, const struct dps_endpoint_conf
 	}
 	endpoint->config = *config;
 	dps_flight_init(&endpoint->flight, config->flight_bytes, config->peers);
-	endpoint->credentials.folder_fd = endpoint->alarm_fd = endpoint->due_fd = -1;
-	endpoint->alarm_at_ns = DPS_NEVER_NS;
+	endpoint->credentials.folder_fd = -1;
+	dps_alarm_init(&endpoint->alarm);
 	pthread_mutex_init(&endpoint->posts.lock, NULL);
 	pthread_mutex_init(&endpoint->doors.lock, NULL);
 	dps_clock_init_real(&endpoint->clock);
@@ -302,10 +249,7 @@ void dps_endpoint_close(struct dps_endpoint *endpoint)
 	dps_endpoint_close_port(endpoint);
 	free_members(endpoint);
 	dps_credentials_close(&endpoint->credentials);
-	if (endpoint->alarm_fd >= 0)
-		close(endpoint->alarm_fd);
-	if (endpoint->due_fd >= 0)
-		close(endpoint->due_fd);
+	dps_alarm_close(&endpoint->alarm);
 	if (endpoint->loop.epoll_fd >= 0)
 		dps_loop_fini(&endpoint->loop);
 	free(endpoint);

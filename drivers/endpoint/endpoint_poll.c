@@ -7,8 +7,6 @@
 #include <dps/endpoint.h>
 #include <errno.h>
 #include <sched.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 enum {
 	LOOK_TURNS = 16,  /* busy ones between two looks at the control connections */
@@ -50,43 +48,13 @@ static uint64_t next_deadline_ns(struct dps_endpoint *endpoint, uint64_t now_ns)
 	return at_ns;
 }
 
-/* Our descriptor is readable from now on, until a poll that waits looks at it. */
-static void say_due(struct dps_endpoint *endpoint)
-{
-	const uint64_t one = 1;
-
-	if (!endpoint->is_due)
-		endpoint->is_due = write(endpoint->due_fd, &one, sizeof(one)) == sizeof(one);
-}
-
-/* epoll counts milliseconds; and who waits for our descriptor knows no deadline of ours. */
-static void set_alarm(struct dps_endpoint *endpoint, uint64_t at_ns, uint64_t now_ns)
-{
-	struct itimerspec spec = { 0 };
-
-	if (at_ns <= now_ns) {
-		say_due(endpoint);
-		return;
-	}
-	/*
-	 * Deadlines move on with each packet: one that comes too early costs less than to set it
-	 * each time. One that is over, and was not looked at, is as good as the next.
-	 */
-	if (endpoint->alarm_at_ns <= at_ns)
-		return;
-	endpoint->alarm_at_ns = at_ns;
-	spec.it_value.tv_sec = (time_t)((at_ns - now_ns) / DPS_NS_PER_S);
-	spec.it_value.tv_nsec = (long)((at_ns - now_ns) % DPS_NS_PER_S);
-	(void)timerfd_settime(endpoint->alarm_fd, 0, &spec, NULL);
-}
-
 /* Who asks for it may wait for it at once, and is to find it readable then. */
 int dps_endpoint_fd(struct dps_endpoint *endpoint)
 {
 	if (endpoint == NULL)
 		return -EINVAL;
 	if (!endpoint->is_watched)
-		set_alarm(endpoint, 0, 0);
+		dps_alarm_set(&endpoint->alarm, 0, 0);
 	endpoint->is_watched = true;
 	return endpoint->loop.epoll_fd;
 }
@@ -142,7 +110,7 @@ static int look(struct dps_endpoint *endpoint, uint64_t now_ns, uint64_t until_n
 		rest(endpoint);
 		return dps_loop_turn(&endpoint->loop, 0);
 	}
-	set_alarm(endpoint, at_ns, now_ns);
+	dps_alarm_set(&endpoint->alarm, at_ns, now_ns);
 	return dps_loop_turn(&endpoint->loop, until_ns);
 }
 
@@ -165,7 +133,8 @@ static int poll_turns(struct dps_endpoint *endpoint, uint64_t timeout_ns)
 	/* What is called from now on may have something to be sent: the next poll sees to it. */
 	if (endpoint->is_watched) {
 		now_ns = dps_clock_now_ns(&endpoint->clock);
-		set_alarm(endpoint, is_busy ? now_ns : next_deadline_ns(endpoint, now_ns), now_ns);
+		dps_alarm_set(&endpoint->alarm,
+			      is_busy ? now_ns : next_deadline_ns(endpoint, now_ns), now_ns);
 	}
 	endpoint->is_woken = false;
 	return result < 0 ? result : (int)endpoint->told;

@@ -7,6 +7,7 @@
 #include "drivers/control/loop.h"
 #include "drivers/control/peer_wire.h"
 #include "drivers/credentials/credentials.h"
+#include "drivers/endpoint/alarm.h"
 #include "drivers/endpoint/greeted.h"
 #include "drivers/lane.h"
 #include <dps/endpoint.h>
@@ -102,14 +103,8 @@ struct dps_endpoint {
 	struct dps_loop_source port_source;
 	bool is_port_polled;	/* nothing but polling tells what arrived there */
 	uint64_t idle_since_ns; /* the last turn that had work; for such a port */
-	struct dps_loop_source alarm_source;
-	int alarm_fd; /* readable when the next deadline is over */
-	uint64_t alarm_at_ns;
-	struct dps_loop_source due_source;
-	int due_fd; /* readable while something is due at once: a timer would be an interrupt each
-		     */
-	bool is_due;
-	bool is_watched; /* somebody waits for our descriptor */
+	struct dps_alarm alarm; /* what ends a wait when nothing arrives */
+	bool is_watched;	/* somebody waits for our descriptor */
 
 	struct dps_listener listener;
 	struct dps_loop_source listener_source;
