@@ -6,6 +6,7 @@
  */
 #include "engine/random.h"
 #include "tests/support/endpoint_pair.h"
+#include "tests/support/full.h"
 #include <dps/error.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -535,7 +536,7 @@ static void run_world(uint64_t seed, struct tally *tally)
 
 static void programs__that_call_anything_get_answers(void **state)
 {
-	unsigned int seeds = getenv("DPS_FULL") ? SEEDS_FULL : SEEDS;
+	unsigned int seeds = is_full_run() ? SEEDS_FULL : SEEDS;
 	const char *only = getenv("SEED");
 	struct tally tally = { 0 };
 
