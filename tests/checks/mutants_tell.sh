@@ -43,6 +43,8 @@ tells 0 '' --check
 tells 2 'tests/mutants has no b' b
 echo '| `b` |' >>"$tree/docs/mutants.md"
 tells 1 'there is no mutant b' --check
+mutant one three gone.sh
+tells 1 'gone.sh, which is not there' --check
 mutant one $'one\n+three'
 tells 1 '^not ok a: '
 mutant four three
