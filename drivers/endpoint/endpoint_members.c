@@ -3,18 +3,13 @@
 #include "drivers/endpoint/endpoint_state.h"
 #include "drivers/lane_state.h"
 #include "engine/owner.h"
-#include "engine/stream.h"
-#include <dps/assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-enum {
-	EVENTS = 32,
-	LET_GO_MS =
-		500, /* a port that has not given back what it sends by then keeps it for long */
-};
+/* A port that has not given back what it sends by then keeps it for long. */
+enum { LET_GO_MS = 500 };
 
 static const char is_another[] =
 	"it remembers no stream of ours, as it was started anew or gave us up; "
@@ -361,78 +356,4 @@ void dps_endpoint_forget_all(struct dps_endpoint *endpoint)
 	for (uint32_t i = 0; i < endpoint->config.peers; i++)
 		if (endpoint->members[i].is_used || endpoint->members[i].is_leaving)
 			(void)let_go(&endpoint->members[i]); /* or it ends with the port */
-}
-
-/* ---- turns ---- */
-
-static void tell_streams(struct dps_endpoint_member *member)
-{
-	struct dps_endpoint *endpoint = member->endpoint;
-	const struct dps_endpoint_ops *ops = &endpoint->config.ops;
-	struct dps_stream_event events[EVENTS];
-	unsigned int count;
-
-	while ((count = dps_streams_emit_events(member->streams, events, EVENTS)) > 0)
-		for (unsigned int i = 0; i < count && ops->on_stream != NULL; i++) {
-			endpoint->told++;
-			ops->on_stream(ops->context, dps_endpoint_handle(member), &events[i]);
-		}
-}
-
-void dps_endpoint_tell(struct dps_endpoint *endpoint, uint64_t now_ns)
-{
-	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
-		struct dps_endpoint_member *member = &endpoint->members[i];
-
-		if (!member->is_used)
-			continue;
-		dps_peer_wire_flush(member->wire, now_ns);
-		dps_endpoint_attach_path(member);
-		tell_streams(member);
-	}
-}
-
-static uint64_t give_up_at_ns(const struct dps_endpoint_member *member)
-{
-	uint64_t reconnect_ns = member->endpoint->config.reconnect_ns;
-
-	if (member->lost_at_ns == DPS_NEVER_NS || reconnect_ns > DPS_NEVER_NS - member->lost_at_ns)
-		return DPS_NEVER_NS;
-	return member->lost_at_ns + reconnect_ns;
-}
-
-uint64_t dps_endpoint_members_deadline_ns(struct dps_endpoint *endpoint)
-{
-	uint64_t at_ns = DPS_NEVER_NS, next_ns;
-
-	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
-		struct dps_endpoint_member *member = &endpoint->members[i];
-
-		if (!member->is_used)
-			continue;
-		/* What one did not take is another's, who may have been told before it. */
-		if (dps_streams_has_events(member->streams))
-			return 0;
-		next_ns = dps_streams_next_deadline_ns(member->streams);
-		at_ns = next_ns < at_ns ? next_ns : at_ns;
-		next_ns = give_up_at_ns(member);
-		at_ns = next_ns < at_ns ? next_ns : at_ns;
-	}
-	return at_ns;
-}
-
-void dps_endpoint_members_on_time(struct dps_endpoint *endpoint, uint64_t now_ns)
-{
-	for (uint32_t i = 0; i < endpoint->config.peers; i++) {
-		struct dps_endpoint_member *member = &endpoint->members[i];
-
-		if (!member->is_used)
-			continue;
-		if (dps_streams_next_deadline_ns(member->streams) <= now_ns)
-			dps_streams_on_deadline(member->streams, now_ns);
-		if (now_ns < give_up_at_ns(member))
-			continue;
-		member->lost_at_ns = DPS_NEVER_NS;
-		dps_peer_close(member->peer, 0, 0, now_ns);
-	}
 }

@@ -189,9 +189,11 @@ const char *dps_endpoint_enter(struct dps_endpoint *endpoint, struct dps_endpoin
 			       uint64_t now_ns);
 /* The connection is of no use any more: another has to be made. */
 void dps_endpoint_drop(struct dps_endpoint_member *member, int error, uint64_t now_ns);
+void dps_endpoint_forget_all(struct dps_endpoint *endpoint);
+
+/* ---- endpoint_turns.c ---- */
 /* Tells the program what its peers and streams have to say. */
 void dps_endpoint_tell(struct dps_endpoint *endpoint, uint64_t now_ns);
 /* 0: there is something to be told. */
 uint64_t dps_endpoint_members_deadline_ns(struct dps_endpoint *endpoint);
 void dps_endpoint_members_on_time(struct dps_endpoint *endpoint, uint64_t now_ns);
-void dps_endpoint_forget_all(struct dps_endpoint *endpoint);
