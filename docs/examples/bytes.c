@@ -12,6 +12,7 @@
 #ifdef OVER_DPDK
 #include <dps/ethdev.h>
 #endif
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ static void write_out(struct dps_handle stream)
 			dps_stream_release(streams, stream, runs[i].bytes);
 		}
 	has_ended = count == 0;
+	if (ferror(stdout)) /* a full disk: the sender is told, and sends no more */
+		dps_stream_stop(streams, stream, EIO);
 }
 
 static void on_stream(void *context, struct dps_handle from, const struct dps_stream_event *event)
@@ -93,6 +96,8 @@ static int send_input(void)
 
 	while (error == 0 && (piece.bytes = fread(buffer, 1, sizeof(buffer), stdin)) > 0)
 		error = send_piece(streams, stream, &piece);
+	if (ferror(stdin)) /* what was read is not all: the receiver is told so */
+		dps_stream_abort(streams, stream, EIO);
 	return error == 0 ? end(streams, stream) : error;
 }
 
@@ -127,8 +132,10 @@ int main(int argc, char **argv)
 	while (!is_closed && dps_endpoint_poll(endpoint, DPS_NEVER_NS) >= 0)
 		;
 	dps_endpoint_close(endpoint);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return fprintf(stderr, "bytes: standard output takes no more\n"), 1;
 	if (failure.error == 0 && (is_sender || has_ended))
-		return fflush(stdout) != 0;
+		return 0;
 	dps_error_write(&failure, text, sizeof(text));
 	return fprintf(stderr, "bytes: not all arrived: %s\n", text), 1;
 }

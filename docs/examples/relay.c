@@ -28,7 +28,8 @@ struct pair {
 static struct dps_endpoint *near, *far; /* who comes, and who is dialled */
 static struct dps_handle to_peer;
 static struct pair pairs[PAIRS];
-static unsigned int open_count, closed_count;
+static unsigned int open_count, near_count; /* streams; who has come and not gone */
+static bool is_far_closed;
 
 static bool is_same(struct dps_handle one, struct dps_handle other)
 {
@@ -66,10 +67,14 @@ static void begin(struct dps_handle peer, const struct dps_stream_event *event)
 		if (pair->is_used)
 			continue;
 		*pair = (struct pair){ .from_peer = peer, .from = event->handle };
-		pair->is_used = dps_stream_open(streams_out(), &options, &pair->to) == 0;
-		open_count += pair->is_used;
+		if (dps_stream_open(streams_out(), &options, &pair->to) != 0)
+			break;
+		pair->is_used = true;
+		open_count++;
 		return;
 	}
+	/* No more at once: who opened it is told. */
+	dps_stream_close(dps_endpoint_streams(near, peer), event->handle, DPS_STREAM_DROP);
 }
 
 /* As far as the far side takes it. */
@@ -94,17 +99,23 @@ static void pass_on(struct pair *pair)
 	}
 }
 
+/* What the library says where a program gave no code, is not a program's to say. */
+static uint64_t code_of(const struct dps_error *cause)
+{
+	return cause->code < DPS_CODE_MAX ? cause->code : DPS_CODE_MAX;
+}
+
 /* Either end's reason goes on to the other. */
 static void end(struct pair *pair, const struct dps_stream_event *event)
 {
 	struct dps_streams *in = streams_in(pair), *out = streams_out();
 
 	if (event->type == DPS_STREAM_EVENT_RECEIVE_OVER) {
-		dps_stream_abort(out, pair->to, event->cause.code);
+		dps_stream_abort(out, pair->to, code_of(&event->cause));
 		return; /* what is lent comes back, and then that half is over, too */
 	}
 	if (event->cause.error != 0)
-		dps_stream_stop(in, pair->from, event->cause.code);
+		dps_stream_stop(in, pair->from, code_of(&event->cause));
 	dps_stream_close(in, pair->from, DPS_STREAM_LINGER);
 	dps_stream_close(out, pair->to, DPS_STREAM_LINGER);
 	pair->is_used = false;
@@ -131,11 +142,23 @@ static void on_stream(void *context, struct dps_handle peer, const struct dps_st
 		pass_on(pair);
 }
 
-static void on_peer(void *context, struct dps_handle peer, const struct dps_peer_event *event)
+static void on_arrived(void *context, struct dps_handle peer, const char *key)
 {
 	(void)context;
 	(void)peer;
-	closed_count += event->kind == DPS_PEER_EVENT_CLOSED;
+	(void)key;
+	near_count++;
+}
+
+static void on_peer(void *context, struct dps_handle peer, const struct dps_peer_event *event)
+{
+	(void)peer;
+	if (event->kind != DPS_PEER_EVENT_CLOSED)
+		return;
+	if (context == &near)
+		near_count--;
+	else
+		is_far_closed = true;
 }
 
 static void on_trouble(void *context, const char *who, const char *why)
@@ -150,7 +173,8 @@ static int open_both(const char *listen, const char *to, char why[DPS_ENDPOINT_W
 
 	dps_endpoint_config_init(&in);
 	in.state = getenv("STATE");
-	in.ops = (struct dps_endpoint_ops){ .on_peer = on_peer,
+	in.ops = (struct dps_endpoint_ops){ .on_arrived = on_arrived,
+					    .on_peer = on_peer,
 					    .on_stream = on_stream,
 					    .on_trouble = on_trouble };
 	out = in;
@@ -193,7 +217,7 @@ int main(int argc, char **argv)
 	if (open_both(argv[1], argv[2], why) < 0)
 		return fprintf(stderr, "relay: %s\n", why), 2;
 	fprintf(stderr, "listening on port %u\n", dps_endpoint_listen_port(near));
-	while (closed_count < 2) {
+	while (!is_far_closed || near_count > 0) {
 		int told = dps_endpoint_poll(near, 0), also_told = dps_endpoint_poll(far, 0);
 
 		if (told < 0 || also_told < 0)

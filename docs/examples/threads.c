@@ -7,6 +7,7 @@
  *     threads send ADDRESS:PORT < file
  */
 #include <dps/door.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,11 @@ static int send_input(void)
 
 	while (error == 0 && (bytes = fread(buffer, 1, sizeof(buffer), stdin)) > 0)
 		error = dps_door_write(&door, sent, buffer, bytes, DPS_NEVER_NS);
+	if (error == 0 && ferror(stdin)) {
+		/* What was read is not all: behind it the receiver is told so. */
+		dps_door_close(&door, sent, DPS_STREAM_LINGER);
+		return -EIO;
+	}
 	return error == 0 ? dps_door_end(&door, sent, DPS_NEVER_NS) : error;
 }
 
@@ -66,8 +72,12 @@ static int write_output(void)
 	int bytes;
 
 	while ((bytes = dps_door_read(&door, stream, buffer, sizeof(buffer), DPS_NEVER_NS)) > 0)
-		fwrite(buffer, 1, (size_t)bytes, stdout);
-	return bytes;
+		if (fwrite(buffer, 1, (size_t)bytes, stdout) < (size_t)bytes) {
+			/* A full disk: the sender is told, and sends no more. */
+			dps_door_close(&door, stream, DPS_STREAM_DROP);
+			return -EIO;
+		}
+	return bytes == 0 && fflush(stdout) != 0 ? -EIO : bytes;
 }
 
 static void *send_all(void *argument)
@@ -134,5 +144,5 @@ int main(int argc, char **argv)
 	dps_endpoint_close(endpoint);
 	if (failure != 0)
 		fprintf(stderr, "threads: not all arrived: %s\n", dps_error_name(failure));
-	return failure != 0 || !has_thread || fflush(stdout) != 0;
+	return failure != 0 || !has_thread;
 }

@@ -90,6 +90,99 @@ a_relay_passes_a_file_on() {
 	relay_between 100000007 udp udp
 }
 
+# fails NAME WORDS: it ends with status 1, and says so.
+fails() {
+	end_of "$1" 60 || fail "$1 does not end: $(<"$scratch/$1.err")"
+	((status == 1)) || fail "$1: status $status, $(<"$scratch/$1.err")"
+	grep -q "$2" "$scratch/$1.err" || fail "$1: $(<"$scratch/$1.err")"
+}
+
+# start_full PROGRAM: a receiver whose disk is full.
+start_full() {
+	start receiver bash -c 'exec "$0" receive 127.0.0.1:0 >/dev/full' "$1"
+	port_of receiver
+}
+
+# What cannot be written has not arrived, whether it is noticed on the way or at the very end.
+a_full_disk_is_told() {
+	local program
+
+	begin bytes threads
+	head -c 40000000 /dev/zero >file
+	for program in ./bytes ./threads; do
+		start_full "$program"
+		start_from file sender "$program" send "127.0.0.1:$port"
+		fails sender 'not all arrived: .*stopped\|not all arrived: .*wants no more'
+		fails receiver 'takes no more\|not all arrived'
+		start_full "$program"
+		start_from <(head -c 100 file) sender "$program" send "127.0.0.1:$port"
+		ends sender
+		fails receiver 'takes no more\|not all arrived'
+	done
+}
+
+# What is read by half is not an end. (A folder can be opened, and not be read.)
+an_input_that_fails_is_told() {
+	begin threads bytes
+	start_from / sender ./bytes send 127.0.0.1:9
+	fails sender 'not all arrived: .*gave it up'
+	start receiver ./bytes receive 127.0.0.1:0
+	port_of receiver
+	start_from / sender ./threads send "127.0.0.1:$port"
+	fails sender 'not all arrived'
+	fails receiver 'not all arrived: .*gave it up'
+}
+
+# start_relay: to whoever listens on $port, which is then the relay's.
+start_relay() {
+	start relay ./relay 127.0.0.1:0 "127.0.0.1:$port"
+	port_of relay
+}
+
+# Also an end with a code that is the library's own: who sends has closed without one.
+a_relay_passes_each_end_on() {
+	begin bytes relay threads
+	head -c 40000000 /dev/zero >file
+	start receiver ./bytes receive 127.0.0.1:0
+	port_of receiver
+	start_relay
+	start_from / sender ./threads send "127.0.0.1:$port"
+	fails sender 'not all arrived'
+	fails receiver 'not all arrived'
+	ends relay
+	start_full ./bytes
+	start_relay
+	start_from file sender ./bytes send "127.0.0.1:$port"
+	fails sender 'not all arrived: .*wants no more'
+	fails receiver 'takes no more'
+	ends relay
+}
+
+# What it cannot pass on it does not take, and says so.
+a_relay_takes_no_more_than_it_can() {
+	local first
+
+	begin bytes
+	sed 's/enum { PAIRS = 16 }/enum { PAIRS = 1 }/' "$top/docs/examples/relay.c" >one.c
+	grep -q 'PAIRS = 1 }' one.c || fail "the example is not as it was"
+	library_compile relay one.c
+	start receiver ./bytes receive 127.0.0.1:0
+	port_of receiver
+	start_relay
+	mkfifo input
+	start first bash -c 'exec ./bytes send "$0" <input' "127.0.0.1:$port"
+	exec {first}>input
+	head -c 40000000 /dev/zero >&"$first"
+	wait_for 20 test -s "$scratch/receiver.out" || fail "nothing arrives"
+	head -c 40000000 /dev/zero >file
+	start_from file sender ./bytes send "127.0.0.1:$port"
+	fails sender 'not all arrived: .*wants no more'
+	exec {first}>&-
+	ends first
+	ends receiver
+	ends relay
+}
+
 # begin_over_dpdk NAME...: for ports of DPDK's, and an ordinary user: "${as[@]}" PORT=... ./NAME
 begin_over_dpdk() {
 	library='dpdk-stream-ethdev'
@@ -219,6 +312,10 @@ run_case half_a_stream_is_told
 run_case bulk_writes_are_all_there
 run_case threads_wait_at_the_door
 run_case a_relay_passes_a_file_on
+run_case a_full_disk_is_told
+run_case an_input_that_fails_is_told
+run_case a_relay_passes_each_end_on
+run_case a_relay_takes_no_more_than_it_can
 run_case a_file_arrives_over_dpdk
 run_case a_link_may_come_later
 run_case a_relay_has_two_links_of_dpdk
