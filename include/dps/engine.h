@@ -57,10 +57,16 @@ struct dps_path_config {
  */
 #define DPS_BAD_SEALS_MAX (UINT64_C(1) << 36)
 
-/* A connection id that no open path has; give it to the peer, then open the path with its index. */
+/*
+ * A connection id that no open path has; give it to the peer, then open the path with its index.
+ * Errors: -ENOSPC.
+ */
 int dps_engine_reserve_path(struct dps_engine *engine, uint64_t *connection_id);
 
-/* Opens a reserved path and starts to probe it. An event says when it carries packets. */
+/*
+ * Opens a reserved path and starts to probe it. An event says when it carries packets. Errors:
+ * -ENOENT it is not reserved; -EINVAL.
+ */
 int dps_engine_open_path(struct dps_engine *engine, uint32_t path,
 			 const struct dps_path_config *config, uint64_t now_ns);
 
@@ -128,13 +134,15 @@ int dps_engine_announce(struct dps_engine *engine, uint32_t channel,
 
 /*
  * No extent follows: what is announced is all. A chunk is read or granted when all of it is
- * announced, as small files may share it: announce ahead to a chunk's end, or say this.
+ * announced, as small files may share it: announce ahead to a chunk's end, or say this. Errors:
+ * -ENOENT.
  */
 int dps_engine_announce_last(struct dps_engine *engine, uint32_t channel);
 
 /*
  * The rest of a file will not be sent (sender) or come (receiver), from this offset of the channel
- * on: counts as done without data, so that the other files go on.
+ * on: counts as done without data, so that the other files go on. Errors: -ENOENT, also of a file
+ * that is done already, or not announced yet.
  */
 int dps_engine_skip(struct dps_engine *engine, uint32_t channel, uint32_t file_index,
 		    uint64_t from_offset, uint64_t now_ns);

@@ -134,7 +134,10 @@ enum dps_peer_reason {
 /* `unreachable`, `bad_length`, ...: stable. */
 const char *dps_peer_reason_name(enum dps_peer_reason reason);
 
-/* From now on dials, and dials again whatever happens. Errors: -EISCONN it has a life already. */
+/*
+ * From now on dials, and dials again whatever happens. Errors: -EISCONN it has a life already;
+ * -EAGAIN take the events of the one before first.
+ */
 int dps_peer_dial(struct dps_peer *peer, uint64_t now_ns);
 
 /*

@@ -20,7 +20,8 @@
  * Owner: one thread, the lane's; no other calls anything here. It is the first that takes events;
  * a debug build of the library answers what another one calls with -DPS_ERROR_THREAD. A handle is
  * valid until dps_stream_close; whatever is called with another one, or with streams that are NULL
- * or were let go of, answers -DPS_ERROR_CLOSED, and one that lacks memory for its result -EINVAL.
+ * or were let go of, answers -DPS_ERROR_CLOSED, as of a half that the stream does not have, and
+ * one that lacks memory for its result -EINVAL.
  *
  * After the send stream of msquic-async and the streaming calls of Cap'n Proto, with what their
  * users met put right: docs/architecture.md, "Streams".
@@ -125,11 +126,14 @@ int dps_stream_open(struct dps_streams *streams, const struct dps_stream_options
 
 /*
  * Takes a stream that arrived, where the program is asked. Errors: what ended it meanwhile;
- * -DPS_ERROR_ALREADY.
+ * -DPS_ERROR_ALREADY answered; -EINVAL it is ours.
  */
 int dps_stream_accept(struct dps_streams *streams, struct dps_handle handle);
 
-/* Does not, and closes it. Errors as above. code: at most DPS_CODE_MAX, here and everywhere. */
+/*
+ * Does not, and closes it. code: at most DPS_CODE_MAX, here and everywhere. Errors: as above;
+ * -EINVAL (code).
+ */
 int dps_stream_refuse(struct dps_streams *streams, struct dps_handle handle, uint64_t code);
 
 enum dps_stream_close {
@@ -222,7 +226,7 @@ int dps_stream_end(struct dps_streams *streams, struct dps_handle handle, uint64
 /*
  * Gives up what is to be sent, also after finish, unless the end has been acknowledged. Nothing
  * more leaves; the far side is told the code. The first code stays. Errors:
- * -DPS_ERROR_FINISHED too late; what ended the half otherwise.
+ * -DPS_ERROR_FINISHED too late; what ended the half otherwise; -EINVAL (code).
  */
 int dps_stream_abort(struct dps_streams *streams, struct dps_handle handle, uint64_t code);
 
@@ -232,14 +236,14 @@ int dps_stream_abort(struct dps_streams *streams, struct dps_handle handle, uint
  * Lends what has arrived and was not lent yet, in order, where it lies: at most room runs of bytes,
  * until they are given back with dps_stream_release. Returns how many; 0 at the end of the stream,
  * every time. Errors: what ended the half, though bytes before it may have arrived; -DPS_ERROR_FULL
- * nothing more has arrived, and READABLE is told when it has.
+ * nothing more has arrived, and READABLE is told when it has; -EINVAL no room.
  */
 int dps_stream_read(struct dps_streams *streams, struct dps_handle handle, struct dps_bytes *runs,
 		    unsigned int room);
 
 /*
  * Copies what has arrived instead, at most so many bytes, which are given back with it. Returns how
- * many. Errors: as above; -EINVAL while something is lent, and for more than INT32_MAX.
+ * many. Errors: as above; -EINVAL no room, while something is lent, and for more than INT32_MAX.
  */
 int dps_stream_read_copy(struct dps_streams *streams, struct dps_handle handle, uint8_t *memory,
 			 size_t bytes);
@@ -252,7 +256,8 @@ int dps_stream_release(struct dps_streams *streams, struct dps_handle handle, ui
 
 /*
  * Wants no more of it: the far side is told the code, and what arrived and was not lent is
- * dropped. The first code stays. Errors: what ended the half otherwise, -DPS_ERROR_FINISHED.
+ * dropped. The first code stays. Errors: what ended the half otherwise, -DPS_ERROR_FINISHED;
+ * -EINVAL (code).
  */
 int dps_stream_stop(struct dps_streams *streams, struct dps_handle handle, uint64_t code);
 

@@ -43,9 +43,10 @@ fresh() {
 	for ((n = 2; n <= 54; n++)); do
 		echo "| E$n | a | not in this release | |" >>"$tree/docs/contract.md"
 	done
-	put include/dps/take.h '#pragma once' '/* dps_none(void); */' 'int dps_take(int count,' \
-		'	     int more);'
-	put docs/man/dps_take.3.scd '' 'int *dps_take*(int count, int more);' '' 'Takes.'
+	put include/dps/take.h '#pragma once' '' '/* dps_none(void). Errors: -EINVAL. */' \
+		'int dps_take(int count,' '	     int more);'
+	put docs/man/dps_take.3.scd '' '*#include <dps/take.h>*' '' '# DESCRIPTION' '' \
+		'int *dps_take*(int count, int more);' '' 'Takes. Errors: -EINVAL.'
 	put docs/security.md '## Attacks' '| attack | held by |' '|---|---|' \
 		'| theft | `engine/pacer take__grants` |' '## Else' '| none | |'
 }
@@ -178,6 +179,20 @@ catches check-man 'a function in two pages'
 fresh
 put include/dps/take.h '#pragma once'
 catches check-man 'headers without any function'
+fresh
+sed -i 's/Errors: -EINVAL/Errors: -EINVAL, -ENOENT/' "$tree/include/dps/take.h"
+catches check-man 'an error that the page does not have'
+fresh
+sed -i 's/Errors: -EINVAL/Errors: -EINVAL, -ENOENT/' "$tree/docs/man/dps_take.3.scd"
+catches check-man 'an error that the header does not have'
+fresh
+sed -i '/#include/d' "$tree/docs/man/dps_take.3.scd"
+catches check-man 'a header that is in no synopsis'
+fresh
+put include/dps/error.h '#pragma once' '#include <errno.h>' 'enum dps_error_kind {' '	DPS_ERROR_FULL = EAGAIN,' '};'
+catches check-man 'a kind of error that is in no table'
+put docs/man/dps_errors.3.scd '' '# DESCRIPTION' '' '|  full' ':  EAGAIN' ':  no room'
+accepts check-man
 
 fresh
 sed -i 's/^| E7 |.*/| E7 | a | b | |/' "$tree/docs/contract.md"

@@ -92,6 +92,47 @@ static void results__have_to_have_room(void **state)
 	rig_close_streams(&rig);
 }
 
+static void half__that_a_stream_does_not_have_is_closed(void **state)
+{
+	const struct dps_bytes piece = { (const uint8_t *)"a", 1 };
+	struct dps_handle near, far;
+	struct dps_bytes run;
+	struct stream_rig rig;
+	uint8_t byte;
+
+	(void)state;
+	rig_open_streams(&rig);
+	near = rig_opened(&rig, 0, &far);
+	assert_int_equal(dps_stream_read(rig.near.streams, near, &run, 1), -DPS_ERROR_CLOSED);
+	assert_int_equal(dps_stream_read_copy(rig.near.streams, near, &byte, 1), -DPS_ERROR_CLOSED);
+	assert_int_equal(dps_stream_stop(rig.near.streams, near, 0), -DPS_ERROR_CLOSED);
+	assert_int_equal(dps_stream_send(rig.far.streams, far, &piece, 1, 0, 0), -DPS_ERROR_CLOSED);
+	assert_int_equal(dps_stream_finish(rig.far.streams, far), -DPS_ERROR_CLOSED);
+	assert_int_equal(dps_stream_abort(rig.far.streams, far, 0), -DPS_ERROR_CLOSED);
+	rig_close_streams(&rig);
+}
+
+static void code__above_those_of_programs_is_an_error(void **state)
+{
+	const uint64_t code = DPS_CODE_MAX + 1;
+	struct dps_handle near, far;
+	struct stream_rig rig;
+
+	(void)state;
+	rig_open_asking(&rig);
+	near = rig_stream(&rig.near, 0);
+	rig_talk(&rig);
+	far = rig_event(&rig.far, DPS_STREAM_EVENT_ARRIVED).handle;
+	assert_int_equal(dps_stream_refuse(rig.far.streams, far, code), -EINVAL);
+	assert_int_equal(dps_stream_accept(rig.far.streams, far), 0);
+	assert_int_equal(dps_stream_stop(rig.far.streams, far, code), -EINVAL);
+	assert_int_equal(dps_stream_abort(rig.near.streams, near, code), -EINVAL);
+	/* Nor is it a stream of ours that we may accept or refuse. */
+	assert_int_equal(dps_stream_accept(rig.near.streams, near), -EINVAL);
+	assert_int_equal(dps_stream_refuse(rig.near.streams, near, 0), -EINVAL);
+	rig_close_streams(&rig);
+}
+
 static void init__wants_memory(void **state)
 {
 	struct dps_streams_config config = rig_stream_config(true);
@@ -185,6 +226,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(streams__that_are_none_are_closed),
 		cmocka_unit_test(results__have_to_have_room),
+		cmocka_unit_test(half__that_a_stream_does_not_have_is_closed),
+		cmocka_unit_test(code__above_those_of_programs_is_an_error),
 		cmocka_unit_test(init__wants_memory),
 		cmocka_unit_test(streams__that_were_let_go_of_are_closed),
 		cmocka_unit_test(handle__of_an_earlier_life_leads_to_nothing),
