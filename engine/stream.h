@@ -88,6 +88,7 @@ struct dps_stream_sender {
 	uint64_t asked_acknowledged; /* what was known when it was looked at last */
 	uint64_t asked_credit;
 	uint64_t turn_bytes; /* left of its turn */
+	uint32_t owed_bytes; /* by which it went beyond the last one */
 	uint32_t first;	     /* segments */
 	uint32_t last;
 	uint32_t cursor;     /* where sent is, or before */

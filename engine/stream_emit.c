@@ -172,6 +172,28 @@ static void end_slices(struct dps_streams *streams, struct dps_stream *stream)
 	}
 }
 
+/* What the last slice of a turn has beyond it is of the next: or two that fit badly would be had
+ * for the price of one. */
+static void begin_turn(struct dps_stream_sender *send, uint32_t slice_bytes_max)
+{
+	uint64_t turn_bytes = (uint64_t)send->weight * slice_bytes_max;
+
+	send->turn_bytes = turn_bytes - dps_min_u64(send->owed_bytes, turn_bytes - 1);
+	send->owed_bytes = 0;
+}
+
+static void pay(struct dps_stream_sender *send, uint32_t bytes)
+{
+	uint32_t price = bytes > 0 ? bytes : 1;
+
+	if (price <= send->turn_bytes) {
+		send->turn_bytes -= price;
+		return;
+	}
+	send->owed_bytes = price - (uint32_t)send->turn_bytes;
+	send->turn_bytes = 0;
+}
+
 /* Whether it has what is left of a turn, or the next one: the only one that waits has them all. */
 static bool has_turn(const struct dps_streams *streams, struct dps_stream *stream,
 		     uint32_t slice_bytes_max)
@@ -179,7 +201,7 @@ static bool has_turn(const struct dps_streams *streams, struct dps_stream *strea
 	struct dps_stream_sender *send = &stream->send;
 
 	if (send->turn_bytes == 0 && streams->first[DPS_QUEUE_SEND] == DPS_STREAM_INDEX_NONE)
-		send->turn_bytes = (uint64_t)send->weight * slice_bytes_max;
+		begin_turn(send, slice_bytes_max);
 	return send->turn_bytes > 0;
 }
 
@@ -192,13 +214,10 @@ static unsigned int cut_slices(struct dps_streams *streams, struct dps_stream *s
 	unsigned int count = 0;
 
 	if (send->turn_bytes == 0)
-		send->turn_bytes = (uint64_t)send->weight * slice_bytes_max;
+		begin_turn(send, slice_bytes_max);
 	do {
-		uint32_t bytes;
-
 		cut_next(streams, stream, slice_bytes_max, &slices[count]);
-		bytes = slices[count++].bytes;
-		send->turn_bytes -= dps_min_u64(send->turn_bytes, dps_max_u64(bytes, 1));
+		pay(send, slices[count++].bytes);
 	} while (count < room && has_turn(streams, stream, slice_bytes_max) && has_any(stream));
 	end_slices(streams, stream);
 	return count;

@@ -365,7 +365,6 @@ static void emit__takes_turns(void **state)
 	rig_close_streams(&rig);
 }
 
-/* Bytes count, not slices: who sends little at a time has more of these. */
 static void emit__takes_turns_by_weight(void **state)
 {
 	struct dps_handle handles[2];
@@ -389,6 +388,42 @@ static void emit__takes_turns_by_weight(void **state)
 		bytes[rig.near.slices[i].number / 2] += rig.near.slices[i].bytes;
 	assert_int_equal(bytes[0], 3 * bytes[1]);
 	rig_release(&rig.near);
+	rig_close_streams(&rig);
+}
+
+/* Bytes count, not slices: who lends what fits badly into them has no more than the other. */
+static void emit__takes_turns_by_bytes(void **state)
+{
+	enum { PIECES = 30, PIECE = 90, SLICE = 100, SLICES = 64 };
+	static const uint8_t memory[PIECE];
+	struct dps_stream_slice slices[SLICES];
+	struct dps_bytes pieces[PIECES];
+	uint64_t bytes[2] = { 0 };
+	struct dps_handle handles[2], far;
+	struct stream_rig rig;
+
+	(void)state;
+	rig_open_streams(&rig);
+	for (unsigned int i = 0; i < PIECES; i++)
+		pieces[i] = (struct dps_bytes){ memory, PIECE };
+	for (unsigned int i = 0; i < 2; i++) {
+		handles[i] = rig_opened(&rig, 0, &far);
+		rig_ack(&rig, &rig.near, handles[i], PLENTY, 0, false);
+	}
+	assert_int_equal(
+		dps_stream_send(rig.near.streams, handles[0], pieces, PIECES, DPS_SEND_BORROW, 1),
+		0);
+	assert_int_equal(rig_send(&rig.near, handles[1], PIECES * PIECE, 0, 0), 0);
+	for (unsigned int i = 0; bytes[0] + bytes[1] < 4000; i++) {
+		assert_true(i < SLICES);
+		assert_int_equal(
+			dps_streams_emit_slices(rig.near.streams, rig.epoch, &slices[i], 1, SLICE),
+			1);
+		dps_streams_on_released(rig.near.streams, slices[i].token);
+		bytes[slices[i].number / 2] += slices[i].bytes;
+		/* A turn each, and the slice in which it ends. */
+		assert_in_range(bytes[0] + 2 * SLICE - bytes[1], 0, 4 * SLICE);
+	}
 	rig_close_streams(&rig);
 }
 
@@ -475,6 +510,7 @@ int main(void)
 		cmocka_unit_test(emit__cuts_at_blocks_and_at_the_credit),
 		cmocka_unit_test(emit__takes_turns),
 		cmocka_unit_test(emit__takes_turns_by_weight),
+		cmocka_unit_test(emit__takes_turns_by_bytes),
 		cmocka_unit_test(cancel_send__takes_back_what_has_not_left),
 		cmocka_unit_test(cancel_send__of_what_has_left_in_part_is_too_late),
 	};
