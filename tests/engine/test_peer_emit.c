@@ -136,13 +136,9 @@ static void reply__finds_room_and_its_way_through_bulk(void **state)
 	assert_int_equal(
 		pair_reply(&pair, &pair.a, pair_heard(&pair.a, DPS_PEER_EVENT_REQUEST), "answer"),
 		0);
-	pair_do(&pair, &pair.a, PAIR_WRITE);
-	pair.b.is_deaf = true;
-	pair_run(&pair);
-	pair.b.is_deaf = false;
-	pair_do(&pair, &pair.b, PAIR_HEAR);
-	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CALL_OVER)->event.outcome,
-			 DPS_PEER_ANSWERED);
+	/* Counted in bytes, as which of the two is heard first is another thing. */
+	assert_true(bytes_until(&pair, DPS_PEER_EVENT_CALL_OVER, DPS_PEER_CONTROL) <=
+		    AHEAD + LONG + 3 * DPS_PEER_HEAD_BYTES + 1000);
 	pair_close(&pair);
 }
 

@@ -333,6 +333,41 @@ static void done__by_the_sender_does_not_hurry_the_reader(void **state)
 	room_close(&room);
 }
 
+/* A stream outlives its connection when all of it was here; with a byte missing it does not. */
+static void lose__leaves_to_the_reader_what_has_arrived_with_its_end(void **state)
+{
+	struct dps_bytes run;
+	struct room room;
+	bool has_end;
+
+	(void)state;
+	room_open(&room);
+	assert_true(inject(&room, 256, 44, DPS_SLICE_END));
+	assert_true(inject(&room, 0, 256, 0));
+	assert_int_equal(dps_stream_read(room.far->streams, room.receive, &run, 1), 1);
+	dps_streams_lose(room.far->streams, DPS_CLOSE_UNREACHABLE);
+	/* What is lent stays lent, the rest is read as ever, and the end is a good one. */
+	assert_int_equal(run.memory[0], rig_stream_byte(0));
+	assert_int_equal(dps_stream_release(room.far->streams, room.receive, 256), 0);
+	assert_int_equal(rig_read(room.far, room.receive, &has_end), 44);
+	assert_true(has_end);
+	assert_int_equal(receive_half(&room).state, DPS_STREAM_FINISHED);
+	assert_int_equal(receive_half(&room).cause.error, 0);
+	assert_int_equal(dps_stream_close(room.far->streams, room.receive, DPS_STREAM_LINGER), 0);
+	assert_int_equal(dps_streams_count(room.far->streams), 0);
+	room_close(&room);
+
+	/* The end is here, and a byte before it is not. */
+	room_open(&room);
+	assert_true(inject(&room, 256, 44, DPS_SLICE_END));
+	assert_true(inject(&room, 1, 255, 0));
+	dps_streams_lose(room.far->streams, DPS_CLOSE_UNREACHABLE);
+	assert_int_equal(dps_stream_read(room.far->streams, room.receive, &run, 1),
+			 -DPS_ERROR_LOST);
+	assert_int_equal(receive_half(&room).cause.reason, DPS_CLOSE_UNREACHABLE);
+	room_close(&room);
+}
+
 static void close__gives_back_what_is_lent(void **state)
 {
 	struct dps_bytes runs[4];
@@ -635,6 +670,7 @@ int main(void)
 		cmocka_unit_test(stop__tells_the_sender_and_keeps_what_is_lent),
 		cmocka_unit_test(abort__by_the_sender_is_told_and_drops_what_was_not_read),
 		cmocka_unit_test(done__by_the_sender_does_not_hurry_the_reader),
+		cmocka_unit_test(lose__leaves_to_the_reader_what_has_arrived_with_its_end),
 		cmocka_unit_test(close__gives_back_what_is_lent),
 		cmocka_unit_test(commit__of_a_bad_slice_leaves_no_trace),
 		cmocka_unit_test(commit__takes_over_only_what_is_missing),

@@ -171,6 +171,44 @@ static void relay__passes_a_stop_on(void **state)
 	relay_close(&relay);
 }
 
+/* Who writes goes away without an end: behind what came of it, the reader is told so. */
+static void relay__passes_an_abort_on(void **state)
+{
+	static struct relay relay;
+	struct dps_stream_half_state half;
+	uint64_t got = 0;
+	bool has_end;
+
+	(void)state;
+	relay_open(&relay);
+	rig_run(&relay.in);
+	rig_run(&relay.out);
+	assert_int_equal(rig_send(&relay.in.near, relay.writer, 900, 0, 0), 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		turn(&relay);
+		got += rig_read(&relay.out.far, relay.reader, &has_end);
+		assert_false(has_end);
+	}
+	dps_stream_close(relay.in.near.streams, relay.writer, DPS_STREAM_LINGER);
+	rig_run(&relay.in);
+	half = rig_look(&relay.in.far, relay.from).receive;
+	assert_int_equal(half.cause.error, -DPS_ERROR_ABORTED);
+	assert_true(half.cause.code == DPS_CODE_DROPPED);
+	assert_int_equal(pass_on(&relay), -DPS_ERROR_ABORTED);
+	/* The library's own code is not the relay's to say. */
+	assert_int_equal(dps_stream_abort(relay.out.near.streams, relay.to, half.cause.code),
+			 -EINVAL);
+	assert_int_equal(dps_stream_abort(relay.out.near.streams, relay.to, DPS_CODE_MAX), 0);
+	rig_run(&relay.out);
+	give_back(&relay);
+	assert_int_equal(got, 900);
+	half = rig_look(&relay.out.far, relay.reader).receive;
+	assert_int_equal(half.cause.error, -DPS_ERROR_ABORTED);
+	assert_true(half.cause.code == DPS_CODE_MAX);
+	assert_int_equal(dps_slots_available(&relay.in.far.streams->receive_blocks), 64);
+	relay_close(&relay);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +216,7 @@ int main(void)
 		cmocka_unit_test(relay__sends_from_where_it_received),
 		cmocka_unit_test(relay__holds_the_writer_back_when_the_reader_is_slow),
 		cmocka_unit_test(relay__passes_a_stop_on),
+		cmocka_unit_test(relay__passes_an_abort_on),
 	};
 
 	return cmocka_run_group_tests_name("stream_relay", tests, NULL, NULL);
