@@ -20,6 +20,16 @@ prepare() {
 	make_capture "$scratch/from/more.pcap" "$more"
 }
 
+# expect_losses: and what else --impair does, at each end.
+expect_losses() {
+	local end
+
+	for end in exporter collector; do
+		(($(summary "$scratch/$end.out" impaired_packets) > 0)) ||
+			fail_with "nothing was lost at the $end"
+	done
+}
+
 expect_crossed() {
 	[[ $(summary "$scratch/exporter.out" verified) == true ]] || fail_with "nothing was verified"
 	compare_trees "$scratch/from" "$scratch/into"
@@ -51,6 +61,7 @@ captures_cross() {
 	collector+=(--impair "$impair,seed=2")
 	move
 	expect_stored
+	expect_losses
 	expect_crossed "$3 to $4, IPv$2, MTU $1"
 }
 
@@ -68,6 +79,7 @@ captures_cross_in_trains() {
 	collector+=(--impair "$impair,seed=2")
 	transfer 120
 	expect_stored
+	expect_losses
 	expect_crossed "udp to udp in trains, IPv$2, MTU $1"
 }
 

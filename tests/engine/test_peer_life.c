@@ -583,6 +583,31 @@ static void hello__of_what_does_not_fit_is_refused(void **state)
 	pair_close(&pair);
 }
 
+/* It speaks ours beside later ones, and says more as it greets: they speak ours. */
+static void hello__of_later_versions_that_know_ours_is_taken(void **state)
+{
+	enum { MORE = 20 };
+	struct dps_peer_hello hello = { .version_min = DPS_PEER_VERSION,
+					.version_max = 9,
+					.body_bytes_max = 1 << 20 };
+	struct dps_peer_head head = { .kind = DPS_PEER_HELLO,
+				      .body_bytes = DPS_PEER_HELLO_BYTES + MORE };
+	uint8_t body[DPS_PEER_HELLO_BYTES + MORE] = { 0 };
+	struct peer_pair pair;
+	uint64_t epoch;
+
+	(void)state;
+	open_idle(&pair);
+	assert_int_equal(dps_peer_accept(pair.b.peer, &epoch, pair.now_ns), 0);
+	pair.b.epoch = epoch;
+	dps_peer_hello_encode(&hello, body);
+	pair_inject(&pair, &pair.b, &head, body);
+	pair_run(&pair);
+	pair_heard(&pair.b, DPS_PEER_EVENT_CONNECTED);
+	assert_int_equal(dps_peer_state(pair.b.peer), DPS_PEER_CONNECTED);
+	pair_close(&pair);
+}
+
 static void hello__of_another_version_is_refused(void **state)
 {
 	struct dps_peer_hello hello = { .version_min = 2,
@@ -631,6 +656,7 @@ int main(void)
 		cmocka_unit_test(lost__behind_both_goodbyes_is_no_loss),
 		cmocka_unit_test(dial__begins_anew_after_the_end_was_heard),
 		cmocka_unit_test(hello__of_what_does_not_fit_is_refused),
+		cmocka_unit_test(hello__of_later_versions_that_know_ours_is_taken),
 		cmocka_unit_test(hello__of_another_version_is_refused),
 	};
 
