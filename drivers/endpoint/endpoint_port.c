@@ -19,6 +19,7 @@ enum {
 	ROOM_BYTES_MIN = 2048,
 	MAILBOX = 256,
 	DISK_DEPTH = 64,
+	VLAN_MAX = 4094, /* IEEE 802.1Q keeps 4095 for itself */
 };
 
 static int open_socket(struct dps_endpoint *endpoint, char *why)
@@ -28,6 +29,13 @@ static int open_socket(struct dps_endpoint *endpoint, char *why)
 	struct dps_udp_options udp = { .name = config->port, .mtu = config->mtu };
 	int result = dps_udp_read_name(config->port, &udp.bind, why, DPS_ENDPOINT_WHY_BYTES);
 
+	if (result == 0 && (config->ip != NULL || config->vlan != 0)) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES,
+			 "ip and vlan are for ports over DPDK: with %.80s both are the kernel's; "
+			 "udp:ADDRESS is one address of this machine",
+			 config->port);
+		return -EINVAL;
+	}
 	if (result < 0)
 		return result;
 	result = dps_udp_open(&udp, &endpoint->port);
@@ -63,6 +71,11 @@ static int open_other(struct dps_endpoint *endpoint, char *why)
 			 "the library of the port %.80s is of another release than this one; "
 			 "install both of one",
 			 config->port);
+		return -EINVAL;
+	}
+	if (config->vlan > VLAN_MAX) {
+		snprintf(why, DPS_ENDPOINT_WHY_BYTES, "vlan %u is no tag: 1 to %d, or 0 for none",
+			 config->vlan, VLAN_MAX);
 		return -EINVAL;
 	}
 	endpoint->is_port_polled = true;

@@ -222,7 +222,7 @@ static int choose_mtu(struct dps_udp *udp, const struct dps_udp_options *options
 	else if (mtu > largest)
 		return -EMSGSIZE;
 	if (mtu < DPS_UDP_MTU_MIN || mtu > DPS_UDP_MTU_MAX)
-		return -EINVAL;
+		return -ERANGE;
 	udp->port.mtu = mtu;
 	return 0;
 }

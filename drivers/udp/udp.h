@@ -44,9 +44,9 @@ struct dps_udp_options {
  * An idle lane sleeps in poll (wait), and after a sleep that nothing ended the next receive asks
  * the kernel nothing.
  *
- * Errors: -EINVAL an MTU or family that cannot be; -EMSGSIZE an MTU that no device here carries;
- * -EADDRINUSE (another program has the UDP port; with udp_port 0 the other end learns from hello
- * which one it became), -EADDRNOTAVAIL, and what else socket(2) and bind(2) say.
+ * Errors: -EINVAL a family that cannot be; -ERANGE an MTU; -EMSGSIZE one that no device here
+ * carries; -EADDRINUSE (another program has the UDP port; with udp_port 0 the other end learns from
+ * hello which one it became), -EADDRNOTAVAIL, and what else socket(2) and bind(2) say.
  */
 int dps_udp_open(const struct dps_udp_options *options, struct dps_port **port);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "drivers/udp/udp_name.h"
+#include "drivers/udp/udp.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
@@ -82,6 +83,16 @@ void dps_udp_explain(const char *name, int error, char *why, size_t why_bytes)
 			 "the port %.*s cannot be opened: no interface of this machine has the "
 			 "address; `ip address` lists those it has",
 			 NAME_SHOWN, name);
+	else if (error == -EMSGSIZE)
+		snprintf(
+			why, why_bytes,
+			"the port %.*s cannot be opened: no interface that it may use has so large "
+			"an MTU as was asked for; `ip link` lists what they have",
+			NAME_SHOWN, name);
+	else if (error == -ERANGE)
+		snprintf(why, why_bytes,
+			 "the port %.*s cannot be opened: its MTU is to be %d to %d bytes",
+			 NAME_SHOWN, name, DPS_UDP_MTU_MIN, DPS_UDP_MTU_MAX);
 	else
 		snprintf(why, why_bytes, "the port %.*s cannot be opened: %s", NAME_SHOWN, name,
 			 strerror(-error));

@@ -63,7 +63,8 @@ struct dps_endpoint_config {
 	const struct dps_ports *ports; /* over DPDK (<dps/ethdev.h>); NULL: only udp */
 	/* Of a port that is not the kernel's: its own address, ADDRESS/BITS; NULL: an IPv6 one. */
 	const char *ip;
-	uint16_t vlan;	    /* ... and a tag for all it sends, 1 to 4094; 0: untagged */
+	uint16_t vlan;	    /* ... and a tag for all it sends, 1 to 4094; 0: untagged. With
+			       udp both are -EINVAL: they are the kernel's */
 	const char *listen; /* for control: [ADDRESS]:PORT, of port 0 any; NULL: takes nobody */
 	/*
 	 * Folder of the key that is shown to peers, made at first, and of authorized_peers, whose

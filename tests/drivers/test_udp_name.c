@@ -116,6 +116,10 @@ static void explain__says_where_addresses_are_to_be_found(void **state)
 	dps_udp_explain("udp:203.0.113.1", -EADDRNOTAVAIL, why, sizeof(why));
 	assert_non_null(strstr(why, "udp:203.0.113.1"));
 	assert_non_null(strstr(why, "`ip address`"));
+	dps_udp_explain("udp", -EMSGSIZE, why, sizeof(why));
+	assert_non_null(strstr(why, "`ip link`"));
+	dps_udp_explain("udp", -ERANGE, why, sizeof(why));
+	assert_non_null(strstr(why, "1280 to"));
 	dps_udp_explain("udp", -EMFILE, why, sizeof(why));
 	assert_non_null(strstr(why, strerror(EMFILE)));
 }

@@ -290,7 +290,20 @@ static void misuse__of_sizes_and_texts_has_its_error(void **state)
 	assert_non_null(strstr(why, "rate"));
 	config = pair->near.config;
 	config.mtu = 1;
-	assert_true(dps_endpoint_open(&endpoint, &config, why) < 0);
+	assert_int_equal(dps_endpoint_open(&endpoint, &config, why), -ERANGE);
+	assert_non_null(strstr(why, "MTU is to be"));
+	config.mtu = 16384;
+	config.port = "udp:127.0.0.1";
+	assert_int_equal(dps_endpoint_open(&endpoint, &config, why), 0);
+	dps_endpoint_close(endpoint);
+	/* What only a port over DPDK has, asked of the kernel's, would be missed by nobody. */
+	config = pair->near.config;
+	config.vlan = 5;
+	assert_int_equal(dps_endpoint_open(&endpoint, &config, why), -EINVAL);
+	assert_non_null(strstr(why, "vlan"));
+	config = pair->near.config;
+	config.ip = "192.0.2.1/24";
+	assert_int_equal(dps_endpoint_open(&endpoint, &config, why), -EINVAL);
 	config = pair->near.config;
 	config.mtu = UINT32_MAX;
 	assert_true(dps_endpoint_open(&endpoint, &config, why) < 0);
