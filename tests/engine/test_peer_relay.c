@@ -281,6 +281,27 @@ static void relay__passes_notices_on_to_all(void **state)
 	relay_close(&relay);
 }
 
+/* Who is told by itself and with all others hears both, in their order; the others hear theirs. */
+static void notice__to_one_and_to_all_is_heard_twice(void **state)
+{
+	struct relay relay;
+
+	(void)state;
+	relay_open(&relay);
+	pair_notify(&relay.caller, &relay.caller.a, DPS_PEER_BULK, "all of you");
+	relay_run(&relay);
+	pair_notify(&relay.servers[0], &relay.servers[0].a, DPS_PEER_BULK, "you");
+	relay_run(&relay);
+	for (unsigned int server = 0; server < SERVERS; server++)
+		assert_string_equal(
+			pair_heard(&relay.servers[server].b, DPS_PEER_EVENT_NOTICE)->text,
+			"all of you");
+	assert_string_equal(pair_heard(&relay.servers[0].b, DPS_PEER_EVENT_NOTICE)->text, "you");
+	for (unsigned int server = 0; server < SERVERS; server++)
+		pair_heard_all(&relay.servers[server].b);
+	relay_close(&relay);
+}
+
 /* Who is gone for good is an error to the one who tells it, at once; the others hear. */
 static void notice__to_one_that_has_gone_says_so(void **state)
 {
@@ -311,6 +332,7 @@ int main(void)
 		cmocka_unit_test(relay__calls_off_what_timed_out),
 		cmocka_unit_test(relay__tells_that_a_server_is_gone),
 		cmocka_unit_test(relay__passes_notices_on_to_all),
+		cmocka_unit_test(notice__to_one_and_to_all_is_heard_twice),
 		cmocka_unit_test(notice__to_one_that_has_gone_says_so),
 	};
 
