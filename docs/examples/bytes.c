@@ -136,6 +136,8 @@ int main(int argc, char **argv)
 		return fprintf(stderr, "bytes: standard output takes no more\n"), 1;
 	if (failure.error == 0 && (is_sender || has_ended))
 		return 0;
+	if (failure.error == 0) /* given up before it came here */
+		failure.error = -DPS_ERROR_CANCELLED;
 	dps_error_write(&failure, text, sizeof(text));
 	return fprintf(stderr, "bytes: not all arrived: %s\n", text), 1;
 }

@@ -144,5 +144,7 @@ int main(int argc, char **argv)
 	dps_endpoint_close(endpoint);
 	if (failure != 0)
 		fprintf(stderr, "threads: not all arrived: %s\n", dps_error_name(failure));
+	if (!has_thread)
+		fprintf(stderr, "threads: nothing arrived\n");
 	return failure != 0 || !has_thread;
 }

@@ -242,6 +242,25 @@ END
 	[[ $(./shared) == mine && $(./static) == mine ]] || fail "the library's own was called"
 }
 
+# As a reader types them.
+lines_of_the_pages_link() {
+	local line count=0
+
+	begin
+	write_version
+	mv version.c program.c
+	while read -r line; do
+		rm -f program
+		bash -ec "$line" || fail "$line"
+		[[ -x program ]] || fail "nothing came of: $line"
+		count=$((count + 1))
+	done < <(grep -h '^cc -o program program.c' "$top/docs/man/libdpdk-stream.3.scd" "$top/docs/library.md")
+	((count >= 4)) || fail "$count lines are there"
+	# The second is the archive's.
+	bash -ec "$(grep -m 1 -e '^cc.*--static' "$top/docs/man/libdpdk-stream.3.scd")"
+	! readelf -d program | grep -q 'NEEDED.*dpdk-stream' || fail "the archive was not taken"
+}
+
 pages_are_there() {
 	local page
 
@@ -266,5 +285,6 @@ run_case ports_over_dpdk_are_another_library
 run_case a_program_starts_dpdk
 run_case cpp_can_call_every_function
 run_case a_program_has_its_own_panic
+run_case lines_of_the_pages_link
 run_case pages_are_there
 finish_cases
