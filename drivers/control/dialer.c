@@ -139,11 +139,10 @@ void dps_dialer_explain(const struct dps_dialer *dialer, char error[DPS_ENDPOINT
 	uint64_t tried_ns = now_ns - dialer->started_at_ns;
 
 	dps_socket_address_format(&dialer->addresses[0], address);
-	snprintf(
-		error, DPS_ENDPOINT_ERROR_BYTES,
-		"no answer from %s in %llu.%llu s (%s); is the collector running there, and is the "
-		"port open?",
-		address, (unsigned long long)(tried_ns / DPS_NS_PER_S),
-		(unsigned long long)(tried_ns % DPS_NS_PER_S / (100 * DPS_NS_PER_MS)),
-		dialer->last_error ? strerror(dialer->last_error) : "connection timed out");
+	snprintf(error, DPS_ENDPOINT_ERROR_BYTES,
+		 "no answer from %s in %llu.%llu s (%s); does anybody listen there, and is the "
+		 "port open?",
+		 address, (unsigned long long)(tried_ns / DPS_NS_PER_S),
+		 (unsigned long long)(tried_ns % DPS_NS_PER_S / (100 * DPS_NS_PER_MS)),
+		 dialer->last_error ? strerror(dialer->last_error) : "connection timed out");
 }
