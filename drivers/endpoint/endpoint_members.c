@@ -63,6 +63,7 @@ static void follow(struct dps_endpoint_member *member, const struct dps_peer_eve
 	case DPS_PEER_EVENT_CONNECTED:
 		member->lost_at_ns = DPS_NEVER_NS;
 		member->was_connected = true;
+		dps_endpoint_attach_path(member);
 		break;
 	case DPS_PEER_EVENT_CONNECT_FAILED:
 	case DPS_PEER_EVENT_LOST:

@@ -5,6 +5,16 @@
 
 enum { EVENTS = 32 };
 
+/* What the program closed since it was taken has nothing to tell but what became of its sends. */
+static bool is_to_be_told(const struct dps_endpoint_member *member,
+			  const struct dps_stream_event *event)
+{
+	struct dps_stream *stream;
+
+	return event->type >= DPS_STREAM_EVENT_POSTED ||
+	       dps_stream_find(member->streams, event->handle, &stream) == 0;
+}
+
 static void tell_streams(struct dps_endpoint_member *member)
 {
 	struct dps_endpoint *endpoint = member->endpoint;
@@ -14,6 +24,8 @@ static void tell_streams(struct dps_endpoint_member *member)
 
 	while ((count = dps_streams_emit_events(member->streams, events, EVENTS)) > 0)
 		for (unsigned int i = 0; i < count && ops->on_stream != NULL; i++) {
+			if (!is_to_be_told(member, &events[i]))
+				continue;
 			endpoint->told++;
 			ops->on_stream(ops->context, dps_endpoint_handle(member), &events[i]);
 		}
@@ -50,7 +62,10 @@ uint64_t dps_endpoint_members_deadline_ns(struct dps_endpoint *endpoint)
 
 		if (!member->is_used)
 			continue;
-		/* What one did not take is another's, who may have been told before it. */
+		/*
+		 * What one did not take is another's, who may have been told before it; and what
+		 * the control connection did came behind the turn.
+		 */
 		if (dps_streams_has_events(member->streams))
 			return 0;
 		next_ns = dps_streams_next_deadline_ns(member->streams);

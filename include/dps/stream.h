@@ -144,8 +144,8 @@ enum dps_stream_close {
 
 /*
  * Lets go of a stream in whatever state. What is still to be received is stopped with
- * DPS_CODE_DROPPED, and what was lent by dps_stream_read is given back. Sends that are not done
- * have their outcome told; no other event follows. Errors: -EINVAL (how).
+ * DPS_CODE_DROPPED, and what was lent by dps_stream_read is given back. Of sends that are not done
+ * all is told as ever, their outcome last; no other event follows. Errors: -EINVAL (how).
  */
 int dps_stream_close(struct dps_streams *streams, struct dps_handle handle,
 		     enum dps_stream_close how);

@@ -276,6 +276,60 @@ static void arrival__is_turned_away(void **state)
 	assert_int_equal(pair->near.told[DPS_PEER_EVENT_CONNECTED], 0);
 }
 
+/* Who lets go of a stream in a callback has forgotten it when the next one comes. */
+struct closer {
+	struct endpoint_pair *pair;
+	struct dps_handle stream;
+	unsigned int ends;
+	unsigned int late; /* told of it behind its close */
+};
+
+static void close_at_its_end(void *context, struct dps_handle peer,
+			     const struct dps_stream_event *event)
+{
+	struct closer *closer = context;
+	struct dps_endpoint *endpoint = closer->pair->near.endpoint;
+
+	if (event->handle.generation != closer->stream.generation)
+		return;
+	closer->late += closer->ends > 0;
+	if (event->type == DPS_STREAM_EVENT_SEND_OVER)
+		closer->ends++;
+	if (event->type == DPS_STREAM_EVENT_SEND_OVER)
+		assert_int_equal(dps_stream_close(dps_endpoint_streams(endpoint, peer),
+						  closer->stream, DPS_STREAM_DROP),
+				 0);
+}
+
+static void close__in_a_callback_is_the_last_of_the_stream(void **state)
+{
+	const struct dps_stream_options options = {
+		.flags = DPS_STREAM_BOTH_WAYS,
+		.open_deadline_ns = DPS_NEVER_NS,
+	};
+	struct endpoint_pair *pair = *state;
+	struct closer closer = { .pair = pair };
+	struct pair_side *near = &pair->near;
+
+	near->config.ops = (struct dps_endpoint_ops){
+		.on_stream = close_at_its_end,
+		.context = &closer,
+	};
+	pair_open(&pair->far);
+	pair_open(near);
+	assert_int_equal(pair_dial(pair, NULL), 0);
+	assert_int_equal(dps_stream_open(dps_endpoint_streams(near->endpoint, near->peer), &options,
+					 &closer.stream),
+			 0);
+	PAIR_UNTIL(pair, pair->far.streams_told[DPS_STREAM_EVENT_ARRIVED] == 1);
+	/* Both of its halves end at once, and would be told one behind the other. */
+	dps_peer_close(dps_endpoint_peer(near->endpoint, near->peer), 0, 0,
+		       dps_endpoint_now_ns(near->endpoint));
+	PAIR_UNTIL(pair, closer.ends > 0);
+	assert_int_equal(closer.ends, 1);
+	assert_int_equal(closer.late, 0);
+}
+
 /* ---- misuse ---- */
 
 static void misuse__of_sizes_and_texts_has_its_error(void **state)
@@ -340,6 +394,7 @@ int main(void)
 		PAIR_TEST(dial__of_one_name_has_one_key),
 		PAIR_TEST(callback__cannot_release_nor_poll),
 		PAIR_TEST(arrival__is_turned_away),
+		PAIR_TEST(close__in_a_callback_is_the_last_of_the_stream),
 		PAIR_TEST(misuse__of_sizes_and_texts_has_its_error),
 	};
 
