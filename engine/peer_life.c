@@ -113,11 +113,12 @@ int dps_peer_hurry(struct dps_peer *peer, uint64_t now_ns)
 {
 	int error = dps_peer_may_call(peer);
 
-	if (error != 0 || peer->state != DPS_PEER_WAITING)
+	if (error != 0)
 		return error;
 	dps_backoff_init(&peer->backoff, peer->config.backoff_cap_ns, peer->config.stable_ns,
 			 peer->config.seed);
-	peer->until_ns = dps_min_u64(peer->until_ns, now_ns);
+	if (peer->state == DPS_PEER_WAITING)
+		peer->until_ns = dps_min_u64(peer->until_ns, now_ns);
 	return 0;
 }
 

@@ -60,6 +60,7 @@ static int use_socket(struct dps_peer_wire *wire, struct dps_socket *socket, uin
 {
 	wire->socket = socket;
 	wire->epoch = epoch;
+	wire->why[0] = '\0'; /* of the last one */
 	wire->has_ended = wire->is_finish_owed = wire->is_write_blocked = false;
 	wire->has_more =
 		true; /* what was read with a greeting, or behind a handshake, is no event */
@@ -88,11 +89,6 @@ static void on_dialled(struct dps_peer_wire *wire, struct dps_socket *socket, ui
 	int error;
 
 	drop_attempt(wire);
-	if (wire->is_moved) {
-		socket->ops->close(socket);
-		dps_peer_on_lost(wire->peer, wire->epoch, ECANCELED, now_ns);
-		return;
-	}
 	if (wire->ops.wrap != NULL)
 		socket = wire->ops.wrap(wire->ops.context, socket);
 	error = socket == NULL ? -ENOMEM : use_socket(wire, socket, wire->epoch);
@@ -138,7 +134,7 @@ static void go_on_dialling(struct dps_peer_wire *wire, uint64_t now_ns)
 static void dial(struct dps_peer_wire *wire, uint64_t epoch, uint64_t now_ns)
 {
 	wire->epoch = epoch;
-	wire->is_moved = false;
+	wire->why[0] = '\0';
 	if (wire->addresses_count == 0) {
 		dps_peer_on_lost(wire->peer, epoch, EDESTADDRREQ, now_ns);
 		return;
@@ -147,6 +143,22 @@ static void dial(struct dps_peer_wire *wire, uint64_t epoch, uint64_t now_ns)
 			now_ns);
 	wire->is_dialling = true;
 	go_on_dialling(wire, now_ns);
+}
+
+/* Who is asked for by a name that is not its own any more could show any key. */
+static bool leave_old_place(struct dps_peer_wire *wire, uint64_t now_ns)
+{
+	bool is_there = dps_peer_state(wire->peer) > DPS_PEER_GREETING;
+
+	if (!wire->is_moved)
+		return false;
+	wire->is_moved = false;
+	if (is_there)
+		return false;
+	drop_attempt(wire);
+	drop_socket(wire);
+	dps_peer_on_lost(wire->peer, wire->epoch, ECANCELED, now_ns);
+	return true;
 }
 
 /* ---- The connection. ---- */
@@ -269,7 +281,8 @@ void dps_peer_wire_flush(struct dps_peer_wire *wire, uint64_t now_ns)
 	bool did = true;
 
 	while (did) {
-		did = do_step(wire, now_ns);
+		did = leave_old_place(wire, now_ns);
+		did |= do_step(wire, now_ns);
 		did |= write_socket(wire, now_ns);
 		did |= tell(wire, now_ns);
 	}
@@ -281,6 +294,7 @@ void dps_peer_wire_flush(struct dps_peer_wire *wire, uint64_t now_ns)
 /* What blocked a write may be gone whatever came: TLS reads to write, and writes to read. */
 static void go_on(struct dps_peer_wire *wire, uint64_t now_ns)
 {
+	(void)leave_old_place(wire, now_ns);
 	wire->is_write_blocked = false;
 	if (wire->is_dialling)
 		go_on_dialling(wire, now_ns);
@@ -303,7 +317,7 @@ static uint64_t next_deadline_ns(void *context)
 	uint64_t peer_ns = dps_peer_next_deadline_ns(wire->peer);
 	uint64_t dial_ns = wire->is_dialling ? dps_dialer_deadline_ns(&wire->dialer) : DPS_NEVER_NS;
 
-	if (wire->socket != NULL && wire->has_more && !wire->has_ended)
+	if (wire->is_moved || (wire->socket != NULL && wire->has_more && !wire->has_ended))
 		return 0;
 	return peer_ns < dial_ns ? peer_ns : dial_ns;
 }
@@ -365,7 +379,7 @@ void dps_peer_wire_move(struct dps_peer_wire *wire, const struct dps_socket_addr
 			unsigned int count, uint64_t now_ns)
 {
 	set_addresses(wire, addresses, count);
-	wire->is_moved = wire->is_dialling;
+	wire->is_moved = wire->is_dialling || dps_peer_state(wire->peer) == DPS_PEER_GREETING;
 	(void)dps_peer_hurry(wire->peer, now_ns);
 }
 

@@ -35,7 +35,7 @@ struct dps_peer_wire {
 	struct dps_socket_address addresses[DPS_ENDPOINT_ADDRESSES_MAX];
 	unsigned int addresses_count; /* 0: it is not dialled */
 	bool is_dialling;
-	bool is_moved;			    /* the attempt under way is to where it was before */
+	bool is_moved;			    /* what is under way is to where it was before */
 	bool has_ended;			    /* the far side's half */
 	bool is_finish_owed;		    /* ours, when the socket takes it */
 	bool is_write_blocked;		    /* the socket takes no more now */
@@ -53,8 +53,8 @@ void dps_peer_wire_init(struct dps_peer_wire *wire, struct dps_peer *peer, struc
 void dps_peer_wire_fini(struct dps_peer_wire *wire);
 
 /*
- * Other addresses from the next dial on, which is due now if it waits; an attempt under way comes
- * to nothing. Also in on_event.
+ * Other addresses from the next dial on, which is due now if it waits; an attempt under way, also
+ * one that is greeted, comes to nothing. Also in on_event.
  */
 void dps_peer_wire_move(struct dps_peer_wire *wire, const struct dps_socket_address *addresses,
 			unsigned int count, uint64_t now_ns);

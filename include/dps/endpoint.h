@@ -126,9 +126,9 @@ int dps_endpoint_dial(struct dps_endpoint *endpoint, const char *to, const char 
 
 /*
  * Another address of a peer that was dialled, from the next dial on, which is due now if it waits;
- * a connection that is there stays until it is lost. Its key is asked for as before. Also for the
- * same name, which is looked up anew; also in a callback. Errors: -DPS_ERROR_CLOSED; -EINVAL, also
- * of one that comes by itself; -EHOSTUNREACH; all with a sentence.
+ * a connection that is there stays until it is lost, one that is being made is given up. Its key is
+ * asked for as before. Also for the same name, which is looked up anew; also in a callback. Errors:
+ * -DPS_ERROR_CLOSED; -EINVAL, also of one that comes by itself; -EHOSTUNREACH; all with a sentence.
  */
 int dps_endpoint_move(struct dps_endpoint *endpoint, struct dps_handle peer, const char *to,
 		      char why[DPS_ENDPOINT_WHY_BYTES]);

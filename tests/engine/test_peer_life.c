@@ -176,6 +176,30 @@ static void hurry__dials_now_and_waits_little_afterwards(void **state)
 	pair_close(&pair);
 }
 
+static void hurry__of_a_dial_that_is_under_way_waits_little_afterwards(void **state)
+{
+	struct dps_peer_snapshot snapshot;
+	struct peer_pair pair;
+
+	(void)state;
+	open_idle(&pair);
+	pair.is_unreachable = true;
+	dps_peer_dial(pair.a.peer, pair.now_ns);
+	pair_pass(&pair, 60 * SECOND);
+	pair.is_unreachable = false;
+	pair.is_dial_silent = true;
+	while (dps_peer_state(pair.a.peer) != DPS_PEER_CONNECTING)
+		pair_pass(&pair, SECOND);
+	pair_forget(&pair.a);
+	dps_peer_hurry(pair.a.peer, pair.now_ns);
+	dps_peer_read(pair.a.peer, &snapshot);
+	dps_peer_on_lost(pair.a.peer, snapshot.epoch, ECANCELED, pair.now_ns);
+	pair_run(&pair);
+	pair_heard(&pair.a, DPS_PEER_EVENT_CONNECT_FAILED);
+	assert_true(pair_heard(&pair.a, DPS_PEER_EVENT_RETRY)->event.wait_ns <= 125 * MS);
+	pair_close(&pair);
+}
+
 /* The far side lost its connection before ours noticed, and dials again. */
 static void accept__ends_the_connection_before(void **state)
 {
@@ -640,6 +664,7 @@ int main(void)
 		cmocka_unit_test(dial__that_is_never_heard_of_again_is_given_up),
 		cmocka_unit_test(greeting__that_does_not_come_is_given_up),
 		cmocka_unit_test(hurry__dials_now_and_waits_little_afterwards),
+		cmocka_unit_test(hurry__of_a_dial_that_is_under_way_waits_little_afterwards),
 		cmocka_unit_test(accept__ends_the_connection_before),
 		cmocka_unit_test(epoch__of_before_moves_nothing),
 		cmocka_unit_test(close__is_seen_at_every_wait),

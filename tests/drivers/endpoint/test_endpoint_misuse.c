@@ -337,6 +337,25 @@ static void move__before_there_was_a_connection(void **state)
 	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CONNECTED] == 1);
 }
 
+/* Who is there has not proved its key, and under another name nobody knows which that is. */
+static void move__while_it_is_greeted_asks_for_the_same_key(void **state)
+{
+	static const char other[] =
+		"sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	struct endpoint_pair *pair = *state;
+	struct dps_endpoint *near;
+
+	pair_open(&pair->far);
+	pair_open(&pair->near);
+	near = pair->near.endpoint;
+	assert_int_equal(pair_dial(pair, other), 0);
+	while (dps_peer_state(dps_endpoint_peer(near, pair->near.peer)) != DPS_PEER_GREETING)
+		assert_true(dps_endpoint_poll(near, DPS_NS_PER_S) >= 0);
+	assert_int_equal(dps_endpoint_move(near, pair->near.peer, "127.0.0.1:9", NULL), 0);
+	PAIR_UNTIL(pair, pair->near.told[DPS_PEER_EVENT_CONNECT_FAILED] > 1);
+	assert_int_equal(pair->near.told[DPS_PEER_EVENT_CONNECTED], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +367,7 @@ int main(void)
 		PAIR_TEST(close__does_not_wait_for_ever),
 		PAIR_TEST(move__is_where_it_is_dialled_next),
 		PAIR_TEST(move__before_there_was_a_connection),
+		PAIR_TEST(move__while_it_is_greeted_asks_for_the_same_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
