@@ -27,13 +27,19 @@ bool dps_peer_has_room_to_tell(const struct dps_peer *peer)
 	return peer->told_tail - peer->told_head <= DPS_PEER_TOLD_MAX - TOLD_PER_CONNECTION;
 }
 
+/* Of calls, those too that are over and still to be called off have their places. */
+static bool is_low(const struct dps_peer *peer, enum dps_peer_class class)
+{
+	return dps_peer_queue_is_low(&peer->queue, class) &&
+	       (class != DPS_PEER_CALL || peer->calls_free.first != DPS_PEER_NONE);
+}
+
 static uint32_t backlog_to_tell(const struct dps_peer *peer)
 {
 	uint32_t classes = peer->high & ~peer->high_told;
 
 	for (uint32_t i = 0; i < DPS_PEER_CLASSES; i++)
-		if ((peer->high_told & 1u << i) != 0 &&
-		    dps_peer_queue_is_low(&peer->queue, (enum dps_peer_class)i))
+		if ((peer->high_told & 1u << i) != 0 && is_low(peer, (enum dps_peer_class)i))
 			classes |= 1u << i;
 	return classes;
 }

@@ -4,17 +4,20 @@
 #include "engine/peer.h"
 #include <errno.h>
 
+static int be_full(struct dps_peer *peer, uint8_t class)
+{
+	peer->high |= 1u << class;
+	peer->figures.refused++;
+	return -EAGAIN;
+}
+
 int dps_peer_enqueue(struct dps_peer *peer, const struct dps_peer_message *message,
 		     const void *body, uint32_t *queued)
 {
 	if (message->bytes > peer->config.body_bytes_max)
 		return -EMSGSIZE;
 	*queued = dps_peer_queue_push(&peer->queue, message, body);
-	if (*queued != DPS_BLOCK_NONE)
-		return 0;
-	peer->high |= 1u << message->class;
-	peer->figures.refused++;
-	return -EAGAIN;
+	return *queued != DPS_BLOCK_NONE ? 0 : be_full(peer, message->class);
 }
 
 int dps_peer_say(struct dps_peer *peer, const struct dps_peer_message *message, const void *body,
@@ -22,10 +25,8 @@ int dps_peer_say(struct dps_peer *peer, const struct dps_peer_message *message, 
 {
 	if (peer->state > DPS_PEER_CONNECTED)
 		return -ESHUTDOWN;
-	if (message->bytes <= peer->config.body_bytes_max && !has_slot) {
-		peer->figures.refused++;
-		return -EAGAIN;
-	}
+	if (message->bytes <= peer->config.body_bytes_max && !has_slot)
+		return be_full(peer, message->class);
 	return dps_peer_enqueue(peer, message, body, queued);
 }
 

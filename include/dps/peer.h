@@ -218,9 +218,9 @@ struct dps_peer_call {
 
 /*
  * Makes a call; exactly one DPS_PEER_EVENT_CALL_OVER follows. Without a connection it waits for
- * one. call_id may be NULL. Errors: -EAGAIN full, DPS_PEER_EVENT_BACKLOG_LOW or the end of a call
- * says when to try again; -EMSGSIZE; -ESHUTDOWN closing or closed; -EINVAL bytes, or room for the
- * answer, that are nowhere (NULL).
+ * one. call_id may be NULL. Errors: -EAGAIN full, or as many are under way, or to be called off, as
+ * there may be: DPS_PEER_EVENT_BACKLOG_LOW says when to try again; -EMSGSIZE; -ESHUTDOWN closing or
+ * closed; -EINVAL bytes, or room for the answer, that are nowhere (NULL).
  */
 int dps_peer_call(struct dps_peer *peer, const struct dps_peer_call *call, uint64_t *call_id,
 		  uint64_t now_ns);

@@ -347,10 +347,39 @@ static void call__too_many_is_eagain_and_room_comes_back(void **state)
 	assert_int_equal(dps_peer_call(pair.a.peer, &call, &again, pair.now_ns), -EAGAIN);
 	assert_int_equal(read_side(&pair.a).refused, 1);
 	pair_pass(&pair, SECOND);
+	pair_heard(&pair.a, DPS_PEER_EVENT_BACKLOG_HIGH);
 	for (unsigned int i = 0; i < 4; i++)
 		call_over(&pair.a, DPS_PEER_TIMED_OUT);
+	pair_heard(&pair.a, DPS_PEER_EVENT_BACKLOG_LOW);
 	assert_int_equal(dps_peer_call(pair.a.peer, &call, &again, pair.now_ns), 0);
 	assert_true(again > id);
+	pair_close(&pair);
+}
+
+/* Places that are not free yet when the last end was heard: that they are is told, too. */
+static void call__too_many_that_are_called_off_is_told_when_there_is_room(void **state)
+{
+	const struct dps_peer_call call = { .body = "again", .bytes = 5 };
+	struct peer_pair pair;
+	uint64_t ids[4];
+
+	(void)state;
+	pair_open_connected(&pair);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(dps_peer_call(pair.a.peer, &call, &ids[i], pair.now_ns), 0);
+	pair_run(&pair);
+	pair.a.is_stuck = true;
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(dps_peer_cancel(pair.a.peer, ids[i], pair.now_ns), 0);
+	pair_run(&pair);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_CALL_OVER), 4);
+	assert_int_equal(dps_peer_call(pair.a.peer, &call, NULL, pair.now_ns), -EAGAIN);
+	pair_run(&pair);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_BACKLOG_HIGH), 1);
+	pair.a.is_stuck = false;
+	pair_run(&pair);
+	assert_int_equal(pair_count(&pair.a, DPS_PEER_EVENT_BACKLOG_LOW), 1);
+	assert_int_equal(dps_peer_call(pair.a.peer, &call, NULL, pair.now_ns), 0);
 	pair_close(&pair);
 }
 
@@ -493,6 +522,7 @@ int main(void)
 		cmocka_unit_test(lost__half_a_message_is_sent_again),
 		cmocka_unit_test(cancel__of_a_call_not_yet_sent_never_sends_it),
 		cmocka_unit_test(call__too_many_is_eagain_and_room_comes_back),
+		cmocka_unit_test(call__too_many_that_are_called_off_is_told_when_there_is_room),
 		cmocka_unit_test(call__misuse_is_an_error),
 		cmocka_unit_test(call__of_nothing_is_an_error),
 		cmocka_unit_test(peer__that_is_none_is_closed),
