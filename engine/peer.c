@@ -160,6 +160,7 @@ void dps_peer_fini(struct dps_peer *peer)
 	peer->is_gone = true;
 	peer->state = DPS_PEER_CLOSED;
 	peer->lent = DPS_PEER_NONE;
+	peer->drop_epoch = 0;
 }
 
 void dps_peer_hand_over(struct dps_peer *peer)
@@ -185,6 +186,8 @@ static uint32_t transferring(const struct dps_peer *peer)
 
 void dps_peer_read(const struct dps_peer *peer, struct dps_peer_snapshot *snapshot)
 {
+	if (snapshot == NULL)
+		return;
 	if (peer == NULL) {
 		*snapshot = (struct dps_peer_snapshot){ .state = DPS_PEER_CLOSED };
 		return;

@@ -231,13 +231,15 @@ static bool is_whole(const struct dps_peer_frame *frame, uint32_t from,
 unsigned int dps_peer_emit_slices(struct dps_peer *peer, uint64_t epoch,
 				  struct dps_peer_slice *slices, unsigned int room, uint64_t now_ns)
 {
-	struct dps_peer_writer *writer = &peer->writer;
-	uint32_t from = writer->sent_bytes;
+	struct dps_peer_writer *writer;
 	unsigned int count = 0;
+	uint32_t from;
 
-	if (!dps_peer_is_current(peer, epoch))
+	if (!dps_peer_is_current(peer, epoch) || slices == NULL)
 		return 0;
 	fill(peer, now_ns);
+	writer = &peer->writer;
+	from = writer->sent_bytes;
 	for (uint32_t i = writer->head; i != writer->tail && count < room; i++) {
 		const struct dps_peer_frame *frame = frame_at(peer, i);
 		unsigned int added = emit_frame(peer, frame, from, slices + count, room - count);
@@ -277,10 +279,11 @@ static void on_frame_sent(struct dps_peer *peer, const struct dps_peer_frame *fr
 
 void dps_peer_on_sent(struct dps_peer *peer, uint64_t epoch, size_t bytes, uint64_t now_ns)
 {
-	struct dps_peer_writer *writer = &peer->writer;
+	struct dps_peer_writer *writer;
 
 	if (!dps_peer_is_current(peer, epoch))
 		return;
+	writer = &peer->writer;
 	DPS_ASSERT(bytes <= writer->ahead_bytes); /* no more is written than was emitted */
 	peer->figures.wire_bytes_sent += bytes;
 	writer->ahead_bytes -= bytes;

@@ -55,7 +55,7 @@ static bool is_of_epoch(struct dps_peer *peer, uint64_t epoch, bool is_expected)
 
 bool dps_peer_is_current(struct dps_peer *peer, uint64_t epoch)
 {
-	return is_of_epoch(peer, epoch, dps_peer_has_connection(peer));
+	return peer != NULL && is_of_epoch(peer, epoch, dps_peer_has_connection(peer));
 }
 
 static void tell(struct dps_peer *peer, enum dps_peer_event_kind kind)
@@ -148,7 +148,7 @@ int dps_peer_accept(struct dps_peer *peer, uint64_t *epoch, uint64_t now_ns)
 
 void dps_peer_on_connected(struct dps_peer *peer, uint64_t epoch, uint64_t now_ns)
 {
-	if (!is_of_epoch(peer, epoch, peer->state == DPS_PEER_CONNECTING))
+	if (peer == NULL || !is_of_epoch(peer, epoch, peer->state == DPS_PEER_CONNECTING))
 		return;
 	enter(peer, DPS_PEER_GREETING);
 	peer->until_ns = after(now_ns, peer->config.connect_timeout_ns);
@@ -243,9 +243,9 @@ void dps_peer_break(struct dps_peer *peer, enum dps_peer_reason reason, uint64_t
 
 void dps_peer_on_lost(struct dps_peer *peer, uint64_t epoch, int error, uint64_t now_ns)
 {
-	bool is_dial = peer->state == DPS_PEER_CONNECTING;
+	bool is_dial = dps_peer_state(peer) == DPS_PEER_CONNECTING;
 
-	if (is_of_epoch(peer, epoch, is_dial || dps_peer_has_connection(peer)))
+	if (peer != NULL && is_of_epoch(peer, epoch, is_dial || dps_peer_has_connection(peer)))
 		lose(peer, is_dial ? DPS_PEER_UNREACHABLE : DPS_PEER_CONNECTION_FAILED, error,
 		     now_ns);
 }
@@ -409,6 +409,8 @@ static void on_until(struct dps_peer *peer, uint64_t now_ns)
 
 void dps_peer_on_deadline(struct dps_peer *peer, uint64_t now_ns)
 {
+	if (peer == NULL)
+		return;
 	dps_peer_calls_on_deadline(peer, now_ns);
 	if (peer->until_ns <= now_ns)
 		on_until(peer, now_ns);
@@ -422,7 +424,7 @@ static bool is_finish_due(const struct dps_peer *peer)
 
 uint64_t dps_peer_next_deadline_ns(const struct dps_peer *peer)
 {
-	if (peer->is_gone)
+	if (peer == NULL || peer->is_gone)
 		return DPS_NEVER_NS;
 	if (peer->drop_epoch != 0 || is_finish_due(peer) || dps_peer_has_events(peer))
 		return 0;
@@ -432,6 +434,8 @@ uint64_t dps_peer_next_deadline_ns(const struct dps_peer *peer)
 /* It dials when all that was before is heard, so no event is ever without room. */
 enum dps_peer_step dps_peer_emit_step(struct dps_peer *peer, uint64_t *epoch, uint64_t now_ns)
 {
+	if (peer == NULL || epoch == NULL)
+		return DPS_PEER_STEP_NONE;
 	if (peer->drop_epoch != 0) {
 		*epoch = peer->drop_epoch;
 		peer->drop_epoch = 0;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "engine/peer_meter.h"
-#include <dps/assert.h>
 
 uint64_t dps_peer_bucket_ns(unsigned int bucket)
 {
-	DPS_ASSERT(bucket < DPS_PEER_BUCKETS);
-	return bucket == DPS_PEER_BUCKETS - 1 ? DPS_NEVER_NS : DPS_NS_PER_US << 2 * bucket;
+	return bucket >= DPS_PEER_BUCKETS - 1 ? DPS_NEVER_NS : DPS_NS_PER_US << 2 * bucket;
 }
 
 void dps_peer_histogram_add(struct dps_peer_histogram *histogram, uint64_t from_ns,

@@ -412,7 +412,9 @@ int dps_stream_look(const struct dps_streams *streams, struct dps_handle handle,
 void dps_streams_read_counters(const struct dps_streams *streams,
 			       struct dps_streams_counters *counters)
 {
-	*counters = streams != NULL ? streams->counters : (struct dps_streams_counters){ 0 };
+	if (counters != NULL)
+		*counters =
+			streams != NULL ? streams->counters : (struct dps_streams_counters){ 0 };
 }
 
 uint32_t dps_streams_count(const struct dps_streams *streams)
@@ -427,7 +429,7 @@ uint64_t dps_streams_epoch(const struct dps_streams *streams)
 
 uint32_t dps_streams_block_bytes(const struct dps_streams *streams)
 {
-	return streams->config.block_bytes;
+	return streams != NULL ? streams->config.block_bytes : 0;
 }
 
 bool dps_streams_are_over(const struct dps_streams *streams)

@@ -16,7 +16,8 @@
  *
  * Owner: one thread, the first that takes events; of all peers that share permits, the same. A
  * debug build of the library answers what another one calls with -DPS_ERROR_THREAD. A peer that is
- * NULL, or was let go of, answers -DPS_ERROR_CLOSED. Wire: docs/protocol.md.
+ * NULL, or was let go of, answers -DPS_ERROR_CLOSED, and of it nothing comes out. Wire:
+ * docs/protocol.md.
  */
 #pragma once
 #include <dps/permits.h>
@@ -335,7 +336,7 @@ struct dps_peer_histogram {
 	uint64_t longest_ns;
 };
 
-/* The upper bound of a bucket; DPS_NEVER_NS of the last. */
+/* The upper bound of a bucket; DPS_NEVER_NS of the last, and of what is none. */
 uint64_t dps_peer_bucket_ns(unsigned int bucket);
 
 struct dps_peer_traffic {

@@ -353,6 +353,7 @@ struct dps_streams_counters {
 void dps_streams_read_counters(const struct dps_streams *streams,
 			       struct dps_streams_counters *counters);
 
+/* 0 of streams that are NULL. */
 uint32_t dps_streams_block_bytes(const struct dps_streams *streams);
 
 /* Records in use: 0 when every stream was closed and nothing of any is under way. */

@@ -34,6 +34,8 @@ static void histogram_add__finds_its_bucket(void **state)
 		assert_int_equal(histogram.total_ns, cases[i].took_ns);
 		assert_int_equal(histogram.longest_ns, cases[i].took_ns);
 	}
+	assert_int_equal(dps_peer_bucket_ns(DPS_PEER_BUCKETS - 1), DPS_NEVER_NS);
+	assert_int_equal(dps_peer_bucket_ns(UINT32_MAX), DPS_NEVER_NS);
 }
 
 static void histogram_add__time_that_goes_back_is_none(void **state)

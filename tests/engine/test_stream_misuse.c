@@ -68,6 +68,8 @@ static void streams__that_are_none_are_closed(void **state)
 	assert_int_equal(dps_streams_count(NULL), 0);
 	assert_true(dps_streams_are_over(NULL));
 	dps_streams_read_counters(NULL, &counters);
+	dps_streams_read_counters(NULL, NULL);
+	assert_int_equal(dps_streams_block_bytes(NULL), 0);
 	assert_int_equal(counters.opened, 0);
 	dps_streams_fini(NULL);
 }
