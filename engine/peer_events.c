@@ -116,6 +116,8 @@ bool dps_peer_emit_event(struct dps_peer *peer, struct dps_peer_event *event, ui
 	if (peer == NULL || event == NULL || peer->is_gone)
 		return false;
 	dps_owner_take(&peer->owner);
+	if (!dps_owner_is_here(peer->owner))
+		return false;
 	if (peer->lent != DPS_PEER_NONE)
 		dps_peer_inbox_give(&peer->inbox, peer->lent);
 	peer->lent = DPS_PEER_NONE;

@@ -94,6 +94,8 @@ unsigned int dps_streams_emit_events(struct dps_streams *streams, struct dps_str
 	if (streams == NULL || events == NULL)
 		return 0;
 	dps_owner_take(&streams->owner);
+	if (!dps_owner_is_here(streams->owner))
+		return 0;
 	dps_streams_begin_round(streams);
 	/* First what became of sends: that a half is over is told behind it. */
 	while (count < room && take_send_event(streams, &events[count]))

@@ -342,6 +342,8 @@ int dps_endpoint_release(struct dps_endpoint *endpoint, struct dps_handle peer)
 {
 	struct dps_endpoint_member *member = find_any(endpoint, peer);
 
+	if (endpoint == NULL)
+		return -EINVAL;
 	if (member == NULL)
 		return -DPS_ERROR_CLOSED;
 	if (!dps_owner_is_here(endpoint->owner))

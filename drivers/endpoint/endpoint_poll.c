@@ -53,6 +53,8 @@ int dps_endpoint_fd(struct dps_endpoint *endpoint)
 {
 	if (endpoint == NULL)
 		return -EINVAL;
+	if (!dps_owner_is_here(endpoint->owner))
+		return -DPS_ERROR_THREAD;
 	if (!endpoint->is_watched)
 		dps_alarm_set(&endpoint->alarm, 0, 0);
 	endpoint->is_watched = true;

@@ -300,9 +300,9 @@ struct dps_peer_event {
 };
 
 /*
- * The next thing that happened; false when there is none (of a peer that is NULL, too). Of what
- * came meanwhile: the connection's life first, then control notices, ends of calls and requests,
- * new requests, bulk, and CLOSED.
+ * The next thing that happened; false when there is none (of a peer that is NULL, or another
+ * thread's, too). Of what came meanwhile: the connection's life first, then control notices, ends
+ * of calls and requests, new requests, bulk, and CLOSED.
  */
 bool dps_peer_emit_event(struct dps_peer *peer, struct dps_peer_event *event, uint64_t now_ns);
 

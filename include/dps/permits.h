@@ -5,6 +5,8 @@
  * Each call of the far side has one while the program works on it, and gives it back on every way
  * that it can end. Calls alone need one: messages and answers do not, so a program whose permits
  * are all out still hears what it waits for. Peers that wait get theirs in turn, one call each.
+ * Where those are of several endpoints, who gives one back (answers, or releases a peer) polls all
+ * of them: the descriptor of another one tells of what happened to that one alone.
  *
  * Owner: one thread, that of all peers that share it.
  */

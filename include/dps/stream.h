@@ -331,7 +331,7 @@ struct dps_stream_event {
 /*
  * What happened, at most room events; returns how many. Each is told once. Nothing is lost by
  * leaving them there, but the room that WRITABLE tells of is kept from other streams meanwhile. Of
- * streams that are NULL none.
+ * streams that are NULL, or another thread's (debug builds look), none.
  */
 unsigned int dps_streams_emit_events(struct dps_streams *streams, struct dps_stream_event *events,
 				     unsigned int room);

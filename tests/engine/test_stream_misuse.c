@@ -197,7 +197,10 @@ struct stranger {
 static void *call_all(void *argument)
 {
 	const struct stranger *stranger = argument;
+	struct dps_stream_event event;
 
+	/* It has one, which stays the owner's to hear. */
+	assert_int_equal(dps_streams_emit_events(stranger->streams, &event, 1), 0);
 	for (unsigned int i = 0; i < CALLS; i++)
 		assert_int_equal(call(i, stranger->streams, stranger->handle), -DPS_ERROR_THREAD);
 	return NULL;
@@ -217,8 +220,11 @@ static void thread__that_is_not_the_owner_is_told(void **state)
 	stranger.handle = rig_stream(&rig.near, 0);
 	stranger.streams = rig.near.streams;
 	dps_streams_emit_events(rig.near.streams, &event, 1);
+	assert_int_equal(
+		dps_stream_send(rig.near.streams, stranger.handle, NULL, 0, DPS_SEND_TELL, 1), 0);
 	assert_int_equal(pthread_create(&thread, NULL, call_all, &stranger), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(dps_streams_emit_events(rig.near.streams, &event, 1), 1);
 	assert_int_equal(dps_stream_finish(rig.near.streams, stranger.handle), 0);
 	rig_close_streams(&rig);
 }

@@ -35,7 +35,7 @@ static void endpoint__that_is_none_has_its_error(void **state)
 	assert_int_equal(dps_endpoint_open(&endpoint, &config, NULL), -EINVAL);
 	assert_int_equal(dps_endpoint_dial(NULL, "127.0.0.1:9", NULL, &dialled, NULL), -EINVAL);
 	assert_int_equal(dps_endpoint_move(NULL, peer, "127.0.0.1:9", NULL), -EINVAL);
-	assert_int_equal(dps_endpoint_release(NULL, peer), -DPS_ERROR_CLOSED);
+	assert_int_equal(dps_endpoint_release(NULL, peer), -EINVAL);
 	assert_int_equal(dps_endpoint_poll(NULL, 0), -EINVAL);
 	assert_int_equal(dps_endpoint_fd(NULL), -EINVAL);
 	assert_int_equal(dps_endpoint_post(NULL, nothing, NULL), -EINVAL);
@@ -69,6 +69,7 @@ static void *call_all(void *argument)
 			 -DPS_ERROR_THREAD);
 	assert_non_null(strstr(why, "dps_endpoint_post"));
 	assert_int_equal(dps_endpoint_release(side->endpoint, side->peer), -DPS_ERROR_THREAD);
+	assert_int_equal(dps_endpoint_fd(side->endpoint), -DPS_ERROR_THREAD);
 	assert_int_equal(dps_stream_open(dps_endpoint_streams(side->endpoint, side->peer), &options,
 					 &handle),
 			 -DPS_ERROR_THREAD);
