@@ -42,11 +42,15 @@ enum dps_peer_state dps_peer_state(const struct dps_peer *peer)
 
 bool dps_peer_has_connection(const struct dps_peer *peer)
 {
-	return peer->state >= DPS_PEER_GREETING && peer->state <= DPS_PEER_FINISHING;
+	enum dps_peer_state state = dps_peer_state(peer);
+
+	return state >= DPS_PEER_GREETING && state <= DPS_PEER_FINISHING;
 }
 
 static bool is_of_epoch(struct dps_peer *peer, uint64_t epoch, bool is_expected)
 {
+	if (peer == NULL)
+		return false;
 	if (peer->epoch == epoch && is_expected)
 		return true;
 	peer->figures.stale++;
@@ -55,7 +59,7 @@ static bool is_of_epoch(struct dps_peer *peer, uint64_t epoch, bool is_expected)
 
 bool dps_peer_is_current(struct dps_peer *peer, uint64_t epoch)
 {
-	return peer != NULL && is_of_epoch(peer, epoch, dps_peer_has_connection(peer));
+	return is_of_epoch(peer, epoch, dps_peer_has_connection(peer));
 }
 
 static void tell(struct dps_peer *peer, enum dps_peer_event_kind kind)
@@ -148,7 +152,7 @@ int dps_peer_accept(struct dps_peer *peer, uint64_t *epoch, uint64_t now_ns)
 
 void dps_peer_on_connected(struct dps_peer *peer, uint64_t epoch, uint64_t now_ns)
 {
-	if (peer == NULL || !is_of_epoch(peer, epoch, peer->state == DPS_PEER_CONNECTING))
+	if (!is_of_epoch(peer, epoch, dps_peer_state(peer) == DPS_PEER_CONNECTING))
 		return;
 	enter(peer, DPS_PEER_GREETING);
 	peer->until_ns = after(now_ns, peer->config.connect_timeout_ns);
@@ -245,7 +249,7 @@ void dps_peer_on_lost(struct dps_peer *peer, uint64_t epoch, int error, uint64_t
 {
 	bool is_dial = dps_peer_state(peer) == DPS_PEER_CONNECTING;
 
-	if (peer != NULL && is_of_epoch(peer, epoch, is_dial || dps_peer_has_connection(peer)))
+	if (is_of_epoch(peer, epoch, is_dial || dps_peer_has_connection(peer)))
 		lose(peer, is_dial ? DPS_PEER_UNREACHABLE : DPS_PEER_CONNECTION_FAILED, error,
 		     now_ns);
 }
