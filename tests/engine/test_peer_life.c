@@ -607,26 +607,33 @@ static void hello__of_what_does_not_fit_is_refused(void **state)
 	pair_close(&pair);
 }
 
-/* It speaks ours beside later ones, and says more as it greets: they speak ours. */
-static void hello__of_later_versions_that_know_ours_is_taken(void **state)
+/* b is greeted by one that speaks from version_min to 9 and says so many bytes more as it does. */
+static void greet(struct peer_pair *pair, uint16_t version_min, uint32_t more)
 {
-	enum { MORE = 20 };
-	struct dps_peer_hello hello = { .version_min = DPS_PEER_VERSION,
+	struct dps_peer_hello hello = { .version_min = version_min,
 					.version_max = 9,
 					.body_bytes_max = 1 << 20 };
 	struct dps_peer_head head = { .kind = DPS_PEER_HELLO,
-				      .body_bytes = DPS_PEER_HELLO_BYTES + MORE };
-	uint8_t body[DPS_PEER_HELLO_BYTES + MORE] = { 0 };
-	struct peer_pair pair;
+				      .body_bytes = DPS_PEER_HELLO_BYTES + more };
+	uint8_t body[DPS_PEER_HELLO_BYTES + 32] = { 0 };
 	uint64_t epoch;
 
-	(void)state;
-	open_idle(&pair);
-	assert_int_equal(dps_peer_accept(pair.b.peer, &epoch, pair.now_ns), 0);
-	pair.b.epoch = epoch;
+	assert_true(head.body_bytes <= sizeof(body));
+	open_idle(pair);
+	assert_int_equal(dps_peer_accept(pair->b.peer, &epoch, pair->now_ns), 0);
+	pair->b.epoch = epoch;
 	dps_peer_hello_encode(&hello, body);
-	pair_inject(&pair, &pair.b, &head, body);
-	pair_run(&pair);
+	pair_inject(pair, &pair->b, &head, body);
+	pair_run(pair);
+}
+
+/* It speaks ours beside later ones, and says more as it greets: they speak ours. */
+static void hello__of_later_versions_that_know_ours_is_taken(void **state)
+{
+	struct peer_pair pair;
+
+	(void)state;
+	greet(&pair, DPS_PEER_VERSION, 20);
 	pair_heard(&pair.b, DPS_PEER_EVENT_CONNECTED);
 	assert_int_equal(dps_peer_state(pair.b.peer), DPS_PEER_CONNECTED);
 	pair_close(&pair);
@@ -634,21 +641,10 @@ static void hello__of_later_versions_that_know_ours_is_taken(void **state)
 
 static void hello__of_another_version_is_refused(void **state)
 {
-	struct dps_peer_hello hello = { .version_min = 2,
-					.version_max = 9,
-					.body_bytes_max = 1 << 20 };
-	struct dps_peer_head head = { .kind = DPS_PEER_HELLO, .body_bytes = DPS_PEER_HELLO_BYTES };
-	uint8_t body[DPS_PEER_HELLO_BYTES];
 	struct peer_pair pair;
-	uint64_t epoch;
 
 	(void)state;
-	open_idle(&pair);
-	assert_int_equal(dps_peer_accept(pair.b.peer, &epoch, pair.now_ns), 0);
-	pair.b.epoch = epoch;
-	dps_peer_hello_encode(&hello, body);
-	pair_inject(&pair, &pair.b, &head, body);
-	pair_run(&pair);
+	greet(&pair, 2, 0);
 	assert_int_equal(pair_heard(&pair.b, DPS_PEER_EVENT_CONNECT_FAILED)->event.reason,
 			 DPS_PEER_VERSION_UNKNOWN);
 	pair_close(&pair);
